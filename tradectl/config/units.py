@@ -1,0 +1,168 @@
+"""Text with units: durations, timeframes and moments, each a string that knows its nanoseconds."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, tzinfo
+
+__all__ = [
+    "Duration", "Moment", "Timeframe", "format_ns", "parse_duration_ns", "parse_moment_ns", "parse_timeframe_ns",
+    "zone_of",
+]  # fmt: skip
+
+UNIT_NS = {
+    "ns": 1,
+    "us": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+    "d": 86_400_000_000_000,
+    "w": 604_800_000_000_000,
+}
+# What people write elsewhere; only used to say what they should write here.
+_OTHER_UNITS = {
+    "sec": "s", "secs": "s", "second": "s", "seconds": "s", "t": "m", "min": "m", "mins": "m", "minute": "m",
+    "minutes": "m", "hr": "h", "hrs": "h", "hour": "h", "hours": "h", "day": "d", "days": "d", "week": "w",
+    "weeks": "w", "msec": "ms", "millis": "ms", "µs": "us", "μs": "us", "usec": "us",
+}  # fmt: skip
+_NUMBER_UNIT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([^\W\d_]*)\s*")
+_MOMENT = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)"
+    r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?"
+    r"\s*(Z|UTC|[+-]\d\d:?\d\d|[A-Za-z_]+(?:/[A-Za-z_+\-0-9]+)+)?"
+)
+MAX_NS = 2**63 - 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _number_unit_ns(text: str, example: str) -> int:
+    """Return `text` (number + unit) in ns, or raise ValueError that says what was expected."""
+    match = _NUMBER_UNIT.fullmatch(text)
+    if match is None:
+        raise ValueError(f"expected a number with a unit, e.g. {example}")
+    number, unit = match.groups()
+    if unit not in UNIT_NS:
+        raise ValueError(_wrong_unit(number, unit, example))
+    whole, _, digits = number.partition(".")
+    scaled = int(whole + digits) * UNIT_NS[unit]
+    ns, rest = divmod(scaled, 10 ** len(digits))
+    if rest:
+        raise ValueError(f"expected a whole number of nanoseconds, e.g. {example}")
+    if ns > MAX_NS:
+        raise ValueError(f"expected at most 292 years, e.g. {example}")
+    return ns
+
+
+def _wrong_unit(number: str, unit: str, example: str) -> str:
+    units = ", ".join(UNIT_NS)
+    if not unit:
+        return f"expected a number with a unit ({units}), e.g. {example}"
+    if unit == "M" or unit.lower() in {"mo", "mon", "month", "months", "q", "y", "year", "years"}:
+        return f"a month, quarter or year has no fixed length; use one of {units}, e.g. {example}"
+    near = _OTHER_UNITS.get(unit.lower(), unit.lower())
+    hint = f" (did you mean '{number}{near}'?)" if near in UNIT_NS else ""
+    return f"expected a number with one of the units {units}, e.g. {example}{hint}"
+
+
+def parse_duration_ns(text: str | int) -> int:
+    """Return a duration such as `5s`, `100ms`, `1.5h` or `0` in nanoseconds."""
+    if str(text).strip() == "0":
+        return 0
+    return _number_unit_ns(str(text), "100ms or 5s")
+
+
+def parse_timeframe_ns(text: str | int) -> int:
+    """Return a bar length such as `1m`, `4h` or `1d` in nanoseconds; it must divide or be made of days."""
+    ns = _number_unit_ns(str(text), "1m, 1h or 1d")
+    day = UNIT_NS["d"]
+    if ns <= 0:
+        raise ValueError("expected a bar length above zero, e.g. 1m, 1h or 1d")
+    if day % ns and ns % day:
+        raise ValueError("expected a bar length that divides a day or is made of whole days, e.g. 1m, 1h or 1d")
+    return ns
+
+
+def format_ns(ns: int) -> str:
+    """Return nanoseconds in the largest unit (weeks excepted) that keeps them whole: 3600e9 is `1h`."""
+    if ns == 0:
+        return "0s"
+    for unit in ("d", "h", "m", "s", "ms", "us"):
+        if ns % UNIT_NS[unit] == 0:
+            return f"{ns // UNIT_NS[unit]}{unit}"
+    return f"{ns}ns"
+
+
+def zone_of(name: str) -> tzinfo:
+    """Return the time zone of an IANA name (`America/New_York`), `UTC`, `Z` or an offset (`+02:00`)."""
+    if name in {"UTC", "Z"}:
+        return UTC
+    if name[0] in "+-":
+        offset = datetime.strptime(name, "%z").tzinfo
+        assert offset is not None
+        return offset
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # costs 3 ms and is rarely needed
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"expected a time zone such as UTC, America/New_York or +02:00; {name!r} is none") from None
+
+
+def parse_moment_ns(text: str) -> int:
+    """Return a date or ISO time in ns since 1970 UTC; a date is its 00:00, UTC unless a zone is given."""
+    match = _MOMENT.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("expected a date or ISO time, e.g. 2017-01-31 or 2017-01-31T14:30:00Z")
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    zone = zone_of(match[8] or "UTC")
+    try:
+        seconds = (datetime(year, month, day, hour, minute, second, tzinfo=zone) - _EPOCH).total_seconds()
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"expected a date that exists, e.g. 2017-01-31 ({error})") from None
+    ns = int(seconds) * UNIT_NS["s"] + int((match[7] or "0").ljust(9, "0"))
+    if abs(ns) > MAX_NS:
+        raise ValueError("expected a date from 1678 to 2261, e.g. 2017-01-31")
+    return ns
+
+
+class Duration(str):
+    """A span of time in its canonical text; `ns` is its length in nanoseconds."""
+
+    __slots__ = ("ns",)
+    ns: int
+
+    def __new__(cls, text: str | int) -> Duration:
+        ns = parse_duration_ns(text)
+        made = super().__new__(cls, format_ns(ns))
+        made.ns = ns
+        return made
+
+
+class Timeframe(str):
+    """The length of a bar in its canonical text (60m is 1h); `ns` is that length in nanoseconds."""
+
+    __slots__ = ("ns",)
+    ns: int
+
+    def __new__(cls, text: str | int) -> Timeframe:
+        ns = parse_timeframe_ns(text)
+        made = super().__new__(cls, format_ns(ns))
+        made.ns = ns
+        return made
+
+
+class Moment(str):
+    """A point in time as ISO text in UTC; `ns` is nanoseconds since 1970 UTC."""
+
+    __slots__ = ("ns",)
+    ns: int
+
+    def __new__(cls, text: str) -> Moment:
+        ns = parse_moment_ns(text)
+        seconds, fraction = divmod(ns, UNIT_NS["s"])
+        stamp = datetime.fromtimestamp(seconds, UTC)
+        tail = f".{fraction:09d}".rstrip("0") if fraction else ""
+        made = super().__new__(cls, f"{stamp:%Y-%m-%dT%H:%M:%S}{tail}Z")
+        made.ns = ns
+        return made

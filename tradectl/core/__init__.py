@@ -1,0 +1,1 @@
+"""Pure computation in numba: domain types, validation, matching, accounts. No I/O, no allocation."""

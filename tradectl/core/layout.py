@@ -1,0 +1,141 @@
+"""The records of a run: what the fold reads and writes (the event is in `core.event`).
+
+State (snapshotted and hashed): ENGINE, CURRENCY, MARKET, POSITION, ORDER, REQUEST, REPORT, FRAME, DETAIL,
+STRATEGY and the strategies' own bytes. WORLD holds addresses and output cursors and is not state.
+Units: *_ticks, *_lots, *_atoms (1e-8 of a currency unit), *_nano (1e-9), *_pico (1e-12), ts_* and *_ns in ns.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tradectl.core.event import EVENT
+from tradectl.core.records import accessor
+
+__all__ = [
+    "BAR", "CURRENCY", "DETAIL", "ENGINE", "EQUITY", "FILL", "FRAME", "MARKET", "NEVER", "NO_LIMIT", "NONE", "ORDER",
+    "POSITION", "REPORT", "REQUEST", "STRATEGY", "WORLD",
+]  # fmt: skip
+
+NO_LIMIT = 2**62  # a limit that is not set
+NEVER = 2**62  # a time that does not come, a price that is not reached
+NONE = -1  # no slot
+
+
+def record(*fields: tuple[Any, ...]) -> np.dtype[Any]:
+    """Make an aligned dtype whose size is a whole number of 8-byte words (padding stays zero)."""
+    made = np.dtype(list(fields), align=True)
+    if made.itemsize % 8:
+        made = np.dtype([*fields, ("pad_", "u1", (8 - made.itemsize % 8,))], align=True)
+    assert made.itemsize % 8 == 0
+    return made
+
+
+def words(kind: str, names: str) -> list[tuple[str, str]]:
+    """Make fields of one kind."""
+    return [(name, kind) for name in names.split()]
+
+
+_BAR = words("<i8", "ts_event open high low close volume tf_ns")
+BAR = record(*_BAR)  # the common head of MARKET, FRAME and DETAIL
+
+MARKET = record(
+    *_BAR,
+    *words("<i8", "batch last budget currency rate_of first_order last_order n_orders key_up key_down"),
+    *words("<i8", "net_lots value_atoms margin_atoms n_detail tick_pico unit_num unit_den"),
+    *words("<i8", "min_qty_lots max_qty_lots max_price_ticks min_notional_atoms maker_nano taker_nano"),
+    *words("<i8", "max_order_lots max_position_lots max_position_notional"),
+    *words("<f8", "tick_num tick_den lot_num lot_den"),
+    *words("u1", "status has_price synthetic attention"),
+)
+FRAME = record(*_BAR, ("end", "<i8"), ("count", "<i8"))  # a derived bar in the making; end 0: empty
+DETAIL = record(*_BAR)
+POSITION = record(
+    *words("<i8", "lots cost_atoms realised_atoms fees_atoms open_buy_lots open_sell_lots opened_batch n_trades"),
+    *words("<i8", "ts_opened"),
+)
+CURRENCY = record(
+    *words("<i8", "initial_atoms balance_atoms reserved_atoms value_atoms fees_atoms realised_atoms rate_pico")
+)
+ORDER = record(
+    *words("<i8", "id priority ts_submitted ts_arrival ts_accepted ts_last price_ticks trigger_ticks"),
+    *words("<i8", "qty_lots leaves_lots filled_lots notional_atoms fees_atoms reserve_atoms exposure_atoms"),
+    *words("<i8", "held_lots pend_ts pend_qty_lots pend_price_ticks pend_trigger_ticks tag"),
+    *words("<i4", "instrument strategy prev next reason n_fills"),
+    ("side", "i1"),
+    *words("u1", "order_type time_in_force status before pend_kind"),
+    ("flags", "<u2"),
+)
+REQUEST = record(
+    *words("<i8", "order_id qty_lots price_ticks trigger_ticks tag"),
+    *words("<i4", "instrument strategy reason legs"),
+    ("kind", "u1"), ("side", "i1"), ("order_type", "u1"), ("time_in_force", "u1"), ("flags", "<u2"),
+)  # fmt: skip
+REPORT = record(
+    *words("<i8", "order_id ts_event ts_deliver price_ticks qty_lots leaves_lots filled_lots fee_atoms tag"),
+    *words("<f8", "price qty fee"),
+    *words("<i4", "instrument strategy reason"),
+    ("kind", "u1"), ("status", "u1"), ("side", "i1"), ("liquidity_side", "u1"), ("order_type", "u1"),
+)  # fmt: skip
+STRATEGY = record(
+    *words("<i8", "params state sizing_value n_errors"),  # blob offsets; nano of base, atoms, or nano of equity
+    *words("u1", "enabled portfolio sizing_method hooks"),
+    ("pad", "<i4"),
+)
+ENGINE = record(
+    # clock and sequences
+    *words("<i8", "now n_events batch batch_ts batch_low batch_high next_order_id next_fill_id next_priority"),
+    *words("<i8", "n_live n_requests report_head report_tail next_frame_end"),
+    # account
+    *words("<i8", "equity_atoms peak_atoms max_drawdown_nano margin_atoms gross_atoms reserved_atoms exposure_atoms"),
+    *words("<i8", "leverage_nano"),
+    # execution
+    *words("<i8", "participation_nano slip_ticks slip_nano slip_share_nano latency_entry_ns latency_response_ns"),
+    # limits
+    *words("<i8", "max_notional_atoms collar_nano max_exposure_atoms max_open_orders rate_orders rate_ns"),
+    *words("<i8", "drawdown_limit_nano rate_start rate_count"),
+    # counters
+    *words("<i8", "n_orders n_fills n_denied n_rejected n_shrunk n_ambiguous n_trades n_bars n_synthetic"),
+    *words("<i8", "fault_strategy fault_reason ts_breach"),
+    *words("u1", "account_type fill_at path limit_gap_open limit_touch entry_bar write_off trading_state"),
+    *words("u1", "on_breach on_error wants_reports source_hook ambiguous started stopped breached"),
+)
+FILL = record(
+    *words("<i8", "fill_id order_id ts_event price_ticks qty_lots notional_atoms fee_atoms realised_atoms"),
+    *words("<i8", "position_lots tag"),
+    *words("<i4", "instrument strategy"),
+    ("side", "i1"),
+    *words("u1", "liquidity_side phase ambiguous order_type time_in_force"),
+)
+EQUITY = record(*words("<i8", "ts_event equity_atoms"))
+WORLD = record(
+    # addresses of the state
+    *words("<i8", "engine currencies markets positions orders requests reports frames details strategies blob"),
+    *words("<i8", "hooks used scratch"),
+    # sizes
+    *words("<i8", "n_currencies n_instruments n_strategies order_mask request_capacity report_mask n_frames"),
+    *words("<i8", "detail_capacity request_low"),
+    # outputs
+    *words("<i8", "fills fills_capacity n_fills orders_out orders_capacity n_orders equity equity_capacity n_equity"),
+    # what a hook looks at
+    *words("<i8", "cursor_instrument cursor_strategy cursor_bar cursor_market cursor_position"),
+)
+
+bar_at = accessor(BAR)
+market_at = accessor(MARKET)
+frame_at = accessor(FRAME)
+detail_at = accessor(DETAIL)
+position_at = accessor(POSITION)
+currency_at = accessor(CURRENCY)
+order_at = accessor(ORDER)
+request_at = accessor(REQUEST)
+report_at = accessor(REPORT)
+strategy_at = accessor(STRATEGY)
+engine_at = accessor(ENGINE)
+fill_at = accessor(FILL)
+equity_at = accessor(EQUITY)
+event_at = accessor(EVENT)
+world_at = accessor(WORLD)
+word_at = accessor(record(("value", "<i8")))

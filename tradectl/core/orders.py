@@ -1,0 +1,215 @@
+"""The order table: slots, each market's list of working orders, and the rows that leave for the outputs.
+
+An order lives in slot `order_id & order_mask`; an id whose slot is taken is skipped, so a look-up is one
+mask. A market's working orders form a doubly linked list in the order of their priority.
+"""
+
+from __future__ import annotations
+
+from tradectl.core.codes import OrderFlag, OrderStatus, OrderType, ReportKind, TimeInForce
+from tradectl.core.jit import kernel, routine
+from tradectl.core.layout import NEVER, NONE, ORDER, market_at, order_at, position_at, report_at
+from tradectl.core.money import muldiv_ceil
+from tradectl.core.records import copy_words
+from tradectl.core.units import price_of_ticks, qty_of_lots
+
+__all__ = [
+    "emit_order", "finish_order", "is_live", "link_order", "order_of", "push_report", "refresh_keys",
+    "release_reserves", "take_order_id", "unlink_order",
+]  # fmt: skip
+
+ORDER_WORDS = ORDER.itemsize // 8
+SUBMITTED = int(OrderStatus.SUBMITTED)
+PENDING_CANCEL = int(OrderStatus.PENDING_CANCEL)
+MARKET, LIMIT = int(OrderType.MARKET), int(OrderType.LIMIT)
+STOP_MARKET, STOP_LIMIT = int(OrderType.STOP_MARKET), int(OrderType.STOP_LIMIT)
+GTC = int(TimeInForce.GTC)
+MARKETABLE = int(OrderFlag.MARKETABLE)
+TRIGGERED = int(OrderFlag.TRIGGERED)
+REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
+FILL_REPORT = int(ReportKind.FILL)
+REPORTS_FULL = 903
+
+
+@kernel
+def is_live(order):
+    """Return whether an order is working or on its way to the venue."""
+    return SUBMITTED <= order.status <= PENDING_CANCEL
+
+
+@kernel
+def take_order_id(world, engine):
+    """Take the next order id whose slot is free; 0 when the table is full."""
+    if engine.n_live + engine.n_requests > world.order_mask:
+        return 0
+    order_id = engine.next_order_id
+    while is_live(order_at(world.orders, order_id & world.order_mask)):  # at most n_live steps
+        order_id += 1
+    engine.next_order_id = order_id + 1
+    return order_id
+
+
+@kernel
+def order_of(world, order_id):
+    """Return the slot of a live order, or -1 where no live order has this id."""
+    slot = order_id & world.order_mask
+    order = order_at(world.orders, slot)
+    if order.id == order_id and is_live(order):
+        return slot
+    return NONE
+
+
+@routine
+def link_order(world, engine, market, slot):
+    """Append an order to its market's list with the next priority."""
+    order = order_at(world.orders, slot)
+    order.priority = engine.next_priority
+    engine.next_priority += 1
+    order.prev = market.last_order
+    order.next = NONE
+    if market.last_order == NONE:
+        market.first_order = slot
+    else:
+        order_at(world.orders, market.last_order).next = slot
+    market.last_order = slot
+    market.n_orders += 1
+
+
+@routine
+def unlink_order(world, market, slot):
+    """Take an order out of its market's list."""
+    order = order_at(world.orders, slot)
+    if order.prev == NONE:
+        market.first_order = order.next
+    else:
+        order_at(world.orders, order.prev).next = order.next
+    if order.next == NONE:
+        market.last_order = order.prev
+    else:
+        order_at(world.orders, order.next).prev = order.prev
+    market.n_orders -= 1
+
+
+@kernel
+def hold_lots(world, order, lots):
+    """Count `lots` (may be negative) of a working order that could open, by strategy, instrument and side."""
+    if order.flags & REDUCE_ONLY == 0:
+        position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
+        if order.side > 0:
+            position.open_buy_lots += lots
+        else:
+            position.open_sell_lots += lots
+
+
+@routine
+def release_reserves(world, engine, currency, order, leaves):
+    """Shrink what an order reserves to its share for `leaves` lots (rounded up; 0 lots: nothing)."""
+    held = order.held_lots
+    if held == leaves:
+        return
+    reserve = 0 if leaves == 0 else muldiv_ceil(order.reserve_atoms, leaves, held)
+    exposure = 0 if leaves == 0 else muldiv_ceil(order.exposure_atoms, leaves, held)
+    if engine.account_type == 1:
+        currency.reserved_atoms += reserve - order.reserve_atoms
+    else:
+        engine.reserved_atoms += reserve - order.reserve_atoms
+    engine.exposure_atoms += exposure - order.exposure_atoms
+    order.reserve_atoms = reserve
+    order.exposure_atoms = exposure
+    hold_lots(world, order, leaves - held)
+    order.held_lots = leaves
+
+
+@routine
+def emit_order(world, slot):
+    """Copy an order's final row to the outputs (room is proven before each event)."""
+    order = order_at(world.orders, slot)
+    copy_words(world.orders_out + world.n_orders * (ORDER_WORDS * 8), world.orders + slot * (ORDER_WORDS * 8), ORDER_WORDS)
+    world.n_orders += 1
+    order.before = 0
+
+
+@routine
+def push_report(world, engine, order, kind, price_ticks, lots, fee, liquidity):
+    """Queue a report for the strategy's `on_order` or `on_fill`, due after the response latency."""
+    if engine.wants_reports & kind == 0:
+        return
+    if engine.report_tail - engine.report_head > world.report_mask:
+        engine.fault_reason = REPORTS_FULL
+        return
+    market = market_at(world.markets, order.instrument)
+    report = report_at(world.reports, engine.report_tail & world.report_mask)
+    engine.report_tail += 1
+    report.order_id = order.id
+    report.ts_event = order.ts_last
+    report.ts_deliver = max(engine.now, order.ts_last) + engine.latency_response_ns
+    report.price_ticks = price_ticks
+    report.qty_lots = lots
+    report.leaves_lots = order.leaves_lots
+    report.filled_lots = order.filled_lots
+    report.fee_atoms = fee
+    report.tag = order.tag
+    report.price = price_of_ticks(market, price_ticks)
+    report.qty = qty_of_lots(market, lots)
+    report.fee = fee / 1e8
+    report.instrument = order.instrument
+    report.strategy = order.strategy
+    report.reason = order.reason
+    report.kind = kind
+    report.status = order.status
+    report.side = order.side
+    report.liquidity_side = liquidity
+    report.order_type = order.order_type
+
+
+@routine
+def finish_order(world, engine, market, currency, slot, status, reason):
+    """End a linked order: final status, reserves back, out of the list, row out, report."""
+    order = order_at(world.orders, slot)
+    order.status = status
+    if reason != 0:
+        order.reason = reason
+    order.ts_last = engine.now
+    release_reserves(world, engine, currency, order, 0)
+    unlink_order(world, market, slot)
+    engine.n_live -= 1
+    emit_order(world, slot)
+    push_report(world, engine, order, 1, 0, 0, 0, 0)
+
+
+@kernel
+def needs_open(order):
+    """Return whether an order acts at the next open whatever the price."""
+    if order.status == SUBMITTED or order.pend_kind != 0 or order.flags & MARKETABLE:
+        return True
+    if order.order_type == MARKET:
+        return True
+    if order.order_type == STOP_MARKET and order.flags & TRIGGERED:
+        return True
+    return order.time_in_force != GTC and (order.order_type == LIMIT or order.flags & TRIGGERED != 0)
+
+
+@routine
+def refresh_keys(world, market):
+    """Recompute the nearest prices at which any working order of a market can act, and whether one must."""
+    up, down, attention = NEVER, -NEVER, 0
+    slot = market.first_order
+    while slot != NONE:  # at most n_orders steps
+        order = order_at(world.orders, slot)
+        if needs_open(order):
+            attention = 1
+        stop = order.order_type == STOP_MARKET or order.order_type == STOP_LIMIT
+        if stop and order.flags & TRIGGERED == 0:
+            if order.side > 0:
+                up = min(up, order.trigger_ticks)
+            else:
+                down = max(down, order.trigger_ticks)
+        elif order.order_type == LIMIT or order.order_type == STOP_LIMIT:
+            if order.side > 0:
+                down = max(down, order.price_ticks)
+            else:
+                up = min(up, order.price_ticks)
+        slot = order.next
+    market.key_up = up
+    market.key_down = down
+    market.attention = attention

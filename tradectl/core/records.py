@@ -1,0 +1,150 @@
+"""Records at an address: one access path for compiled code (bare pointers) and plain Python (ctypes).
+
+`struct_of(dtype)` mirrors an aligned numpy dtype as a `ctypes.Structure` over the same bytes;
+`accessor(dtype)` gives `at(base, index)`, which is a numba record in compiled code and such a structure
+in Python. Bounds are proven where the addresses are made, not here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+from tradectl.core.jit import DISABLE_JIT
+
+__all__ = ["accessor", "call_hook", "call_report_hook", "copy_words", "struct_of"]
+
+_C_TYPES = {
+    "i1": ctypes.c_int8, "i2": ctypes.c_int16, "i4": ctypes.c_int32, "i8": ctypes.c_int64,
+    "u1": ctypes.c_uint8, "u2": ctypes.c_uint16, "u4": ctypes.c_uint32, "u8": ctypes.c_uint64,
+    "f8": ctypes.c_double, "b1": ctypes.c_bool,
+}  # fmt: skip
+
+
+def _c_type(dtype: np.dtype[Any]) -> Any:
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        made = _c_type(base)
+        for size in reversed(shape):
+            made = made * size
+        return made
+    if dtype.names is not None:
+        return struct_of(dtype)
+    return _C_TYPES[dtype.str[1:]]
+
+
+@cache
+def struct_of(dtype: np.dtype[Any], base: type = ctypes.Structure) -> Any:
+    """Mirror an aligned structured dtype as a ctypes structure (same offsets, checked)."""
+    assert dtype.names is not None and dtype.fields is not None
+    fields = [(name, _c_type(dtype.fields[name][0])) for name in dtype.names]
+    made = type("Struct", (base,), {"_fields_": fields})
+    for name in dtype.names:
+        if getattr(made, name).offset != dtype.fields[name][1]:
+            raise TypeError(f"field {name!r} is not aligned; build the dtype with align=True")
+    if ctypes.sizeof(made) != dtype.itemsize:
+        raise TypeError("dtype has padding that C has not")
+    return made
+
+
+def accessor(dtype: np.dtype[Any]) -> Callable[[int, int], Any]:
+    """Return `at(base, index)`: the record of `dtype` at address `base` + `index` × its size."""
+    struct = struct_of(dtype)
+    size = dtype.itemsize
+
+    def at(base: int, index: int) -> Any:
+        return struct.from_address(base + index * size)
+
+    if not DISABLE_JIT:
+        record = numba.from_dtype(dtype)
+
+        @intrinsic
+        def pointer(_typing: Any, base: Any, index: Any) -> Any:
+            def codegen(context: Any, builder: Any, _sig: Any, args: Any) -> Any:
+                offset = builder.mul(args[1], ir.Constant(ir.IntType(64), size))
+                return builder.inttoptr(builder.add(args[0], offset), context.get_value_type(record))
+
+            return record(types.int64, types.int64), codegen
+
+        def implementation(base: Any, index: Any) -> Any:
+            return lambda base, index: pointer(base, index)
+
+        overload(at, jit_options={"forceinline": True}, strict=False)(implementation)
+    return at
+
+
+def copy_words(target: int, source: int, words: int) -> None:
+    """Copy `words` 8-byte words between two addresses that do not overlap."""
+    ctypes.memmove(target, source, words * 8)
+
+
+HOOKS: dict[int, Callable[..., Any]] = {}  # address -> plain function, where nothing is compiled
+
+
+def call_hook(address: int, ctx: int, params: int, state: int) -> int:
+    """Call a strategy's hook by address; return 0, or 1 if it raised."""
+    return int(HOOKS[address](0, 0, ctx, params, state))
+
+
+def call_report_hook(address: int, ctx: int, params: int, state: int, report: int) -> int:
+    """Call a strategy's report hook by address; return 0, or 1 if it raised."""
+    return int(HOOKS[address](0, 0, ctx, params, state, report))
+
+
+if not DISABLE_JIT:
+
+    @intrinsic
+    def _copy(_typing: Any, target: Any, source: Any, words: Any) -> Any:
+        def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
+            byte_pointer = ir.IntType(8).as_pointer()
+            dst = builder.inttoptr(args[0], byte_pointer)
+            src = builder.inttoptr(args[1], byte_pointer)
+            cgutils.raw_memcpy(builder, dst, src, args[2], 8)
+
+        return types.void(types.int64, types.int64, types.int64), codegen
+
+    @overload(copy_words, jit_options={"forceinline": True}, strict=False)
+    def _copy_words(target: Any, source: Any, words: Any) -> Any:
+        return lambda target, source, words: _copy(target, source, words)
+
+    def _caller(n_pointers: int) -> Any:
+        """Make an intrinsic that calls a compiled `void(pointer × n)` by address and returns its status.
+
+        The callee was compiled with numba's own calling convention for record arguments; a raised
+        exception becomes status 1 and is not propagated, so the kernel can finish its event.
+        """
+
+        def call(_typing: Any, address: Any, *pointers: Any) -> Any:
+            def codegen(context: Any, builder: Any, _sig: Any, args: Any) -> Any:
+                arg_types = [types.voidptr] * n_pointers
+                fn_type = context.call_conv.get_function_type(types.none, arg_types)
+                fn = builder.inttoptr(args[0], fn_type.as_pointer())
+                byte_pointer = ir.IntType(8).as_pointer()
+                values = [builder.inttoptr(a, byte_pointer) for a in args[1:]]
+                status, _ = context.call_conv.call_function(builder, fn, types.none, arg_types, values)
+                return builder.zext(status.is_error, ir.IntType(64))
+
+            return types.int64(*([types.int64] * (1 + n_pointers))), codegen
+
+        return call
+
+    _call3, _call4 = _caller(3), _caller(4)
+    _call_hook = intrinsic(lambda t, address, a, b, c: _call3(t, address, a, b, c))
+    _call_report = intrinsic(lambda t, address, a, b, c, d: _call4(t, address, a, b, c, d))
+
+    @overload(call_hook, jit_options={"forceinline": True}, strict=False)
+    def _call_hook_overload(address: Any, ctx: Any, params: Any, state: Any) -> Any:
+        return lambda address, ctx, params, state: _call_hook(address, ctx, params, state)
+
+    @overload(call_report_hook, jit_options={"forceinline": True}, strict=False)
+    def _call_report_overload(address: Any, ctx: Any, params: Any, state: Any, report: Any) -> Any:
+        return lambda address, ctx, params, state, report: _call_report(address, ctx, params, state, report)
