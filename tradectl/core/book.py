@@ -1,0 +1,386 @@
+"""The order-by-order book: price-time priority, one operation at a time, no allocation, codes returned.
+
+A book's handle is its address (`core.book_layout`). Every operation leaves its trades in the book's trade
+buffer (`trade_count`, `book_trade`) and the rest of its order in `leaves_lots`; a refused operation changes
+nothing. Prices are ticks of either sign within ±2^60, quantities lots up to 2^40, sides +1 and -1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tradectl.core.book_layout import (
+    MAX_PRICE_TICKS,
+    MAX_QTY_LOTS,
+    book_at,
+    level_at,
+    order_at,
+    slot_at,
+    trade_at,
+)
+from tradectl.core.book_window import append, far_append, next_level, recentre, unlink, vacate
+from tradectl.core.codes import OrderFlag, Reason, TimeInForce
+from tradectl.core.jit import kernel, routine
+
+__all__ = [
+    "DUPLICATE_ORDER_ID", "NO_PRICE", "ORDER_ID_OUT_OF_RANGE", "book_best_ask", "book_best_bid", "book_cancel",
+    "book_market", "book_modify", "book_resting_lots", "book_submit", "book_trade",
+]  # fmt: skip
+
+NO_PRICE = -(1 << 62)  # the best price of an empty side
+DUPLICATE_ORDER_ID = 150  # the client id rests already
+ORDER_ID_OUT_OF_RANGE = 151  # the client id is not one of the book's dense ids
+
+_GTC, _IOC, _FOK = int(TimeInForce.GTC), int(TimeInForce.IOC), int(TimeInForce.FOK)
+_POST_ONLY = int(OrderFlag.POST_ONLY)
+_DONE = int(Reason.NONE)
+_UNKNOWN_SIDE = int(Reason.UNKNOWN_SIDE)
+_UNKNOWN_TIME_IN_FORCE = int(Reason.UNKNOWN_TIME_IN_FORCE)
+_QTY_NOT_POSITIVE = int(Reason.QTY_NOT_POSITIVE)
+_QTY_ABOVE_MAXIMUM = int(Reason.QTY_ABOVE_MAXIMUM)
+_PRICE_ABOVE_MAXIMUM = int(Reason.PRICE_ABOVE_MAXIMUM)
+_UNKNOWN_ORDER = int(Reason.UNKNOWN_ORDER)
+_WOULD_TAKE = int(Reason.POST_ONLY_WOULD_TAKE)
+_IOC_REMAINDER, _FOK_UNFILLED = int(Reason.IOC_REMAINDER), int(Reason.FOK_UNFILLED)
+_ORDERS_FULL = int(Reason.ORDERS_FULL)
+_ANY_PRICE = 2 * MAX_PRICE_TICKS  # the limit of a market order to buy
+
+
+@kernel
+def book_trade(book: int, index: int) -> Any:
+    """Return trade `index` (BOOK_TRADE) of the last operation, 0 <= index < its `trade_count`."""
+    return trade_at(book + book_at(book, 0).trades, index)
+
+
+@kernel
+def book_best_bid(book: int) -> int:
+    """Return the best bid in ticks, or NO_PRICE."""
+    state = book_at(book, 0)
+    if state.best[0] >= 0:
+        return int(state.low + state.best[0])
+    return _far_best(book, 0) if state.far_head[0] != 0 else NO_PRICE
+
+
+@kernel
+def book_best_ask(book: int) -> int:
+    """Return the best ask in ticks, or NO_PRICE."""
+    state = book_at(book, 0)
+    if state.best[1] < state.window:
+        return int(state.low + state.best[1])
+    return _far_best(book, 1) if state.far_head[1] != 0 else NO_PRICE
+
+
+@routine
+def _far_best(book: int, index: int) -> int:
+    """Find the best price of a far list that is not empty, and keep it."""
+    state = book_at(book, 0)
+    slot = state.far_head[index]
+    best = order_at(book + state.orders, slot).price_ticks
+    while slot != 0:
+        order = order_at(book + state.orders, slot)
+        best = max(best, order.price_ticks) if index == 0 else min(best, order.price_ticks)
+        slot = order.next
+    state.far_best[index] = best
+    return int(best)
+
+
+@kernel
+def book_resting_lots(book: int, order_id: int) -> int:
+    """Return what rests of `order_id` in lots; 0 when it does not rest."""
+    state = book_at(book, 0)
+    if order_id < 0 or order_id >= state.id_capacity:
+        return 0
+    slot = slot_at(book + state.ids, order_id).slot
+    return int(order_at(book + state.orders, slot).qty_lots) if slot != 0 else 0
+
+
+@kernel
+def _rest(book: int, level: int, index: int, order_id: int, price_ticks: int, qty_lots: int) -> int:
+    """Let an order rest in a free slot: at `level` of the window, or far when that is outside."""
+    state = book_at(book, 0)
+    slot = state.free
+    if slot != 0:
+        state.free = order_at(book + state.orders, slot).next
+    else:
+        slot = state.fresh
+        if slot > state.slots:
+            return _ORDERS_FULL
+        state.fresh = slot + 1
+    order = order_at(book + state.orders, slot)
+    order.id = order_id
+    order.price_ticks = price_ticks
+    order.qty_lots = qty_lots
+    slot_at(book + state.ids, order_id).slot = slot
+    state.live = state.live + 1
+    if level >= 0 and level < state.window:
+        append(book, level, slot)
+        if index == 0:
+            state.best[0] = max(state.best[0], level)
+        else:
+            state.best[1] = min(state.best[1], level)
+    else:
+        far_append(book, index, slot)
+    return _DONE
+
+
+@kernel
+def _free_slot(book: int, slot: int) -> None:
+    """Return a slot that is in no list to the chain of free ones and forget its client id."""
+    state = book_at(book, 0)
+    order = order_at(book + state.orders, slot)
+    slot_at(book + state.ids, order.id).slot = 0
+    order.qty_lots = 0
+    order.next = state.free
+    state.free = slot
+    state.live = state.live - 1
+
+
+@kernel
+def _match(book: int, order_id: int, side: int, limit_level: int, qty_lots: int) -> int:
+    """Trade with the window's levels up to `limit_level`, best first, first in first out; return the rest."""
+    state = book_at(book, 0)
+    index = (1 + side) >> 1  # a buy meets the asks
+    level = state.best[index]
+    orders, trades, count = book + state.orders, book + state.trades, state.trade_count
+    while qty_lots > 0 and (limit_level - level) * side >= 0:
+        place = level_at(book + state.levels, level)
+        before = qty_lots
+        slot = place.head
+        while slot != 0:
+            order = order_at(orders, slot)
+            resting = order.qty_lots
+            fill = min(resting, qty_lots)
+            trade = trade_at(trades, count)
+            trade.aggressor_id = order_id
+            trade.resting_id = order.id
+            trade.price_ticks = state.low + level
+            trade.qty_lots = fill
+            count += 1
+            qty_lots -= fill
+            if fill < resting:
+                order.qty_lots = resting - fill
+                break
+            after = order.next
+            _free_slot(book, slot)
+            slot = after
+            if qty_lots == 0:
+                break
+        place.qty_lots = place.qty_lots - (before - qty_lots)
+        place.head = slot
+        if slot != 0:
+            order_at(orders, slot).prev = 0
+        else:
+            place.tail = 0
+            vacate(book, level)
+            level = next_level(book, level, index)
+    state.best[index] = level
+    state.trade_count = count
+    return qty_lots
+
+
+@kernel
+def _clipped(book: int, price_ticks: int) -> int:
+    """Return the level of the price of the window that is nearest to `price_ticks`."""
+    state = book_at(book, 0)
+    return int(min(max(price_ticks - state.low, 0), state.window - 1))
+
+
+@kernel
+def _match_all(book: int, order_id: int, side: int, limit_ticks: int, qty_lots: int) -> int:
+    """Trade with everything within `limit_ticks`, the window following to far orders; return the rest."""
+    state = book_at(book, 0)
+    index = (1 + side) >> 1
+    qty_lots = _match(book, order_id, side, _clipped(book, limit_ticks), qty_lots)
+    while qty_lots > 0 and state.far_head[index] != 0:
+        if (limit_ticks - state.far_best[index]) * side < 0:
+            break
+        if state.best[index] >= 0 and state.best[index] < state.window:
+            break  # a level of the window is left, and far orders are worse
+        best = _far_best(book, index)
+        if (limit_ticks - best) * side < 0:
+            break
+        recentre(book, best - state.window // 2)
+        qty_lots = _match(book, order_id, side, _clipped(book, limit_ticks), qty_lots)
+    return qty_lots
+
+
+@kernel
+def _would_take(book: int, side: int, limit_ticks: int) -> bool:
+    """Say whether an order with this limit would trade at once."""
+    best = book_best_ask(book) if side > 0 else book_best_bid(book)
+    return best != NO_PRICE and (limit_ticks - best) * side >= 0
+
+
+@kernel
+def _can_fill(book: int, side: int, limit_ticks: int, qty_lots: int) -> bool:
+    """Say whether `qty_lots` are to be had within `limit_ticks`: window levels first, then far orders."""
+    state = book_at(book, 0)
+    index = (1 + side) >> 1
+    limit_level = _clipped(book, limit_ticks)
+    level = state.best[index]
+    while qty_lots > 0 and (limit_level - level) * side >= 0:
+        qty_lots -= level_at(book + state.levels, level).qty_lots
+        level = next_level(book, level, index)
+    slot = state.far_head[index]
+    while slot != 0 and qty_lots > 0:
+        order = order_at(book + state.orders, slot)
+        if (limit_ticks - order.price_ticks) * side >= 0:
+            qty_lots -= order.qty_lots
+        slot = order.next
+    return qty_lots <= 0
+
+
+@kernel
+def _follow(book: int, index: int, price_ticks: int) -> None:
+    """Move the window if an order outside it should not be far.
+
+    It must be inside when it is better than the window reaches. Within a quarter of the window from the
+    market it comes inside too, so that a drifting market keeps its near levels; the middle moves only as
+    far as the market did, so resting orders alone never make the window swing.
+    """
+    state = book_at(book, 0)
+    level, levels = price_ticks - state.low, state.window
+    if (level < 0) == (index == 1):
+        recentre(book, price_ticks - levels // 2)
+        return
+    bid, ask = state.best[0], state.best[1]
+    if bid < 0 and ask >= levels:
+        if state.far_head[0] == 0 and state.far_head[1] == 0:
+            recentre(book, price_ticks - levels // 2)
+        return
+    centre = ask if bid < 0 else bid if ask >= levels else (bid + ask) >> 1
+    if abs(level - centre) < levels // 4:
+        recentre(book, state.low + centre - levels // 2)
+
+
+@routine
+def _take(
+    book: int, order_id: int, side: int, limit_ticks: int, qty_lots: int, time_in_force: int, flags: int
+) -> int:
+    """Submit an order that crosses, lies outside the window, or does not rest."""
+    state = book_at(book, 0)
+    if flags & _POST_ONLY and _would_take(book, side, limit_ticks):
+        return _WOULD_TAKE
+    if time_in_force == _FOK and not _can_fill(book, side, limit_ticks, qty_lots):
+        return _FOK_UNFILLED
+    left = _match_all(book, order_id, side, limit_ticks, qty_lots)
+    state.leaves_lots = left
+    if left == 0:
+        return _DONE
+    if time_in_force != _GTC:
+        return _IOC_REMAINDER
+    if state.free == 0 and state.fresh > state.slots:
+        return _ORDERS_FULL  # nothing has traded: an order that was used up would have left its slot
+    index = (1 - side) >> 1
+    level = limit_ticks - state.low
+    if level < 0 or level >= state.window:
+        _follow(book, index, limit_ticks)
+        level = limit_ticks - state.low
+    return _rest(book, level, index, order_id, limit_ticks, left)
+
+
+@kernel
+def book_submit(
+    book: int, order_id: int, side: int, price_ticks: int, qty_lots: int, time_in_force: int, flags: int
+) -> int:
+    """Submit a limit order (GTC rests, IOC, FOK; OrderFlag.POST_ONLY); return its Reason.
+
+    NONE: traded and/or rests. IOC_REMAINDER: traded what it could, `leaves_lots` expired. FOK_UNFILLED,
+    POST_ONLY_WOULD_TAKE, ORDERS_FULL and the 1xx reasons: nothing happened.
+    """
+    state = book_at(book, 0)
+    state.trade_count = 0
+    state.leaves_lots = qty_lots
+    if order_id < 0 or order_id >= state.id_capacity:
+        return ORDER_ID_OUT_OF_RANGE
+    if qty_lots <= 0:
+        return _QTY_NOT_POSITIVE
+    if qty_lots > MAX_QTY_LOTS:
+        return _QTY_ABOVE_MAXIMUM
+    if price_ticks > MAX_PRICE_TICKS or price_ticks < -MAX_PRICE_TICKS:
+        return _PRICE_ABOVE_MAXIMUM
+    if side != 1 and side != -1:
+        return _UNKNOWN_SIDE
+    if time_in_force < _GTC or time_in_force > _FOK:
+        return _UNKNOWN_TIME_IN_FORCE
+    if slot_at(book + state.ids, order_id).slot != 0:
+        return DUPLICATE_ORDER_ID
+    level = price_ticks - state.low
+    if time_in_force == _GTC and level >= 0 and level < state.window:
+        index = (1 - side) >> 1
+        if (level - state.best[1 - index]) * side < 0:  # the usual case: it rests without a trade
+            return _rest(book, level, index, order_id, price_ticks, qty_lots)
+    return _take(book, order_id, side, price_ticks, qty_lots, time_in_force, flags)
+
+
+@kernel
+def book_market(book: int, order_id: int, side: int, qty_lots: int) -> int:
+    """Submit a market order (IOC); return NONE, IOC_REMAINDER or a 1xx Reason. Its id is only reported."""
+    state = book_at(book, 0)
+    state.trade_count = 0
+    state.leaves_lots = qty_lots
+    if qty_lots <= 0:
+        return _QTY_NOT_POSITIVE
+    if qty_lots > MAX_QTY_LOTS:
+        return _QTY_ABOVE_MAXIMUM
+    if side != 1 and side != -1:
+        return _UNKNOWN_SIDE
+    return _take(book, order_id, side, side * _ANY_PRICE, qty_lots, _IOC, 0)
+
+
+@kernel
+def book_cancel(book: int, order_id: int) -> int:
+    """Cancel a resting order; return NONE, or UNKNOWN_ORDER when it does not rest."""
+    state = book_at(book, 0)
+    state.trade_count = 0
+    state.leaves_lots = 0
+    if order_id < 0 or order_id >= state.id_capacity:
+        return _UNKNOWN_ORDER
+    slot = slot_at(book + state.ids, order_id).slot
+    if slot == 0:
+        return _UNKNOWN_ORDER
+    unlink(book, order_at(book + state.orders, slot).price_ticks - state.low, slot)
+    _free_slot(book, slot)
+    return _DONE
+
+
+@routine
+def _replace(book: int, slot: int, order_id: int, price_ticks: int, qty_lots: int) -> int:
+    """Cancel the order in `slot` and submit it anew with its side: it loses its place and may trade."""
+    state = book_at(book, 0)
+    level = order_at(book + state.orders, slot).price_ticks - state.low
+    side = 1 if level < 0 or (level <= state.best[0] and level < state.window) else -1
+    unlink(book, level, slot)
+    _free_slot(book, slot)
+    return book_submit(book, order_id, side, price_ticks, qty_lots, _GTC, 0)
+
+
+@kernel
+def book_modify(book: int, order_id: int, price_ticks: int, qty_lots: int) -> int:
+    """Set a resting order's price and remaining quantity; return its Reason.
+
+    Less or as much at the same price keeps its place; any other change is a cancel and a new order.
+    """
+    state = book_at(book, 0)
+    state.trade_count = 0
+    state.leaves_lots = qty_lots
+    if qty_lots <= 0:
+        return _QTY_NOT_POSITIVE
+    if qty_lots > MAX_QTY_LOTS:
+        return _QTY_ABOVE_MAXIMUM
+    if price_ticks > MAX_PRICE_TICKS or price_ticks < -MAX_PRICE_TICKS:
+        return _PRICE_ABOVE_MAXIMUM
+    if order_id < 0 or order_id >= state.id_capacity:
+        return _UNKNOWN_ORDER
+    slot = slot_at(book + state.ids, order_id).slot
+    if slot == 0:
+        return _UNKNOWN_ORDER
+    order = order_at(book + state.orders, slot)
+    if price_ticks != order.price_ticks or qty_lots > order.qty_lots:
+        return _replace(book, slot, order_id, price_ticks, qty_lots)
+    level = price_ticks - state.low
+    if level >= 0 and level < state.window:
+        place = level_at(book + state.levels, level)
+        place.qty_lots = place.qty_lots - (order.qty_lots - qty_lots)
+    order.qty_lots = qty_lots
+    return _DONE
