@@ -1,0 +1,1 @@
+"""Readable scripts, one line = command -> expected result, run through every backend."""
