@@ -179,10 +179,11 @@ def _match(book: int, order_id: int, side: int, limit_level: int, qty_lots: int)
 
 
 @kernel
-def _clipped(book: int, price_ticks: int) -> int:
-    """Return the level of the price of the window that is nearest to `price_ticks`."""
+def _limit_level(book: int, side: int, limit_ticks: int) -> int:
+    """Return the worst level that an order may trade at, kept short of the window's end."""
     state = book_at(book, 0)
-    return int(min(max(price_ticks - state.low, 0), state.window - 1))
+    level = limit_ticks - state.low
+    return int(min(level, state.window - 1) if side > 0 else max(level, 0))
 
 
 @kernel
@@ -190,7 +191,7 @@ def _match_all(book: int, order_id: int, side: int, limit_ticks: int, qty_lots: 
     """Trade with everything within `limit_ticks`, the window following to far orders; return the rest."""
     state = book_at(book, 0)
     index = (1 + side) >> 1
-    qty_lots = _match(book, order_id, side, _clipped(book, limit_ticks), qty_lots)
+    qty_lots = _match(book, order_id, side, _limit_level(book, side, limit_ticks), qty_lots)
     while qty_lots > 0 and state.far_head[index] != 0:
         if (limit_ticks - state.far_best[index]) * side < 0:
             break
@@ -200,7 +201,7 @@ def _match_all(book: int, order_id: int, side: int, limit_ticks: int, qty_lots: 
         if (limit_ticks - best) * side < 0:
             break
         recentre(book, best - state.window // 2)
-        qty_lots = _match(book, order_id, side, _clipped(book, limit_ticks), qty_lots)
+        qty_lots = _match(book, order_id, side, _limit_level(book, side, limit_ticks), qty_lots)
     return qty_lots
 
 
@@ -216,7 +217,7 @@ def _can_fill(book: int, side: int, limit_ticks: int, qty_lots: int) -> bool:
     """Say whether `qty_lots` are to be had within `limit_ticks`: window levels first, then far orders."""
     state = book_at(book, 0)
     index = (1 + side) >> 1
-    limit_level = _clipped(book, limit_ticks)
+    limit_level = _limit_level(book, side, limit_ticks)
     level = state.best[index]
     while qty_lots > 0 and (limit_level - level) * side >= 0:
         qty_lots -= level_at(book + state.levels, level).qty_lots
