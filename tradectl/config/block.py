@@ -11,6 +11,7 @@ from tradectl.config.scalars import said
 
 __all__ = ["Block", "key", "names_of", "written_name"]
 
+
 def key(default: Any, doc: str, *, unit: str = "", example: Any = None, name: str | None = None) -> Any:
     """Declare a key: its default (`...` for none), meaning, unit and an example in YAML values.
 
@@ -22,7 +23,9 @@ def key(default: Any, doc: str, *, unit: str = "", example: Any = None, name: st
     if example is not None:
         extra["examples"] = [example]
     given: dict[str, Any] = {"default": default}
-    if isinstance(default, type):  # validated inside the root, which spares building a validator for each block
+    if isinstance(
+        default, type
+    ):  # validated inside the root, which spares building a validator for each block
         given = {"default_factory": dict, "validate_default": issubclass(default, Block)}
     if name is not None:
         given |= {"alias": name}

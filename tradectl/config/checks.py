@@ -1,10 +1,274 @@
-"""Combinations of valid values that are impossible together, each said once, all at the same time."""
+"""Combinations of valid values that are impossible together; all of them are told at the same time."""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from pathlib import PurePath
+from typing import NamedTuple
+
 from pydantic_core import PydanticCustomError
 
+from tradectl.config.data import DataBlock
 from tradectl.config.models import RunConfig
+from tradectl.config.trading import Sizing
+from tradectl.errors import nearest
+
+__all__ = ["CONFLICTS", "Conflict", "conflicts_of", "raise_conflicts"]
+
+CONFLICTS = "conflicts"  # the type of the pydantic error that carries them
+Loc = tuple[str | int, ...]
+
+
+class Conflict(NamedTuple):
+    """One impossible combination: the key it is told at, what to do, and the other keys it depends on."""
+
+    loc: Loc
+    message: str
+    related: tuple[Loc, ...] = ()
+
 
 def raise_conflicts(config: RunConfig) -> None:
-    pass
+    """Raise one pydantic error that carries every conflict of a configuration, if there is any."""
+    found = conflicts_of(config)
+    if found:
+        text = "; ".join(conflict.message for conflict in found)
+        raise PydanticCustomError(CONFLICTS, "{text}", {"text": text, "conflicts": found})
+
+
+def conflicts_of(config: RunConfig) -> list[Conflict]:
+    """Return every conflict of a configuration."""
+    return [conflict for check in _CHECKS for conflict in check(config)]
+
+
+def _at_least_one(config: RunConfig) -> Iterator[Conflict]:
+    for name, rows in (("strategies", config.strategies), ("data", config.data)):
+        if not rows:
+            yield Conflict((name,), "expected at least one element; got an empty list")
+
+
+def _data_block(config: RunConfig) -> Iterator[Conflict]:
+    for index, block in enumerate(config.data):
+        at: Loc = ("data", index)
+        if not block.source:
+            yield Conflict((*at, "source"), "expected at least one path; got an empty list")
+        if block.from_ is not None and block.to is not None and block.from_.ns >= block.to.ns:
+            text = f"`from` ({block.from_}) must be before `to` ({block.to}), which is exclusive"
+            yield Conflict((*at, "from"), text, ((*at, "to"),))
+        if block.symbols is not None:
+            yield from _symbol_list((*at, "symbols"), block.symbols)
+        if block.kind == "journal":
+            yield from _journal_block(at, block)
+
+
+def _journal_block(at: Loc, block: DataBlock) -> Iterator[Conflict]:
+    """Refuse keys that describe columns: a journal carries its own layout."""
+    for name in ("profile", "mapping", "timeframe", "session", "stamp", "tz", "venue", "detail"):
+        if name in block.model_fields_set and getattr(block, name) != type(block).model_fields[name].default:
+            if name == "mapping" and not block.mapping.model_fields_set:
+                continue
+            text = f"a journal holds finished events; `{name}` is only for `kind: bars`"
+            yield Conflict((*at, name), text, ((*at, "kind"),))
+
+
+def _symbol_list(at: Loc, symbols: tuple[str, ...]) -> Iterator[Conflict]:
+    if not symbols:
+        yield Conflict(at, "expected at least one symbol (leave the key out for all); got an empty list")
+    for symbol in sorted({s for s in symbols if symbols.count(s) > 1}):
+        yield Conflict(at, f"the symbol {symbol!r} stands twice")
+
+
+def _timeframes(config: RunConfig) -> Iterator[Conflict]:
+    for frame in sorted({f for f in config.bars if config.bars.count(f) > 1}):
+        yield Conflict(("bars",), f"the bar length {frame!r} stands twice")
+    for (row, frame), (index, block) in (
+        (bar, data) for bar in enumerate(config.bars) for data in enumerate(config.data)
+    ):
+        source = block.timeframe
+        if source is None or block.detail:
+            continue
+        related: tuple[Loc, ...] = (("data", index, "timeframe"),)
+        if frame.ns < source.ns:
+            text = f"{frame!r} is finer than the data ({source!r}); bars can only be made longer"
+            yield Conflict(("bars", row), text, related)
+        elif frame.ns % source.ns:
+            yield Conflict(
+                ("bars", row), f"{frame!r} is no multiple of the data's timeframe {source!r}", related
+            )
+
+
+def _detail(config: RunConfig) -> Iterator[Conflict]:
+    """`execution.detail` and the data block marked `detail` need each other."""
+    detail = config.execution.detail
+    at: Loc = ("execution", "detail")
+    blocks = [index for index, block in enumerate(config.data) if block.detail]
+    for index in blocks:
+        key: Loc = ("data", index, "detail")
+        if detail is None:
+            frame = config.data[index].timeframe or "1m"
+            yield Conflict(key, f"a detail source is read only with `execution: {{detail: {frame}}}`", (at,))
+        elif config.data[index].timeframe not in (None, detail):
+            text = f"{detail!r} is not the timeframe of the detail source, {config.data[index].timeframe!r}"
+            yield Conflict(at, text, (key, ("data", index, "timeframe")))
+    if config.data and len(blocks) == len(config.data):
+        yield Conflict(
+            ("data",), "all sources are `detail: true`; at least one must hold the bars that are traded"
+        )
+    if detail is None:
+        return
+    if not blocks and config.data:
+        text = f"no data block has `detail: true`; add one with `timeframe: {detail}`"
+        yield Conflict(at, text, tuple(("data", index, "detail") for index in range(len(config.data))))
+    for index, block in enumerate(config.data):
+        if not block.detail and block.timeframe is not None and detail.ns >= block.timeframe.ns:
+            text = f"{detail!r} is not finer than the data ({block.timeframe!r})"
+            yield Conflict(at, text, (("data", index, "timeframe"),))
+
+
+def _known_symbols(config: RunConfig) -> set[str] | None:
+    """Return every name that the data blocks give, bare and with venue; None if one leaves it open."""
+    known: set[str] = set()
+    for block in config.data:
+        if block.symbols is None:
+            return None
+        for symbol in block.symbols:
+            bare = symbol.rpartition(":")[2]
+            known |= {symbol, bare} | ({f"{block.venue}:{bare}"} if block.venue else set())
+    for symbol, instrument in config.instruments.items():
+        if instrument.alias in known or symbol in known:
+            known |= {symbol, symbol.rpartition(":")[2]} | ({instrument.alias} if instrument.alias else set())
+    return known
+
+
+def _symbols(config: RunConfig) -> Iterator[Conflict]:
+    known = _known_symbols(config)
+    data: tuple[Loc, ...] = tuple(("data", index, "symbols") for index in range(len(config.data)))
+    for index, strategy in enumerate(config.strategies):
+        at: Loc = ("strategies", index, "symbols")
+        if strategy.symbols is None:
+            continue
+        yield from _symbol_list(at, strategy.symbols)
+        for row, symbol in enumerate(strategy.symbols):
+            if known is not None and symbol not in known and symbol.rpartition(":")[2] not in known:
+                text = f"the symbol {symbol!r} is not among data.symbols; {nearest(symbol, known)}"
+                yield Conflict((*at, row), text, data)
+    if known is None:
+        return
+    for symbol in config.instruments:  # an entry for a symbol that is not used is fine, a misspelt one is not
+        close = (
+            difflib.get_close_matches(symbol, sorted(known), n=1, cutoff=0.8) if symbol not in known else []
+        )
+        if close and close[0] not in config.instruments and symbol.rpartition(":")[2] not in known:
+            text = f"the symbol {symbol!r} is not among data.symbols (did you mean {close[0]!r}?)"
+            yield Conflict(("instruments", symbol), text, data)
+
+
+def _instruments(config: RunConfig) -> Iterator[Conflict]:
+    for symbol, one in config.instruments.items():
+        at: Loc = ("instruments", symbol)
+        if one.alias == symbol:
+            yield Conflict((*at, "alias"), f"{symbol!r} is its own alias; leave the key out")
+        if (
+            one.alias in config.instruments
+            and config.instruments[one.alias].alias == symbol
+            and one.alias > symbol
+        ):
+            text = f"{symbol!r} and {one.alias!r} are aliases of each other"
+            yield Conflict((*at, "alias"), text, (("instruments", one.alias, "alias"),))
+        if one.listed is not None and one.delisted is not None and one.listed.ns >= one.delisted.ns:
+            text = f"`listed` ({one.listed}) must be before `delisted` ({one.delisted})"
+            yield Conflict((*at, "listed"), text, ((*at, "delisted"),))
+        if one.min_qty is not None and one.max_qty is not None and one.min_qty > one.max_qty:
+            text = f"`min_qty` ({one.min_qty:f}) is above `max_qty` ({one.max_qty:f})"
+            yield Conflict((*at, "min_qty"), text, ((*at, "max_qty"),))
+        if one.base is not None and one.base == one.quote:
+            yield Conflict((*at, "base"), f"base and quote are both {one.base!r}", ((*at, "quote"),))
+
+
+def _strategies(config: RunConfig) -> Iterator[Conflict]:
+    """Each strategy's orders are known by its tag, else by its file's name: these must differ."""
+    for (first, one), (second, other) in combinations(enumerate(config.strategies), 2):
+        tag: Loc = ("strategies", second, "tag")
+        related: tuple[Loc, ...] = (("strategies", first), ("strategies", second))
+        if one.tag is not None and one.tag == other.tag:
+            yield Conflict(tag, f"the tag {other.tag!r} is already used by strategies[{first}]", related)
+        elif one.tag is None and other.tag is None and one.path == other.path:
+            text = f"the same file as strategies[{first}]; give each a `tag` of its own"
+            yield Conflict(("strategies", second, "path"), text, related)
+        elif (one.tag or _stem(one.path)) == (other.tag or _stem(other.path)):
+            text = f"the name {_stem(one.path)!r} is already that of strategies[{first}]; give one a `tag`"
+            yield Conflict(("strategies", second, "path"), text, related)
+
+
+def _stem(path: str) -> str:
+    """Return the name that a strategy has without a tag: its class, else its file's name."""
+    file, _, name = path.rpartition(":")
+    return name if file.endswith(".py") else PurePath(path).stem
+
+
+def _account(config: RunConfig) -> Iterator[Conflict]:
+    account = config.account
+    kind: tuple[Loc, ...] = (("account", "type"),)
+    if account.type == "cash" and account.leverage != 1:
+        text = (
+            f"a cash account has no leverage; write `type: margin` or leave it out (got {account.leverage:f})"
+        )
+        yield Conflict(("account", "leverage"), text, kind)
+    if account.balance is not None and account.balances is not None:
+        text = "give either `balance` or `balances`, not both"
+        yield Conflict(("account", "balance"), text, (("account", "balances"),))
+    money = account.balances if account.balances is not None else {account.currency: account.balance or 0}
+    if not any(money.values()):
+        name = "balances" if account.balances is not None else "balance"
+        yield Conflict(("account", name), "the account starts without any money", ())
+    if account.rates.get(account.currency, 1) != 1:
+        text = f"the rate of the account's own currency {account.currency!r} is 1 by definition"
+        yield Conflict(("account", "rates", account.currency), text, (("account", "currency"),))
+
+
+def _execution(config: RunConfig) -> Iterator[Conflict]:
+    execution, at = config.execution, ("execution", "fill_at")
+    for name in ("entry", "response"):
+        delay = getattr(execution.latency, name)
+        if execution.fill_at == "close" and delay.ns > 0:
+            text = f"`close` fills on the bar just seen; with {name} latency {delay} it cannot; use next_open"
+            yield Conflict(at, text, (("execution", "latency", name),))
+    slippage = execution.slippage
+    given = [name for name in ("ticks", "bps", "volume_share") if getattr(slippage, name) is not None]
+    if len(given) > 1:
+        text = f"expected one of ticks, bps, volume_share; got {' and '.join(given)}"
+        related: tuple[Loc, ...] = tuple(("execution", "slippage", name) for name in given)
+        yield Conflict(("execution", "slippage"), text, related)
+
+
+def _sizing(config: RunConfig) -> Iterator[Conflict]:
+    yield from _one_sizing(config, config.sizing, ("sizing",))
+    for index, strategy in enumerate(config.strategies):
+        yield from _one_sizing(config, strategy.sizing, ("strategies", index, "sizing"))
+
+
+def _one_sizing(config: RunConfig, sizing: Sizing | None, at: Loc) -> Iterator[Conflict]:
+    if sizing is None or sizing.method != "percent_equity":
+        return
+    related: tuple[Loc, ...] = ((*at, "method"), ("account", "type"), ("account", "leverage"))
+    limit = config.account.leverage if config.account.type == "margin" else 1
+    if sizing.value <= limit:
+        return
+    fraction = sizing.value / 100
+    hint = f" (did you mean {fraction:f}, i.e. {sizing.value:f} %?)" if fraction <= limit else ""
+    why = f"the account's leverage of {limit:f}" if limit != 1 else "1, all of it"
+    text = f"percent_equity takes a fraction of equity, at most {why}; got {sizing.value:f}{hint}"
+    yield Conflict((*at, "value"), text, related)
+
+
+def _order_rate(config: RunConfig) -> Iterator[Conflict]:
+    rate = config.risk.max_order_rate
+    if rate is not None and rate.per.ns == 0:
+        yield Conflict(("risk", "max_order_rate", "per"), "expected a window above zero, e.g. 1s; got 0s")
+
+
+_CHECKS: tuple[Callable[[RunConfig], Iterator[Conflict]], ...] = (
+    _at_least_one, _data_block, _timeframes, _detail, _symbols, _instruments, _strategies, _account,
+    _execution, _sizing, _order_rate,
+)  # fmt: skip

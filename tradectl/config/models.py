@@ -1,20 +1,23 @@
 """The root of a configuration, `RunConfig`, and its remaining blocks; see `docs/configuration.md`."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: pydantic would evaluate each annotation from its text, which
+# doubles the time that this module takes to import.
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
 from tradectl.config.block import Block, key
 from tradectl.config.data import Columns, DataBlock, FaultActions, Instrument, Session
-from tradectl.config.scalars import DurationKind, Flag, OneOf, Param, Rows, Text, TimeframeKind, Whole
+from tradectl.config.scalars import Flag, OneOf, Param, Rows, Text, Whole
+from tradectl.config.timescalars import DurationKind, TimeframeKind
 from tradectl.config.trading import Account, Execution, Fees, Latency, OrderRate, Risk, Sizing, Slippage
 from tradectl.config.units import Duration, Timeframe
 
 __all__ = [
-    "Account", "Columns", "DataBlock", "Engine", "Execution", "FaultActions", "Fees", "Instrument", "Latency",
-    "OrderRate", "Output", "Risk", "RunConfig", "Session", "Sizing", "Slippage", "StrategyBlock", "normalised",
+    "Account", "Columns", "DataBlock", "Engine", "Execution", "FaultActions", "Fees", "Instrument",
+    "Latency", "OrderRate", "Output", "Risk", "RunConfig", "Session", "Sizing", "Slippage", "StrategyBlock",
+    "normalised",
 ]  # fmt: skip
 
 OnRaise = Annotated[Literal["stop", "disable"], OneOf()]
@@ -42,7 +45,9 @@ class StrategyBlock(Block):
     tag: Annotated[str, Text("a short name", "fast")] | None = key(
         None, "its name in orders and reports; else the file's name", example="fast"
     )
-    jit: Annotated[bool, Flag()] = key(True, "compile it; false runs the same source as plain Python, for debugging")
+    jit: Annotated[bool, Flag()] = key(
+        True, "compile it; false runs the same source as plain Python, for debugging"
+    )
     on_error: OnRaise | None = key(None, "its own `on_strategy_error`", example="disable")
 
 
@@ -70,9 +75,13 @@ class Output(Block):
     """What is written, and where."""
 
     dir: Annotated[str, Text("a folder", "../runs")] | None = key(
-        None, "folder of the run folders, relative to the config file; else ./runs where you are", example="../runs"
+        None,
+        "folder of the run folders, relative to the config file; else ./runs where you are",
+        example="../runs",
     )
-    journal: Annotated[bool, Flag()] = key(False, "also write the events, so that the run replays without its data")
+    journal: Annotated[bool, Flag()] = key(
+        False, "also write the events, so that the run replays without its data"
+    )
 
 
 class RunConfig(Block):
@@ -81,13 +90,21 @@ class RunConfig(Block):
     name: Annotated[str, Text("a name", "sma-cross-btc")] = key(
         "run", "name of the run, part of its folder's name", example="sma-cross-btc"
     )
-    description: Annotated[str, Text()] | None = key(None, "a sentence for the report", example="first try on 2017")
-    seed: Annotated[int, Whole(ge=0, le=2**63 - 1, example="7")] = key(0, "seed of the run's random generators")
+    description: Annotated[str, Text()] | None = key(
+        None, "a sentence for the report", example="first try on 2017"
+    )
+    seed: Annotated[int, Whole(ge=0, le=2**63 - 1, example="7")] = key(
+        0, "seed of the run's random generators"
+    )
     strategies: tuple[StrategyBlock, ...] = key(
-        ..., "the strategies; `strategy:` is short for a list of one", example=[{"path": "../strategies/sma_cross.py"}]
+        ...,
+        "the strategies; `strategy:` is short for a list of one",
+        example=[{"path": "../strategies/sma_cross.py"}],
     )
     data: tuple[DataBlock, ...] = key(
-        ..., "one block or a list of blocks, merged by receive time", example=[{"source": "../data/btc.csv.gz"}]
+        ...,
+        "one block or a list of blocks, merged by receive time",
+        example=[{"source": "../data/btc.csv.gz"}],
     )
     bars: Annotated[tuple[Annotated[Timeframe, TimeframeKind()], ...], Rows()] = key(
         (), "bar lengths that strategies are called on, derived from the data; the data's own when left out",
@@ -104,7 +121,7 @@ class RunConfig(Block):
     engine: Engine = key(Engine, "capacities and pace")
     on_strategy_error: OnRaise | None = key(
         None,
-        "when a strategy raises: stop the run, or disable that strategy; `stop` in a backtest, `disable` in paper",
+        "what happens when a strategy raises; left out: `stop` in a backtest, `disable` in paper",
         example="stop",
     )
     output: Output = key(Output, "what is written, and where")
@@ -120,7 +137,7 @@ class RunConfig(Block):
         return normalised(value)
 
     @model_validator(mode="after")
-    def _check(self) -> RunConfig:
+    def _check(self) -> Self:
         from tradectl.config.checks import raise_conflicts  # checks need these models
 
         raise_conflicts(self)

@@ -9,12 +9,7 @@ from typing import Any, get_args
 
 from pydantic_core import core_schema
 
-from tradectl.config.units import Duration, Moment, Timeframe, parse_timeframe_ns, zone_of
-
-__all__ = [
-    "ClockTime", "DurationKind", "Flag", "MomentKind", "Number", "OneOf", "Param", "Rows", "Scalar", "Text",
-    "TimeframeKind", "Whole", "Zone", "plain_number", "said",
-]  # fmt: skip
+__all__ = ["Flag", "Number", "OneOf", "Param", "Rows", "Scalar", "Text", "Whole", "plain_number", "said"]
 
 _WORDS_FOR_BOOL = {"yes": "true", "on": "true", "y": "true", "1": "true", "t": "true", "no": "false",
                    "off": "false", "n": "false", "0": "false", "f": "false"}  # fmt: skip
@@ -76,10 +71,6 @@ class Scalar:
         """Make pydantic use `parse`."""
         return core_schema.no_info_plain_validator_function(self.parse)
 
-    def __get_pydantic_json_schema__(self, core: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
-        """Make pydantic use `schema`."""
-        return self.schema()
-
 
 class Number(Scalar):
     """An exact decimal within bounds; numbers, or text of numbers."""
@@ -140,7 +131,9 @@ class Number(Scalar):
         """Return a number within bounds, or a text of one."""
         names = (("exclusiveMinimum", self.gt), ("minimum", self.ge), ("maximum", self.le))
         bounds = {name: plain_number(bound) for name, bound in names if bound is not None}
-        return {"anyOf": [{"type": "number", **bounds}, {"type": "string", "pattern": r"^[-+]?[0-9._eE+-]+$"}]}
+        return {
+            "anyOf": [{"type": "number", **bounds}, {"type": "string", "pattern": r"^[-+]?[0-9._eE+-]+$"}]
+        }
 
 
 class Whole(Scalar):
@@ -251,88 +244,6 @@ class OneOf(Scalar):
         return core_schema.no_info_plain_validator_function(self.parse)
 
 
-class _Unit(Scalar):
-    """A text with a unit; the value type's own message says what was expected."""
-
-    kind: Callable[[Any], Any]
-    pattern = ""
-
-    def convert(self, value: Any) -> Any:
-        """Return the value type made from the text."""
-        if isinstance(value, (bool, float)) or not isinstance(value, (str, int, Decimal)):
-            raise ValueError
-        return type(self).kind(str(value))
-
-    def schema(self) -> dict[str, Any]:
-        """Return a text, or the bare number zero for durations."""
-        return {"type": "string", "pattern": self.pattern}
-
-
-class DurationKind(_Unit):
-    """`5s`, `100ms`, `0`."""
-
-    words, example, kind = "a duration", "100ms or 5s", Duration
-    pattern = r"^[0-9.]+ ?(ns|us|ms|s|m|h|d|w)$"
-
-    def schema(self) -> dict[str, Any]:
-        """Return a text with a unit, or zero."""
-        return {"anyOf": [{"type": "string", "pattern": self.pattern}, {"const": 0}]}
-
-
-class TimeframeKind(_Unit):
-    """`1m`, `4h`, `1d`."""
-
-    words, example, kind = "a bar length", "1m, 1h or 1d", Timeframe
-    pattern = r"^[0-9]+ ?(ms|s|m|h|d|w)$"
-
-    def hint(self, value: Any) -> str:
-        """Read a bare number as minutes, or turn `h1` around."""
-        for guess in (f"{value}m", f"{str(value)[1:]}{str(value)[:1].lower()}"):
-            try:
-                parse_timeframe_ns(guess)
-            except ValueError:
-                continue
-            return f" (did you mean {guess!r}?)"
-        return ""
-
-
-class MomentKind(_Unit):
-    """`2017-01-31`, `2017-01-31T14:30:00Z`."""
-
-    words, example, kind = "a date or ISO time", "2017-01-31 or 2017-01-31T14:30:00Z", Moment
-    pattern = r"^\d{4}-\d\d-\d\d"
-
-
-class Zone(Scalar):
-    """The name of a time zone."""
-
-    words, example = "a time zone", "UTC or America/New_York"
-
-    def convert(self, value: Any) -> str:
-        """Return the name of a zone that exists."""
-        if not isinstance(value, str) or not value:
-            raise ValueError
-        zone_of(value)
-        return value
-
-
-class ClockTime(Scalar):
-    """A time of day, `HH:MM`."""
-
-    words, example = "a time of day in quotes", '"16:00"'
-
-    def convert(self, value: Any) -> str:
-        """Return `HH:MM`."""
-        hour, _, minute = value.partition(":") if isinstance(value, str) else ("", "", "")
-        if not (hour.isdigit() and minute.isdigit() and len(minute) == 2 and int(hour) < 24 and int(minute) < 60):
-            raise ValueError
-        return f"{int(hour):02d}:{minute}"
-
-    def schema(self) -> dict[str, Any]:
-        """Return a text."""
-        return {"type": "string", "pattern": r"^[0-9]{1,2}:[0-9]{2}$"}
-
-
 class Param(Scalar):
     """A strategy's parameter: number, text, true/false, or a list of these; decimals become floats."""
 
@@ -365,8 +276,3 @@ class Rows:
             return value if isinstance(value, (list, tuple)) else (value,)
 
         return core_schema.no_info_before_validator_function(wrap, handler(source))
-
-    def __get_pydantic_json_schema__(self, core: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
-        """Allow the bare item in the schema."""
-        rows = dict(handler(core))
-        return {"anyOf": [rows.get("items", {}), rows]}

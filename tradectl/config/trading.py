@@ -1,6 +1,7 @@
 """The blocks `account`, `execution`, `fees`, `risk` and `sizing`: how orders are paid, filled and limited."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: pydantic would evaluate each annotation from its text, which
+# doubles the time that this module takes to import.
 
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
@@ -8,7 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import model_validator
 
 from tradectl.config.block import Block, key
-from tradectl.config.scalars import DurationKind, Flag, Number, OneOf, Text, TimeframeKind, Whole
+from tradectl.config.scalars import Flag, Number, OneOf, Text, Whole
+from tradectl.config.timescalars import DurationKind, TimeframeKind
 from tradectl.config.units import Duration, Timeframe
 
 __all__ = ["Account", "Execution", "Fees", "Latency", "OrderRate", "Risk", "Sizing", "Slippage"]
@@ -35,22 +37,34 @@ class Account(Block):
     )
     currency: Currency = key("USD", "currency of equity and of the report", example="USD")
     balance: Balance | None = key(
-        None, "start balance in `currency`; 100000 unless `balances` is given", unit="currency", example=100000
+        None,
+        "start balance in `currency`; 100000 unless `balances` is given",
+        unit="currency",
+        example=100000,
     )
     balances: dict[Currency, Balance] | None = key(
-        None, "start balances per currency, instead of `balance`", unit="each its own", example={"USD": 50000, "BTC": 1}
+        None,
+        "start balances per currency, instead of `balance`",
+        unit="each its own",
+        example={"USD": 50000, "BTC": 1},
     )
     leverage: Annotated[Decimal, Number(ge="1", le="1000", example="3")] = key(
         Decimal(1), "largest gross exposure ÷ equity of a margin account"
     )
     rates: dict[Currency, Rate] = key(
-        dict, "fixed value of one unit of a currency in `currency`, where no instrument gives it", example={"EUR": 1.08}
+        dict,
+        "fixed value of one unit of a currency in `currency`, where no instrument gives it",
+        example={"EUR": 1.08},
     )
 
     @model_validator(mode="before")
     @classmethod
     def _fill_balance(cls, value: Any) -> Any:
-        if not isinstance(value, dict) or value.get("balance") is not None or value.get("balances") is not None:
+        if (
+            not isinstance(value, dict)
+            or value.get("balance") is not None
+            or value.get("balances") is not None
+        ):
             return value
         return {**value, "balance": DEFAULT_BALANCE}
 
@@ -65,7 +79,7 @@ class Slippage(Block):
         None, "share of the price", unit="1/10000", example=2.5
     )
     volume_share: Annotated[Decimal, Number(ge="0", le="1", example="0.1")] | None = key(
-        None, "price moves by this factor × (quantity ÷ the bar's volume)²", example=0.1
+        None, "price moves by this factor times (quantity ÷ the bar's volume)²", example=0.1
     )
 
 
@@ -80,10 +94,12 @@ class Execution(Block):
     """How orders fill; every choice of the fill contract."""
 
     fill_at: Annotated[Literal["next_open", "close"], OneOf()] = key(
-        "next_open", "price of a market order sent on a bar: the next bar's open, or the close of the bar just seen"
+        "next_open",
+        "price of a market order sent on a bar: the next bar's open, or the close of the bar just seen",
     )
     path: Annotated[Literal["adaptive", "ohlc", "olhc", "adverse", "favourable"], OneOf()] = key(
-        "adaptive", "order in which a bar visits its high and low; `adaptive`: the one nearer to the open first"
+        "adaptive",
+        "order in which a bar visits its high and low; `adaptive`: the one nearer to the open first",
     )
     participation: Share = key(Decimal(1), "share of a bar's volume that own orders may take")
     slippage: Slippage = key(Slippage, "what market orders and triggered stops pay")
@@ -95,7 +111,9 @@ class Execution(Block):
     )
     entry_bar: Switch = key(True, "protective orders are active on the bar that filled their entry")
     detail: Annotated[Timeframe, TimeframeKind()] | None = key(
-        None, "finer bars that resolve ambiguous ones; read from the data block with `detail: true`", example="1m"
+        None,
+        "finer bars that resolve ambiguous ones; read from the data block with `detail: true`",
+        example="1m",
     )
     latency: Latency = key(Latency, "delays of orders and reports")
     scenarios: Switch = key(True, "run the adverse and favourable scenarios where bars were ambiguous")
@@ -116,7 +134,9 @@ class OrderRate(Block):
 
     short_key: ClassVar[str] = "orders"
 
-    orders: Annotated[int, Whole(ge=1, le=1_000_000, example="100")] = key(..., "orders in the window", example=100)
+    orders: Annotated[int, Whole(ge=1, le=1_000_000, example="100")] = key(
+        ..., "orders in the window", example=100
+    )
     per: Delay = key(Duration("1s"), "length of the window")
 
     @classmethod
@@ -132,13 +152,24 @@ class Risk(Block):
     """Limits that every order passes before it is sent; what is left out is not limited."""
 
     max_order_qty: Qty | None = key(None, "largest order", unit="base", example=5)
-    max_order_notional: Money | None = key(None, "largest price × quantity of an order", unit="quote", example=50000)
-    price_collar: Share | None = key(None, "largest distance of a price from the last one", unit="fraction", example=0.1)
-    max_position: Qty | None = key(None, "largest position of an instrument, long or short", unit="base", example=10)
+    max_order_notional: Money | None = key(
+        None, "largest price times quantity of an order", unit="quote", example=50000
+    )
+    price_collar: Share | None = key(
+        None, "largest distance of a price from the last one", unit="fraction", example=0.1
+    )
+    max_position: Qty | None = key(
+        None, "largest position of an instrument, long or short", unit="base", example=10
+    )
     max_position_notional: Money | None = key(
         None, "largest position of an instrument, long or short", unit="quote", example=50000
     )
-    max_exposure: Money | None = key(None, "largest sum of |positions|", unit="account currency", example=200000)
+    max_exposure: Money | None = key(
+        None,
+        "largest sum of all positions' notionals, shorts as positive",
+        unit="account currency",
+        example=200000,
+    )
     max_open_orders: Annotated[int, Whole(ge=1, le=1_000_000, example="50")] | None = key(
         None, "most working orders at a time", example=50
     )

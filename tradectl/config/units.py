@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime, tzinfo
 
 __all__ = [
-    "Duration", "Moment", "Timeframe", "format_ns", "parse_duration_ns", "parse_moment_ns", "parse_timeframe_ns",
-    "zone_of",
+    "Duration", "Moment", "Timeframe", "format_ns", "parse_duration_ns", "parse_moment_ns",
+    "parse_timeframe_ns", "zone_of",
 ]  # fmt: skip
 
 UNIT_NS = {
@@ -41,12 +41,11 @@ def _number_unit_ns(text: str, example: str) -> int:
     match = _NUMBER_UNIT.fullmatch(text)
     if match is None:
         raise ValueError(f"expected a number with a unit, e.g. {example}")
-    number, unit = match.groups()
+    number, unit = match[1], match[2]
     if unit not in UNIT_NS:
         raise ValueError(_wrong_unit(number, unit, example))
     whole, _, digits = number.partition(".")
-    scaled = int(whole + digits) * UNIT_NS[unit]
-    ns, rest = divmod(scaled, 10 ** len(digits))
+    ns, rest = divmod(int(whole + digits) * UNIT_NS[unit], int("1" + "0" * len(digits)))
     if rest:
         raise ValueError(f"expected a whole number of nanoseconds, e.g. {example}")
     if ns > MAX_NS:
@@ -79,7 +78,9 @@ def parse_timeframe_ns(text: str | int) -> int:
     if ns <= 0:
         raise ValueError("expected a bar length above zero, e.g. 1m, 1h or 1d")
     if day % ns and ns % day:
-        raise ValueError("expected a bar length that divides a day or is made of whole days, e.g. 1m, 1h or 1d")
+        raise ValueError(
+            "expected a bar length that divides a day or is made of whole days, e.g. 1m, 1h or 1d"
+        )
     return ns
 
 
@@ -106,7 +107,9 @@ def zone_of(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"expected a time zone such as UTC, America/New_York or +02:00; {name!r} is none") from None
+        raise ValueError(
+            f"expected a time zone such as UTC, America/New_York or +02:00; {name!r} is none"
+        ) from None
 
 
 def parse_moment_ns(text: str) -> int:
@@ -133,6 +136,7 @@ class Duration(str):
     ns: int
 
     def __new__(cls, text: str | int) -> Duration:
+        """Parse the text; ValueError says what was expected."""
         ns = parse_duration_ns(text)
         made = super().__new__(cls, format_ns(ns))
         made.ns = ns
@@ -146,6 +150,7 @@ class Timeframe(str):
     ns: int
 
     def __new__(cls, text: str | int) -> Timeframe:
+        """Parse the text; ValueError says what was expected."""
         ns = parse_timeframe_ns(text)
         made = super().__new__(cls, format_ns(ns))
         made.ns = ns
@@ -159,6 +164,7 @@ class Moment(str):
     ns: int
 
     def __new__(cls, text: str) -> Moment:
+        """Parse the text; ValueError says what was expected."""
         ns = parse_moment_ns(text)
         seconds, fraction = divmod(ns, UNIT_NS["s"])
         stamp = datetime.fromtimestamp(seconds, UTC)
