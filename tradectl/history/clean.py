@@ -1,0 +1,181 @@
+"""Row checks, vectorised: what one row says (`Cleaner`), and what it says after the one before (`Pairs`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from tradectl.history.faults import FaultLog
+from tradectl.history.model import Gap, iso
+from tradectl.history.reader import RawBatch, SourceFile
+from tradectl.history.rows import FILE_SHIFT, Rows, concat_rows
+
+__all__ = ["Pairs", "clean", "in_order"]
+
+Mask = npt.NDArray[np.bool_]
+JUMP = 0.5  # a close this fraction away from the one before is a jump
+GAPS_KEPT = 5  # longest gaps listed per instrument
+
+
+def clean(raw: RawBatch, ends: npt.NDArray[np.int64], file: SourceFile, symbol: str, log: FaultLog) -> Rows:
+    """Return the batch's usable rows with end stamps `ends`; count and treat what is wrong with a row.
+
+    A row counts under the first that applies of unparsable, empty, nan, nonpositive, negative_volume, ohlc.
+    """
+    origin = raw.row + (file.index << FILE_SHIFT)
+    rows = Rows(ends, *raw.values, origin)  # type: ignore[arg-type]
+    o, h, l, c, v = raw.values  # noqa: E741
+    fine = (l > 0) & (h < np.inf) & (h >= o) & (h >= c) & (l <= o) & (l <= c)
+    if "volume" in file.at:
+        fine &= (v >= 0) & (v < np.inf)
+    if raw.missing is not None:
+        fine &= ~raw.missing
+    if fine.all():
+        return rows
+    return _treat(rows, raw, fine, "volume" in file.at, (symbol, log))
+
+
+def _treat(rows: Rows, raw: RawBatch, fine: Mask, volume: bool, who: tuple[str, FaultLog]) -> Rows:
+    symbol, log = who
+    o, h, l, c, v = raw.values  # noqa: E741
+    left = ~fine
+    keep = fine.copy()
+
+    def found(kind: str, mask: Mask, show: Callable[[int], str]) -> Mask:
+        nonlocal left
+        at = np.flatnonzero(left & mask)
+        left &= ~mask
+        log.add(kind, symbol, len(at), lambda: [(int(rows.origin[i]), show(int(i))) for i in at[:5]])
+        hit = np.zeros(len(mask), np.bool_)
+        hit[at] = True
+        return hit
+
+    def bar(i: int) -> str:
+        text = f"open {o[i]:.10g}, high {h[i]:.10g}, low {l[i]:.10g}, close {c[i]:.10g}"
+        return text + (f", volume {v[i]:.10g}" if volume else "")
+
+    nothing = np.zeros(len(fine), np.bool_)
+    unread = nothing.copy()
+    unread[list(raw.unparsable)] = True
+    with np.errstate(invalid="ignore"):
+        bad = ~(np.isfinite(o) & np.isfinite(h) & np.isfinite(l) & np.isfinite(c))
+        if volume:
+            bad |= ~np.isfinite(v)
+        found("unparsable", unread, lambda i: raw.unparsable[i])
+        found("empty", raw.missing if raw.missing is not None else nothing, bar)
+        found("nan", bad, bar)
+        found("nonpositive", np.minimum(np.minimum(o, h), np.minimum(l, c)) <= 0, bar)
+        negative = found("negative_volume", v < 0 if volume else nothing, bar)
+        inside = (h < np.maximum(o, c)) | (l > np.minimum(o, c)) | (h < l)
+        if log.actions["negative_volume"] == "clip" and negative.any():
+            rows.volume = np.where(negative, 0.0, v)
+            left |= negative & inside  # its other fields are still to be judged
+            keep |= negative & ~inside
+        crooked = found("ohlc", inside, bar)
+    if log.actions["ohlc"] == "clip" and crooked.any():
+        rows.high = np.where(crooked, np.maximum(np.maximum(o, c), np.maximum(h, l)), h)
+        rows.low = np.where(crooked, np.minimum(np.minimum(o, c), np.minimum(h, l)), l)
+        keep |= crooked
+    return rows[keep]
+
+
+def in_order(rows: Rows, latest: int, symbol: str, log: FaultLog) -> Rows:
+    """Return the rows not earlier than `latest` and than the rows before them; count the others.
+
+    With the action `sort` all rows are returned: the caller sorts the file.
+    """
+    if not len(rows):
+        return rows
+    highest = np.maximum.accumulate(np.maximum(rows.ts, latest))
+    late = rows.ts < highest
+    if not late.any():
+        return rows
+    at = np.flatnonzero(late)
+    log.add(
+        "disorder", symbol, len(at),
+        lambda: [(int(rows.origin[i]), f"ends {iso(rows.ts[i])}, after {iso(highest[i])}") for i in at[:5]],
+    )  # fmt: skip
+    return rows if log.actions["disorder"] == "sort" else rows[~late]
+
+
+@dataclass
+class Pairs:
+    """Judges each row against the one before it, across batches: duplicate, conflict, gap, jump."""
+
+    symbol: str
+    timeframe_ns: int
+    gap_ns: int  # a distance beyond this is a gap
+    log: FaultLog | None  # None: only clean, count nothing
+    last: Rows | None = None
+    gaps: list[Gap] = field(default_factory=list)
+    gap_count: int = 0
+    missing: int = 0
+
+    def feed(self, rows: Rows) -> Rows:
+        """Return the batch without rows that repeat a stamp; of a stamp the first row stays."""
+        if not len(rows):
+            return rows
+        before, self.last = self.last, rows[-1:]
+        steps = np.diff(rows.ts, prepend=before.ts if before is not None else rows.ts[0] - self.timeframe_ns)
+        if steps.min() > 0:
+            if self.log is not None:
+                self._look(rows, steps, before)
+            return rows
+        keep = steps > 0
+        kept = rows[keep]
+        if self.log is not None:
+            self._repeats(rows, keep, before)
+            if len(kept):
+                self._look(kept, np.diff(kept.ts, prepend=kept.ts[0] - steps[keep][0]), before)
+        first = before if before is not None and not keep.any() else kept[-1:]
+        self.last = first
+        return kept
+
+    def _repeats(self, rows: Rows, keep: Mask, before: Rows | None) -> None:
+        """Compare each repeated row with the first row of its stamp."""
+        assert self.log is not None
+        whole = rows if before is None else concat_rows([before, rows])
+        shift = len(whole) - len(rows)
+        starts = np.concatenate([np.ones(shift, np.bool_), keep])
+        first = np.maximum.accumulate(np.where(starts, np.arange(len(whole)), 0))[shift:]
+        at = np.flatnonzero(~keep)
+        same = np.ones(len(at), np.bool_)
+        for column in whole.columns()[1:6]:
+            a, b = column[first[at]], column[at + shift]
+            same &= (a == b) | (np.isnan(a) & np.isnan(b))
+        for kind, hit in (("duplicate", at[same]), ("conflict", at[~same])):
+            self.log.add(kind, self.symbol, len(hit), [(int(rows.origin[i]), _bar(rows, int(i))) for i in hit[:5]])
+
+    def _look(self, rows: Rows, steps: npt.NDArray[np.int64], before: Rows | None) -> None:
+        assert self.log is not None
+        wide = np.flatnonzero(steps > self.gap_ns)
+        if len(wide):
+            absent = np.rint(steps[wide] / self.timeframe_ns).astype(np.int64) - 1
+            self.gap_count += len(wide)
+            self.missing += int(absent.sum())
+            found = [
+                Gap(self.symbol, int(rows.ts[i] - steps[i]), int(rows.ts[i]), int(n))
+                for i, n in _longest(wide, absent)
+            ]
+            self.gaps = sorted(self.gaps + found, key=lambda g: (-g.missing, g.from_ns))[:GAPS_KEPT]
+            first = [(int(rows.origin[i]), f"{n} before {iso(rows.ts[i])}") for i, n in zip(wide[:5], absent, strict=False)]
+            self.log.add("gap", self.symbol, len(wide), first)
+        previous = np.concatenate([before.close if before is not None else rows.close[:1], rows.close[:-1]])
+        far = np.flatnonzero(np.abs(rows.close - previous) > JUMP * previous)
+        self.log.add(
+            "jump", self.symbol, len(far),
+            lambda: [(int(rows.origin[i]), f"close {previous[i]:.10g} -> {rows.close[i]:.10g}") for i in far[:5]],
+        )  # fmt: skip
+
+
+def _longest(wide: npt.NDArray[np.int64], absent: npt.NDArray[np.int64]) -> Sequence[tuple[int, int]]:
+    order = np.lexsort((wide, -absent))[:GAPS_KEPT]
+    return [(int(wide[k]), int(absent[k])) for k in order]
+
+
+def _bar(rows: Rows, i: int) -> str:
+    values = ", ".join(f"{column[i]:.10g}" for column in rows.columns()[1:6])
+    return f"{iso(rows.ts[i])}: {values}"

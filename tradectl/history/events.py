@@ -1,0 +1,110 @@
+"""Rows to events: floats become ticks and lots once, here, and each timestamp's last event is marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tradectl.core.codes import EventFlag, EventKind, MarketStatus
+from tradectl.core.event import EVENT, empty_events
+from tradectl.history.grid import in_steps, on_grid, prices_of, scale_of
+from tradectl.history.rows import Rows
+
+__all__ = ["bar_events", "chunked", "join_events", "off_grid", "status_event"]
+
+BLOCK = 8_192  # rows converted at a time: the columns and their 64-byte records stay in the cache
+Events = npt.NDArray[Any]
+
+
+def bar_events(rows: Rows, tick: Decimal, lot: Decimal, tags: tuple[int, int, int]) -> Events:
+    """Return BAR events of rows; `tags` are instrument index, timeframe index and flags.
+
+    Prices are rounded half to even and are at least one tick; volume is −1 where it is unknown.
+    """
+    events = empty_events(len(rows))
+    events["kind"] = EventKind.BAR
+    for name, value in zip(("instrument", "aux", "flags"), tags, strict=True):
+        events[name] = value
+    factor, multiply = scale_of(tick)
+    apply = np.multiply if multiply else np.divide
+    scratch = np.empty(BLOCK)
+    unknown = bool(len(rows)) and bool(np.isnan(rows.volume[0]))
+    for start in range(0, len(rows), BLOCK):
+        stop = min(start + BLOCK, len(rows))
+        out = events[start:stop]
+        room = scratch[: stop - start]
+        out["ts_event"] = rows.ts[start:stop]
+        out["ts_recv"] = rows.ts[start:stop]
+        for name, column in zip(("w0", "w1", "w2", "w3"), prices_of(rows), strict=True):
+            apply(column[start:stop], factor, out=room)
+            np.rint(room, out=room)
+            np.maximum(room, 1.0, out=room)
+            out[name] = room
+        if not unknown:
+            out["w4"] = np.rint(in_steps(rows.volume[start:stop], lot))
+    if unknown:
+        known = ~np.isnan(rows.volume)
+        events["w4"] = -1
+        events["w4"][known] = np.rint(in_steps(rows.volume[known], lot))
+    return events
+
+
+def off_grid(rows: Rows, tick: Decimal | None, lot: Decimal | None) -> npt.NDArray[np.bool_]:
+    """Tell which rows have a price off the tick, or a volume off the lot (None: not asked)."""
+    off = np.zeros(len(rows), np.bool_)
+    if tick is not None:
+        for column in prices_of(rows):
+            off |= ~on_grid(in_steps(column, tick))
+    if lot is not None:
+        off |= ~on_grid(in_steps(np.nan_to_num(rows.volume), lot))
+    return off
+
+
+def status_event(ts: int, instrument: int, status: MarketStatus) -> Events:
+    """Return one STATUS event; its price word 0 means the last price."""
+    event = empty_events(1)
+    event["ts_event"] = event["ts_recv"] = ts
+    event["kind"] = EventKind.STATUS
+    event["instrument"] = instrument
+    event["w0"] = status
+    return event
+
+
+def join_events(parts: list[Events]) -> Events:
+    """Join event arrays (moved as eight words each)."""
+    words = np.concatenate([part.view(np.int64).reshape(-1, 8) for part in parts])
+    return words.reshape(-1).view(EVENT)
+
+
+def chunked(slices: Iterator[Events], max_rows: int) -> Iterator[Events]:
+    """Mark the last event of each timestamp and cut the stream into read-only chunks of `max_rows`."""
+    out, fill = empty_events(max_rows), 0
+    for events in slices:
+        stamps = events["ts_recv"]
+        last = np.empty(len(events), np.bool_)
+        np.not_equal(stamps[1:], stamps[:-1], out=last[:-1])
+        last[-1] = True  # a slice holds whole timestamps
+        at = 0
+        while at < len(events):
+            n = min(len(events) - at, max_rows - fill)
+            _words(out[fill : fill + n])[:] = _words(events[at : at + n])
+            out["flags"][fill : fill + n] |= last[at : at + n].astype(np.uint16) * np.uint16(EventFlag.LAST)
+            at, fill = at + n, fill + n
+            if fill == max_rows:
+                yield _sealed(out)
+                out, fill = empty_events(max_rows), 0
+    if fill:
+        yield _sealed(out[:fill])
+
+
+def _words(events: Events) -> npt.NDArray[np.int64]:
+    return events.view(np.int64).reshape(-1, 8)
+
+
+def _sealed(events: Events) -> Events:
+    events.flags.writeable = False
+    return events

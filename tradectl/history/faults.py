@@ -1,0 +1,74 @@
+"""Counting faults, and stopping at the first one whose action is `fail`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tradectl.errors import DataError
+from tradectl.history.model import ACTIONS, Example, FaultCount
+from tradectl.history.reader import SourceFile
+from tradectl.history.rows import FILE_SHIFT
+
+__all__ = ["FaultLog", "failing"]
+
+EXAMPLES = 5  # kept per kind and instrument
+TEXT = {
+    "unparsable": "a field cannot be read",
+    "empty": "a field is empty",
+    "nan": "a value is NaN or infinite",
+    "nonpositive": "a price is not positive",
+    "negative_volume": "the volume is negative",
+    "ohlc": "high or low is inside the bar's body",
+    "overflow": "the value has more than 2**53 ticks or lots",
+    "disorder": "the stamp is earlier than the row before it",
+    "duplicate": "the row repeats the one before it",
+    "conflict": "two rows have the same stamp and different values",
+    "off_tick": "a price is not a whole number of ticks",
+    "off_lot": "the volume is not a whole number of lots",
+    "truncated": "the file ends early",
+    "jump": "the close is more than 50 % away from the one before it",
+    "gap": "bars are missing",
+}
+WORTH = {"fail": "", "drop": "leave such rows out", "clip": "repair the value", "sort": "sort the file",
+         "round": "round to the nearest", "report": "only count"}  # fmt: skip
+
+
+class FaultLog:
+    """Counts per kind and instrument; in strict mode the first failing fault raises DataError."""
+
+    def __init__(self, actions: dict[str, str], files: Sequence[SourceFile], strict: bool) -> None:
+        self.actions = actions
+        self.files = files
+        self.strict = strict
+        self.counts: dict[tuple[str, str], FaultCount] = {}
+
+    def add(
+        self, kind: str, instrument: str, count: int, examples: Sequence[tuple[int, str]] | Callable[[], Sequence[tuple[int, str]]]
+    ) -> None:
+        """Record `count` faults with (origin, value) examples, given or made when needed."""
+        if not count:
+            return
+        action = self.actions[kind]
+        entry = self.counts.setdefault((kind, instrument), FaultCount(kind, instrument, action))
+        entry.count += count
+        if len(entry.examples) < EXAMPLES:
+            given = examples() if callable(examples) else examples
+            entry.examples += [self._example(*e) for e in given[: EXAMPLES - len(entry.examples)]]
+        if self.strict and action == "fail":
+            raise failing(entry)
+
+    def _example(self, origin: int, value: str) -> Example:
+        file = self.files[origin >> FILE_SHIFT]
+        row = origin & ((1 << FILE_SHIFT) - 1)
+        return Example(str(file.place), row, file.line(row) if row else 0, value)
+
+
+def failing(entry: FaultCount) -> DataError:
+    """Return the error for a failing fault: file, row, line, value, and the `on_error` key to set."""
+    first = entry.examples[0]
+    row = f", row {first.row}" if first.row else ""
+    line = f" (line {first.line})" if first.line else ""
+    ways = [a for a in ACTIONS[entry.kind] if a != "fail"]
+    hint = "; ".join(f"on_error: {{{entry.kind}: {way}}} to {WORTH[way]}" for way in ways)
+    message = f"{first.file}{row}{line}: {TEXT[entry.kind]}: {first.value} [{entry.instrument}]"
+    return DataError(message, hint=f"set {hint}" if ways else "give a coarser tick_size or lot_size")

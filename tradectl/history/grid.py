@@ -1,0 +1,132 @@
+"""Ticks and lots: finding the grid that values stand on, and putting them on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
+
+from tradectl.history.rows import Rows
+
+__all__ = ["ATOM", "LIMIT", "Steps", "choose_lot", "choose_tick", "on_grid", "plain"]
+
+ATOM = Decimal("1e-8")  # the engine's unit of money
+LIMIT = 2.0**53  # more ticks or lots than this are not exact in float64
+MOST = 12  # decimals looked at
+BLOCK = 8_192  # rows at a time, so that the work stays in the cache
+NEAR, FAR = 1e-6, 1e-15  # on the grid: within 1e-6 of a step, plus the rounding of float64
+
+Floats = npt.NDArray[np.float64]
+
+
+def scale_of(step: Decimal) -> tuple[float, bool]:
+    """Return (factor, multiply): values × factor, or values ÷ factor, gives steps with the least error."""
+    inverse = 1 / step
+    if inverse == inverse.to_integral_value():
+        return float(inverse), True
+    return float(step), False
+
+
+def in_steps(values: Floats, step: Decimal) -> Floats:
+    """Return values in units of `step`, not yet rounded."""
+    factor, multiply = scale_of(step)
+    return values * factor if multiply else values / factor
+
+
+def on_grid(quotient: Floats) -> npt.NDArray[np.bool_]:
+    """Tell which values in steps are whole."""
+    return np.abs(quotient - np.rint(quotient)) <= NEAR + np.abs(quotient) * FAR
+
+
+@dataclass
+class Steps:
+    """Counts, per candidate step, the rows off its grid and their largest relative rounding error.
+
+    Candidates are 1, 0.1, … 10**-12; a row on one grid is on all finer ones, so few are looked at twice.
+    """
+
+    fixed: Decimal | None = None  # only this step
+    rows: int = 0
+    highest: float = 0.0
+    off: list[int] = field(default_factory=lambda: [0] * (MOST + 1))
+    error: list[float] = field(default_factory=lambda: [0.0] * (MOST + 1))
+    first: list[list[tuple[int, str]]] = field(default_factory=lambda: [[] for _ in range(MOST + 1)])
+
+    def candidate(self, k: int) -> Decimal:
+        """Return the k-th step."""
+        return self.fixed if self.fixed is not None else Decimal(1).scaleb(-k)
+
+    def feed(self, columns: tuple[Floats, ...], origin: npt.NDArray[np.int64]) -> None:
+        """Look at the values (columns of equal length, of which any may put its row off the grid)."""
+        self.rows += len(origin)
+        for start in range(0, len(origin), BLOCK):
+            block = np.stack([column[start : start + BLOCK] for column in columns])
+            self.highest = max(self.highest, float(block.max()))
+            self._block(block, origin[start : start + BLOCK])
+
+    def _block(self, block: Floats, origin: npt.NDArray[np.int64]) -> None:
+        for k in range(1 if self.fixed is not None else MOST + 1):
+            steps = in_steps(block, self.candidate(k))
+            distance = np.abs(steps - np.rint(steps))
+            off = (distance > NEAR + np.abs(steps) * FAR).any(axis=0)
+            count = int(off.sum())
+            if not count:
+                return
+            if count < len(off):
+                block, origin, distance, steps = block[:, off], origin[off], distance[:, off], steps[:, off]
+            self.off[k] += count
+            self.error[k] = max(self.error[k], float((distance / np.maximum(np.abs(steps), 1e-300)).max()))
+            if len(self.first[k]) < 5:
+                shown = [(int(at), ", ".join(f"{v:.12g}" for v in bar)) for at, bar in zip(origin[:5], block.T, strict=False)]
+                self.first[k] = (self.first[k] + shown)[:5]
+
+    def merge(self, other: Steps) -> None:
+        """Add another's counts."""
+        self.rows += other.rows
+        self.highest = max(self.highest, other.highest)
+        for k in range(MOST + 1):
+            self.off[k] += other.off[k]
+            self.error[k] = max(self.error[k], other.error[k])
+            self.first[k] = (self.first[k] + other.first[k])[:5]
+
+
+def choose_tick(steps: Steps) -> int:
+    """Return which candidate is the dominant step of prices.
+
+    The coarsest whose grid holds every row; or 99 % of them, where rounding moves no price by more than
+    1e-4; or 75 %, by no more than 1e-5. Where nothing dominates (adjusted prices), the coarsest that moves
+    none by more than 1e-6.
+    """
+    if steps.fixed is not None:
+        return 0
+    shares = [1 - off / max(steps.rows, 1) for off in steps.off]
+    for k, (share, error) in enumerate(zip(shares, steps.error, strict=True)):
+        if steps.off[k] == 0 or (share >= 0.99 and error <= 1e-4) or (share >= 0.75 and error <= 1e-5):
+            return k
+    return next((k for k, error in enumerate(steps.error) if error <= 1e-6), MOST)
+
+
+def choose_lot(steps: Steps, tick: Decimal) -> Decimal:
+    """Return the lot size: the step of 99 % of the volumes, at most 8 decimals, and one lot × tick an atom or more."""
+    if steps.fixed is not None:
+        return steps.fixed
+    if not steps.rows:
+        return min(max(plain(ATOM / tick), ATOM), Decimal(1))
+    k = next((k for k in range(8) if steps.off[k] <= 0.01 * steps.rows), 8)
+    lot = max(Decimal(1).scaleb(-k), plain(ATOM / tick))
+    while steps.highest / float(lot) >= LIMIT:
+        lot *= 10
+    return lot
+
+
+def plain(value: Decimal) -> Decimal:
+    """Return the power of ten at or above a positive value."""
+    power = Decimal(1).scaleb(value.adjusted())
+    return power if power >= value else power * 10
+
+
+def prices_of(rows: Rows) -> tuple[Floats, ...]:
+    """Return the four price columns."""
+    return rows.open, rows.high, rows.low, rows.close

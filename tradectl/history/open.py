@@ -1,0 +1,309 @@
+"""Opening history: blocks and instrument overrides in; instruments, a report and streamed events out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tradectl.core.codes import EventFlag, MarketStatus
+from tradectl.core.instrument import Instrument
+from tradectl.errors import DataError, nearest
+from tradectl.history import files as places
+from tradectl.history import grid, profiles, stamps
+from tradectl.history.events import bar_events, chunked, join_events, off_grid, status_event
+from tradectl.history.merge import merge
+from tradectl.history.model import DataBlock, DataReport, InstrumentReport, InstrumentSpec
+from tradectl.history.plan import Loaded, check_kind, key_of, load_bars
+from tradectl.history.rows import Budget, Rows
+from tradectl.history.source import Source
+
+__all__ = ["KINDS", "History", "open_history"]
+
+# One line per kind of data: what surveys a block of it.
+KINDS: dict[str, Callable[..., Loaded]] = {"bars": load_bars}
+
+SLICE = 262_144  # rows held as events over all streams
+Events = npt.NDArray[Any]
+
+
+@dataclass
+class Target:
+    """One instrument and the sources that feed it."""
+
+    symbol: str
+    venue: str
+    spec: InstrumentSpec
+    sources: list[tuple[Source, Loaded]] = field(default_factory=list)
+    instrument: Instrument | None = None
+
+    @property
+    def id(self) -> str:
+        """Return venue:SYMBOL."""
+        return f"{self.venue}:{self.symbol}"
+
+
+@dataclass
+class History:
+    """Opened history: what `open_history` promises, and events on demand, any number of times."""
+
+    instruments: list[Instrument]
+    timeframes_ns: list[int]
+    report: DataReport
+    total_rows: int | None
+    paths: list[Path]
+    targets: list[Target]
+
+    @cached_property
+    def fingerprint(self) -> dict[str, dict[str, int | str]]:
+        """Return {place relative to the files' common folder: {size, blake2b}}; reads every file once."""
+        root = Path(os.path.commonpath([p.parent for p in self.paths]))
+        return places.fingerprint(self.paths, root)
+
+    def chunks(self, max_rows: int = SLICE) -> Iterator[Events]:
+        """Yield all events in the settled order, in read-only chunks of at most `max_rows`."""
+        streams = [self._statuses()] if any(t.spec.listed or t.spec.delisted for t in self.targets) else []
+        feeds = [
+            (index, self.timeframes_ns.index(source.timeframe_ns), target, source, loaded)
+            for index, target in enumerate(self.targets)
+            for source, loaded in target.sources
+        ]
+        feeds.sort(key=lambda feed: feed[:2])
+        streams += [self._bars(feed, len(feeds)) for feed in feeds]
+        yield from chunked(merge(streams, lambda events: events["ts_recv"], join_events), max_rows)
+
+    def _bars(self, feed: tuple[int, int, Target, Source, Loaded], streams: int) -> Iterator[Events]:
+        index, timeframe, target, source, loaded = feed
+        assert target.instrument is not None
+        tick, lot = target.instrument.tick_size, target.instrument.lot_size
+        flags = int(EventFlag.DETAIL) if source.block.detail else 0
+        piece = max(1_024, min(65_536, SLICE // streams))
+        off_tick = tick if loaded.log.actions["off_tick"] == "drop" else None
+        off_lot = lot if loaded.log.actions["off_lot"] == "drop" else None
+        start, end = window(target.spec, source.block)
+        for batch in source.stream(streams):
+            if len(batch) and batch.ts[0] > end:
+                return
+            rows = _within(batch, start, end)
+            if off_tick is not None or off_lot is not None:
+                rows = rows[~off_grid(rows, off_tick, off_lot)]
+            for at in range(0, len(rows), piece):
+                yield bar_events(rows[at : at + piece], tick, lot, (index, timeframe, flags))
+
+    def _statuses(self) -> Iterator[Events]:
+        """Yield one batch: listings and delistings, not before the run's first moment nor after its last.
+
+        A delisting is stamped 1 ns late, so that the bar that ends with it comes before it.
+        """
+        starts = [s.block.start_ns for t in self.targets for s, _ in t.sources]
+        ends = [s.block.end_ns for t in self.targets for s, _ in t.sources]
+        earliest = min(s.first_ns - s.timeframe_ns for t in self.targets for s, _ in t.sources)
+        start = min((s for s in starts if s is not None), default=earliest) if None not in starts else earliest
+        end = max((e for e in ends if e is not None), default=1 << 62) if None not in ends else 1 << 62
+        events = []
+        for index, target in enumerate(self.targets):
+            if target.spec.listed is not None:
+                at = max(target.spec.listed, start)
+                events.append(status_event(at, index, MarketStatus.LISTED))
+            if target.spec.delisted is not None:
+                at = max(target.spec.delisted, start) + 1
+                events.append(status_event(at, index, MarketStatus.DELISTED))
+        events = [event for event in events if event["ts_recv"][0] <= end]
+        if events:
+            whole = join_events(events)
+            yield whole[np.argsort(whole["ts_recv"], kind="stable")]
+
+
+def open_history(
+    blocks: Sequence[DataBlock],
+    specs: Mapping[str, InstrumentSpec],
+    *,
+    default_quote: str = "USD",
+    strict: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> History:
+    """Survey the blocks' whole sources and return them ready to stream.
+
+    Raises DataError at the first fault whose action is `fail` (not if `strict` is false: then the report
+    says what would fail). `progress` is told the number of rows of each batch read.
+    """
+    if not blocks:
+        raise DataError("no data block")
+    budget = Budget()
+    loaded = []
+    for block in blocks:
+        check_kind(block, list(KINDS))
+        loaded.append(KINDS[block.kind](block, specs, budget, strict, progress))
+    targets = _targets(loaded, specs)
+    report = DataReport()
+    for target in targets:
+        _settle(target, default_quote)
+    for one in loaded:
+        _report(one, [t for t in targets if any(l is one for _, l in t.sources)], report)
+    used = [s for one in loaded for s in one.sources if any(s is x for t in targets for x, _ in t.sources)]
+    return History(
+        instruments=[t.instrument for t in targets if t.instrument is not None],
+        timeframes_ns=sorted({s.timeframe_ns for s in used}),
+        report=report,
+        total_rows=sum(_expected(s) for s in used),
+        paths=sorted({p for one in loaded for p in one.paths}),
+        targets=targets,
+    )
+
+
+def _targets(loaded: Sequence[Loaded], specs: Mapping[str, InstrumentSpec]) -> list[Target]:
+    """Return the instruments, sorted by id: a source symbol's own, and those that are its aliases."""
+    targets: dict[str, Target] = {}
+    known: set[str] = set()
+    for one in loaded:
+        asked = None if one.block.symbols is None else {key_of(s) for s in one.block.symbols}
+        for source in one.sources:
+            if not source.rows:
+                continue
+            known |= {source.symbol}
+            own = next((s for name, s in specs.items() if _names(name, source) and not s.alias), InstrumentSpec())
+            pairs = [(source.symbol, own)]
+            pairs += [(n.upper(), s) for n, s in specs.items() if s.alias and _names(s.alias, source)]
+            for symbol, spec in pairs:
+                if asked is not None and key_of(symbol) not in asked:
+                    continue
+                name = symbol.rpartition(":")[2]
+                target = targets.setdefault(f"{source.venue}:{name}", Target(name, source.venue, spec))
+                _refuse_overlap(target, source)
+                target.sources.append((source, one))
+    for name, spec in specs.items():
+        used = any(key_of(name) == key_of(t.symbol) for t in targets.values())
+        if not used and all(one.block.symbols is None for one in loaded):
+            raise DataError(f"instruments: {spec.alias or name!r} is not in the data", hint=nearest(name, known))
+    if not targets:
+        raise DataError("no usable row in the data")
+    return [targets[name] for name in sorted(targets)]
+
+
+def _names(name: str, source: Source) -> bool:
+    venue = name.rpartition(":")[0].upper()
+    return key_of(name) == key_of(source.symbol) and venue in ("", source.venue)
+
+
+def _refuse_overlap(target: Target, source: Source) -> None:
+    for other, _ in target.sources:
+        apart = other.last_ns < source.first_ns or source.last_ns < other.first_ns
+        if other.timeframe_ns == source.timeframe_ns and not apart:
+            message = f"{target.id}: two blocks have {stamps.format_timeframe(source.timeframe_ns)} bars of the same time"
+            raise DataError(message, hint="name both places in one block's source list: repeated bars are then found")
+
+
+def _settle(target: Target, default_quote: str) -> None:
+    """Fix the instrument's grid from all rows of its sources, whatever window is asked for."""
+    spec, (source, _) = target.spec, target.sources[0]
+    prices, volumes = grid.Steps(), grid.Steps()
+    for each, _ in target.sources:
+        prices.merge(each.prices)
+        volumes.merge(each.volumes)
+    tick = spec.tick_size or source.tick_size or prices.candidate(grid.choose_tick(prices))
+    lot = spec.lot_size or source.lot_size or grid.choose_lot(volumes, tick)
+    _, base, quote = profiles.split_pair(target.symbol, None if source.quote else False)
+    target.instrument = Instrument(
+        venue=target.venue,
+        symbol=target.symbol,
+        base=(spec.base or base).upper(),
+        quote=(spec.quote or quote or source.quote or default_quote).upper(),
+        tick_size=tick.normalize(),
+        lot_size=lot.normalize(),
+        min_qty=spec.min_qty or Decimal(0),
+        min_notional=spec.min_notional or Decimal(0),
+        listed_ns=spec.listed,
+        delisted_ns=spec.delisted,
+    )
+
+
+def _report(one: Loaded, targets: Sequence[Target], report: DataReport) -> None:
+    """Add a block's findings; the grid's own faults (off_tick, off_lot, overflow) are counted here."""
+    for target in targets:
+        assert target.instrument is not None
+        for source, owner in target.sources:
+            if owner is one:
+                report.instruments.append(_instrument_report(target, source, one))
+                report.rows_used += report.instruments[-1].rows - report.instruments[-1].outside_listing
+    for source in one.sources:
+        report.rows_read += source.rows_read
+        report.gaps += source.pairs.gaps if source.pairs is not None else []
+    report.faults += sorted(one.log.counts.values(), key=lambda f: (f.kind, f.instrument))
+
+
+def _instrument_report(target: Target, source: Source, one: Loaded) -> InstrumentReport:
+    assert target.instrument is not None
+    tick, lot = target.instrument.tick_size, target.instrument.lot_size
+    worst = _count_off(one, source, tick, "off_tick")
+    if source.volumes.rows:
+        _count_off(one, source, lot, "off_lot")
+    start, end = window(target.spec, source.block, only_listing=True)
+    outside = 0
+    if target.spec.listed is not None or target.spec.delisted is not None:
+        outside = source.rows - sum(len(_within(rows, start, end)) for rows in source.stream())
+    pairs = source.pairs
+    return InstrumentReport(
+        instrument=target.id,
+        timeframe=stamps.format_timeframe(source.timeframe_ns),
+        rows=source.rows,
+        first_ns=source.first_ns,
+        last_ns=source.last_ns,
+        tick_size=f"{tick:f}",
+        lot_size=f"{lot:f}",
+        tick_from=_from(target.spec.tick_size, source.tick_size, source),
+        lot_from=_from(target.spec.lot_size, source.lot_size, source),
+        worst_rounding=worst,
+        outside_listing=outside,
+        gap_count=pairs.gap_count if pairs else 0,
+        missing_bars=pairs.missing if pairs else 0,
+        zero_volume=source.zero_volume,
+    )
+
+
+def _from(configured: Decimal | None, known: Decimal | None, source: Source) -> str:
+    return "config" if configured is not None else source.given_by if known is not None else "inferred"
+
+
+def _count_off(one: Loaded, source: Source, step: Decimal, kind: str) -> float:
+    """Count a source's rows off the grid of `step`; return the largest relative rounding error."""
+    steps = source.prices if kind == "off_tick" else source.volumes
+    power = -step.adjusted()
+    if step == Decimal(1).scaleb(-power) and 0 <= power <= grid.MOST:
+        k = power
+    else:  # a step such as 0.25 was not among the candidates: look again
+        k, steps = 0, grid.Steps(fixed=step)
+        for rows in source.stream():
+            steps.feed(grid.prices_of(rows) if kind == "off_tick" else (rows.volume,), rows.origin)
+    one.log.add(kind, source.id, steps.off[k], steps.first[k])
+    if steps.highest / float(step) >= grid.LIMIT:
+        one.log.add("overflow", source.id, 1, [(source.files[0].index << 40, f"{steps.highest:.10g} in steps of {step:f}")])
+    return steps.error[k]
+
+
+def window(spec: InstrumentSpec, block: DataBlock, *, only_listing: bool = False) -> tuple[int, int]:
+    """Return (start, end): bars whose end stamp is in (start, end] belong."""
+    starts = [spec.listed, None if only_listing else block.start_ns]
+    ends = [spec.delisted, None if only_listing else block.end_ns]
+    start = max((s for s in starts if s is not None), default=-(1 << 62))
+    return start, min((e for e in ends if e is not None), default=1 << 62)
+
+
+def _within(rows: Rows, start: int, end: int) -> Rows:
+    if not len(rows) or (rows.ts[0] > start and rows.ts[-1] <= end):
+        return rows
+    return rows[slice(*np.searchsorted(rows.ts, [start, end], "right"))]
+
+
+def _expected(source: Source) -> int:
+    """Estimate how many of a source's rows are in its block's window, for progress."""
+    span = max(source.last_ns - source.first_ns, 1)
+    start = max(source.block.start_ns or source.first_ns, source.first_ns)
+    end = min(source.block.end_ns or source.last_ns, source.last_ns)
+    return int(source.rows * min(max(end - start, 0) / span, 1.0))

@@ -1,0 +1,170 @@
+"""From a block to its sources: which files, which symbols, which timeframe; then one survey of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+
+from tradectl.errors import ConfigError, DataError, nearest
+from tradectl.history import files as places
+from tradectl.history import profiles, stamps
+from tradectl.history.faults import FaultLog
+from tradectl.history.model import DataBlock, InstrumentSpec, actions_for
+from tradectl.history.reader import SourceFile, inspect
+from tradectl.history.rows import Budget
+from tradectl.history.source import FileSurvey, Source, judge_pairs
+
+__all__ = ["Loaded", "is_catalogue", "key_of", "load_bars", "wanted"]
+
+Progress = Callable[[int], None]
+WEEKEND_NS = 9 * stamps.DAY_NS // 2  # daily bars of a market with weekends: a gap is longer than four days
+
+
+@dataclass
+class Loaded:
+    """A block's sources, its fault log and the files it read."""
+
+    block: DataBlock
+    log: FaultLog
+    sources: list[Source] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
+
+
+def key_of(name: str) -> str:
+    """Return what two spellings of a symbol share: `btc-usd`, `BTC/USD` and `X:BTC/USD` give BTCUSD."""
+    return re.sub(r"[^A-Z0-9.]", "", name.rpartition(":")[2].upper())
+
+
+def wanted(block: DataBlock, specs: Mapping[str, InstrumentSpec]) -> set[str] | None:
+    """Return the keys of the source symbols that the block asks for; None: all."""
+    if block.symbols is None:
+        return None
+    aliases = {key_of(name): key_of(spec.alias) for name, spec in specs.items() if spec.alias}
+    return {aliases.get(key_of(name), key_of(name)) for name in block.symbols}
+
+
+def is_catalogue(block: DataBlock) -> bool:
+    """Tell whether the block's source is a catalogue of ours."""
+    sources = block.sources
+    return len(sources) == 1 and (Path(sources[0]) / places.CATALOGUE).is_file()
+
+
+def load_bars(
+    block: DataBlock, specs: Mapping[str, InstrumentSpec], budget: Budget, strict: bool, progress: Progress | None
+) -> Loaded:
+    """Survey a block of raw bar files; with `strict` the first failing fault raises DataError."""
+    files = [inspect(place, block) for place in places.resolve(block.sources)]
+    files = _of_timeframe(files, block)
+    files = _of_symbols(files, block, specs)
+    timeframe_ns = _timeframe(files, block)
+    files = [replace(file, index=k) for k, file in enumerate(files)]
+    loaded = Loaded(block, FaultLog(actions_for(block.on_error), files, strict))
+    loaded.paths = [file.place.path for file in files]
+    keys = wanted(block, specs)
+    sources: dict[str, Source] = {}
+    seen: set[str] = set()
+    for file in files:
+
+        def find(vendor_symbol: str, file: SourceFile = file) -> Source | None:
+            symbol, base, quote = profiles.split_pair(vendor_symbol, file.profile.pairs)
+            seen.add(symbol)
+            if keys is not None and key_of(symbol) not in keys:
+                return None
+            venue = (block.venue or file.profile.venue).upper()
+            made = sources.get(f"{venue}:{symbol}")
+            if made is None:
+                made = _source(block, file, (venue, symbol, base, quote), timeframe_ns)
+                sources[made.id] = made
+            if file not in made.files:
+                made.files.append(file)
+            return made
+
+        one = FileSurvey(file, loaded.log, budget)
+        one.run(find, progress)
+        one.finish(sources)
+    loaded.sources = list(sources.values())
+    for source in loaded.sources:
+        judge_pairs(source, loaded.log)
+    if keys is not None and not sources:
+        raise DataError(f"no rows of {', '.join(block.symbols or [])}", hint=nearest((block.symbols or [""])[0], seen))
+    return loaded
+
+
+def _source(block: DataBlock, file: SourceFile, names: tuple[str, str, str, str], timeframe_ns: int) -> Source:
+    venue, symbol, base, quote = names
+    dates = file.form.date_only or block.session is not None
+    gap = WEEKEND_NS if dates and not quote else timeframe_ns * 3 // 2
+    made = Source(block, venue, symbol, base, quote, timeframe_ns, [], gap_ns=gap)
+    made.tick_size, made.lot_size = file.profile.tick_size, file.profile.lot_size
+    made.given_by = "profile" if isinstance(made.tick_size, Decimal) else ""
+    return made
+
+
+def _of_timeframe(files: list[SourceFile], block: DataBlock) -> list[SourceFile]:
+    """Keep the files whose names say the block's timeframe, or say none."""
+    said = {file.timeframe_ns for file in files if file.timeframe_ns}
+    listed = ", ".join(stamps.format_timeframe(t) for t in sorted(said))
+    if block.timeframe is None:
+        if len(said) > 1:
+            raise DataError(f"{block.sources[0]}: files of several timeframes", hint=f"set data.timeframe to one of {listed}")
+        return files
+    asked = stamps.parse_timeframe(block.timeframe)
+    kept = [file for file in files if file.timeframe_ns in (0, asked)]
+    if not kept:
+        raise DataError(f"{block.sources[0]}: no file of timeframe {block.timeframe}", hint=f"there is {listed}")
+    return kept
+
+
+def _of_symbols(
+    files: list[SourceFile], block: DataBlock, specs: Mapping[str, InstrumentSpec]
+) -> list[SourceFile]:
+    """Leave out files whose names say a symbol that is not asked for; every symbol asked for must be there."""
+    keys = wanted(block, specs)
+    if keys is None:
+        return files
+    named = {profiles.split_pair(f.symbol, f.profile.pairs)[0] for f in files if f.symbol}
+    kept = [f for f in files if not f.symbol or key_of(profiles.split_pair(f.symbol, f.profile.pairs)[0]) in keys]
+    if all(f.symbol for f in files):
+        for name in block.symbols or []:
+            key = next(iter(wanted(replace(block, symbols=[name]), specs) or {""}))
+            if key not in {key_of(n) for n in named}:
+                raise DataError(f"no file of symbol {name!r}", hint=nearest(name, named))
+    return kept
+
+
+def _timeframe(files: Sequence[SourceFile], block: DataBlock) -> int:
+    """Return the block's timeframe: the config's, the file names', or the commonest distance of stamps."""
+    steps: Counter[int] = Counter()
+    for file in files:
+        steps.update(file.steps)
+    said = next((file.timeframe_ns for file in files if file.timeframe_ns), 0)
+    asked = stamps.parse_timeframe(block.timeframe) if block.timeframe else said
+    if not steps:
+        if asked:
+            return asked
+        raise DataError(f"{block.sources[0]}: too few rows to infer the timeframe", hint="set data.timeframe")
+    common = _nominal(max(steps, key=lambda step: (steps[step], -step)))
+    if not asked:
+        return common
+    if sum(steps.values()) >= 10 and not any(_nominal(step) == asked for step in steps):
+        message = f"{files[0].place}: the bars are {stamps.format_timeframe(common)} apart, not "
+        raise DataError(message + stamps.format_timeframe(asked), hint="correct data.timeframe (or the unit of time)")
+    return asked
+
+
+def _nominal(step: int) -> int:
+    """Round a distance of stamps to whole seconds, and those of calendar months to the nominal month."""
+    if 27.5 * stamps.DAY_NS < step < 31.5 * stamps.DAY_NS:
+        return stamps.MONTH_NS
+    second = 10**9
+    return max(round(step / second) * second, 1) if step >= second else step
+
+
+def check_kind(block: DataBlock, kinds: Sequence[str]) -> None:
+    """Raise ConfigError for a kind of data that has no importer."""
+    if block.kind not in kinds:
+        raise ConfigError(f"data.kind: {block.kind!r} is not known", hint=nearest(block.kind, kinds))
