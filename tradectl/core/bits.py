@@ -1,7 +1,8 @@
 """64-bit words as the processor sees them: counting zeros, wide products, prefetch, a cycle counter.
 
 Every function is plain Python; compiled code gets one machine instruction in its place. Words are int64 in
-both: bit 63 is the sign. Python's integers do not wrap, so what may wrap goes through `mul_low`.
+both: bit 63 is the sign. Python's integers do not wrap, so what may wrap goes through `mul_low`; numpy's
+scalars, which wrap with a warning, are made Python integers first.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils as _cgutils
 from numba.extending import intrinsic, overload
 
 from tradectl.core.jit import DISABLE_JIT
@@ -28,39 +29,39 @@ FNV_OFFSET = 14695981039346656037 - (1 << 64)  # the FNV-1a 64-bit offset basis,
 
 
 def signed(value: int) -> int:
-    """Return the int64 that has the low 64 bits of `value` (plain Python only)."""
-    return ((value + (1 << 63)) & _WORD) - (1 << 63)
+    """Return the int64 that has the low 64 bits of `value`, whatever integer type that is."""
+    return ((int(value) + (1 << 63)) & _WORD) - (1 << 63)
 
 
 def trailing_zeros(word: int) -> int:
     """Count the zero bits below the lowest set bit of the low 64 bits; 64 when all are zero."""
-    low = word & _WORD
+    low = int(word) & _WORD
     return (low & -low).bit_length() - 1 if low else 64
 
 
 def leading_zeros(word: int) -> int:
     """Count the zero bits above the highest set bit of the low 64 bits; 64 when all are zero."""
-    return 64 - (word & _WORD).bit_length()
+    return 64 - (int(word) & _WORD).bit_length()
 
 
 def mul_low(a: int, b: int) -> int:
     """Return the low word of a × b as int64; compiled code: a multiplication that wraps."""
-    return signed(a * b)
+    return signed(int(a) * int(b))
 
 
 def mul_high(a: int, b: int) -> int:
     """Return the high word of the signed 128-bit product of two int64."""
-    return (a * b) >> 64
+    return (int(a) * int(b)) >> 64
 
 
 def mul_high_unsigned(a: int, b: int) -> int:
     """Return the high word, as int64, of the 128-bit product of two words read as unsigned."""
-    return signed(((a & _WORD) * (b & _WORD)) >> 64)
+    return signed(((int(a) & _WORD) * (int(b) & _WORD)) >> 64)
 
 
 def fnv_mix(state: int, word: int) -> int:
     """Mix one 64-bit word into an FNV-1a style digest; start from `FNV_OFFSET`."""
-    return signed((state ^ word) * FNV_PRIME)
+    return signed((int(state) ^ int(word)) * FNV_PRIME)
 
 
 def cycles() -> int:
@@ -73,6 +74,7 @@ def prefetch(address: int) -> None:
 
 
 if not DISABLE_JIT:
+    _module_tools: Any = _cgutils
     _I64, _I128 = ir.IntType(64), ir.IntType(128)
 
     def _instruction(twin: Callable[..., Any], n_args: int, emit: Callable[..., Any]) -> None:
@@ -106,7 +108,7 @@ if not DISABLE_JIT:
         return builder.mul(builder.xor(state, word), ir.Constant(_I64, FNV_PRIME))
 
     def _read_cycles(builder: Any) -> Any:
-        counter = cgutils.get_or_insert_function(
+        counter = _module_tools.get_or_insert_function(
             builder.module, ir.FunctionType(_I64, []), "llvm.readcyclecounter"
         )
         return builder.call(counter, [])
@@ -114,11 +116,12 @@ if not DISABLE_JIT:
     def _prefetch_line(builder: Any, address: Any) -> Any:
         pointer, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
         fn_type = ir.FunctionType(ir.VoidType(), [pointer, i32, i32, i32])
-        hint = cgutils.get_or_insert_function(builder.module, fn_type, "llvm.prefetch.p0")
+        hint = _module_tools.get_or_insert_function(builder.module, fn_type, "llvm.prefetch.p0")
         for_write, keep, data = (ir.Constant(i32, n) for n in (1, 3, 1))
         builder.call(hint, [builder.inttoptr(address, pointer), for_write, keep, data])
         return ir.Constant(_I64, 0)
 
+    _instruction(signed, 1, lambda _builder, a: a)
     _instruction(trailing_zeros, 1, lambda builder, a: builder.cttz(a, _zero_is_64(builder)))
     _instruction(leading_zeros, 1, lambda builder, a: builder.ctlz(a, _zero_is_64(builder)))
     _instruction(mul_low, 2, lambda builder, a, b: builder.mul(a, b))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from tradectl.core.bits import FNV_OFFSET, cycles, fnv_mix
+from tradectl.core.bits import FNV_OFFSET, cycles, fnv_mix, signed
 from tradectl.core.book import NO_PRICE, book_best_ask, book_best_bid, book_cancel, book_market, book_modify, book_submit
 from tradectl.core.book_layout import book_at, level_at, order_at, prefetch_id, prefetch_order, trade_at
 from tradectl.core.book_window import next_level
@@ -33,14 +33,14 @@ _TOTALS = types.Array(types.int64, 1, "C")
 @kernel
 def _apply(book: int, row: Any) -> int:
     """Apply one row of a flow; return its Reason."""
-    op, order_id = row.op, int(row.id)
+    op, order_id, qty_lots = signed(row.op), signed(row.id), signed(row.qty)
     if op == OP_ADD:
-        return book_submit(book, order_id, 1 - 2 * int(row.side), row.price, int(row.qty), _GTC, 0)
+        return book_submit(book, order_id, 1 - 2 * signed(row.side), row.price, qty_lots, _GTC, 0)
     if op == OP_CANCEL:
         return book_cancel(book, order_id)
     if op == OP_MARKET:
-        return book_market(book, order_id, 1 - 2 * int(row.side), int(row.qty))
-    return book_modify(book, order_id, row.price, int(row.qty))
+        return book_market(book, order_id, 1 - 2 * signed(row.side), qty_lots)
+    return book_modify(book, order_id, row.price, qty_lots)
 
 
 @entry(lambda: types.void(types.int64, readonly(FLOW), _TOTALS))
@@ -55,8 +55,8 @@ def replay_flow(book, flow, totals):
     n = flow.shape[0]
     for i in range(n):
         if i + AHEAD_ID < n:
-            prefetch_id(book, int(flow[i + AHEAD_ID].id))
-            prefetch_order(book, int(flow[i + AHEAD_ORDER].id))
+            prefetch_id(book, signed(flow[i + AHEAD_ID].id))
+            prefetch_order(book, signed(flow[i + AHEAD_ORDER].id))
         if _apply(book, flow[i]) != 0:
             refused += 1
         count = state.trade_count
