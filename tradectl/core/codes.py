@@ -286,6 +286,8 @@ class Reason(IntEnum):
     ORDERS_FULL = 901
     REQUESTS_FULL = 902
     REPORTS_FULL = 903
+    OUTPUTS_FULL = 904
+    DETAILS_FULL = 905
 
 
 MESSAGES: dict[Reason, str] = {
@@ -341,5 +343,7 @@ MESSAGES: dict[Reason, str] = {
     Reason.INSTRUMENT_DELISTED: "the instrument was delisted",
     Reason.ORDERS_FULL: "the order table is full (engine.order_capacity)",
     Reason.REQUESTS_FULL: "too many requests in one event (engine.request_capacity)",
+    Reason.OUTPUTS_FULL: "one event led to more fills or orders than the output buffers hold (engine.output_capacity)",
+    Reason.DETAILS_FULL: "more detail bars inside one bar than its timeframe allows",
     Reason.REPORTS_FULL: "too many reports are waiting (engine.report_capacity)",
 }

@@ -43,7 +43,7 @@ BAR = record(*_BAR)  # the common head of MARKET, FRAME and DETAIL
 
 MARKET = record(
     *_BAR,
-    *words("<i8", "batch last budget currency rate_of first_order last_order n_orders key_up key_down"),
+    *words("<i8", "start batch last budget currency rate_of first_order last_order n_orders key_up key_down"),
     *words("<i8", "net_lots value_atoms margin_atoms n_detail tick_pico unit_num unit_den"),
     *words("<i8", "min_qty_lots max_qty_lots max_price_ticks min_notional_atoms maker_nano taker_nano"),
     *words("<i8", "max_order_lots max_position_lots max_position_notional"),
@@ -62,7 +62,7 @@ CURRENCY = record(
 ORDER = record(
     *words("<i8", "id priority ts_submitted ts_arrival ts_accepted ts_last price_ticks trigger_ticks"),
     *words("<i8", "qty_lots leaves_lots filled_lots notional_atoms fees_atoms reserve_atoms exposure_atoms"),
-    *words("<i8", "held_lots pend_ts pend_qty_lots pend_price_ticks pend_trigger_ticks tag"),
+    *words("<i8", "held_lots acted_batch pend_ts pend_qty_lots pend_price_ticks pend_trigger_ticks tag"),
     *words("<i4", "instrument strategy prev next reason n_fills"),
     ("side", "i1"),
     *words("u1", "order_type time_in_force status before pend_kind"),
@@ -80,7 +80,7 @@ REPORT = record(
     ("kind", "u1"), ("status", "u1"), ("side", "i1"), ("liquidity_side", "u1"), ("order_type", "u1"),
 )  # fmt: skip
 STRATEGY = record(
-    *words("<i8", "params state sizing_value n_errors"),  # blob offsets; nano of base, atoms, or nano of equity
+    *words("<i8", "params state state_size sizing_value n_errors"),  # blob offsets; nano of base, atoms, or nano of equity
     *words("u1", "enabled portfolio sizing_method hooks"),
     ("pad", "<i4"),
 )
@@ -89,18 +89,19 @@ ENGINE = record(
     *words("<i8", "now n_events batch batch_ts batch_low batch_high next_order_id next_fill_id next_priority"),
     *words("<i8", "n_live n_requests report_head report_tail next_frame_end"),
     # account
-    *words("<i8", "equity_atoms peak_atoms max_drawdown_nano margin_atoms gross_atoms reserved_atoms exposure_atoms"),
+    *words("<i8", "equity_atoms peak_atoms trough_atoms margin_atoms gross_atoms reserved_atoms exposure_atoms"),
     *words("<i8", "leverage_nano"),
     # execution
     *words("<i8", "participation_nano slip_ticks slip_nano slip_share_nano latency_entry_ns latency_response_ns"),
     # limits
     *words("<i8", "max_notional_atoms collar_nano max_exposure_atoms max_open_orders rate_orders rate_ns"),
     *words("<i8", "drawdown_limit_nano rate_start rate_count"),
+    ("max_drawdown", "<f8"),
     # counters
     *words("<i8", "n_orders n_fills n_denied n_rejected n_shrunk n_ambiguous n_trades n_bars n_synthetic"),
     *words("<i8", "fault_strategy fault_reason ts_breach"),
     *words("u1", "account_type fill_at path limit_gap_open limit_touch entry_bar write_off trading_state"),
-    *words("u1", "on_breach on_error wants_reports source_hook ambiguous started stopped breached"),
+    *words("u1", "on_breach on_error wants_reports source_hook ambiguous started stopped breached batch_open"),
 )
 FILL = record(
     *words("<i8", "fill_id order_id ts_event price_ticks qty_lots notional_atoms fee_atoms realised_atoms"),
@@ -113,14 +114,14 @@ EQUITY = record(*words("<i8", "ts_event equity_atoms"))
 WORLD = record(
     # addresses of the state
     *words("<i8", "engine currencies markets positions orders requests reports frames details strategies blob"),
-    *words("<i8", "hooks used scratch"),
+    *words("<i8", "hooks used scratch self_address"),
     # sizes
     *words("<i8", "n_currencies n_instruments n_strategies order_mask request_capacity report_mask n_frames"),
-    *words("<i8", "detail_capacity request_low"),
+    ("detail_capacity", "<i8"),
     # outputs
     *words("<i8", "fills fills_capacity n_fills orders_out orders_capacity n_orders equity equity_capacity n_equity"),
     # what a hook looks at
-    *words("<i8", "cursor_instrument cursor_strategy cursor_bar cursor_market cursor_position"),
+    *words("<i8", "cursor_instrument cursor_strategy cursor_bar cursor_market cursor_position cursor_frame"),
 )
 
 bar_at = accessor(BAR)

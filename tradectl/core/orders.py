@@ -6,7 +6,7 @@ mask. A market's working orders form a doubly linked list in the order of their 
 
 from __future__ import annotations
 
-from tradectl.core.codes import OrderFlag, OrderStatus, OrderType, ReportKind, TimeInForce
+from tradectl.core.codes import OrderFlag, OrderStatus, OrderType, Reason, ReportKind, TimeInForce
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NEVER, NONE, ORDER, market_at, order_at, position_at, report_at
 from tradectl.core.money import muldiv_ceil
@@ -14,7 +14,7 @@ from tradectl.core.records import copy_words
 from tradectl.core.units import price_of_ticks, qty_of_lots
 
 __all__ = [
-    "emit_order", "finish_order", "is_live", "link_order", "order_of", "push_report", "refresh_keys",
+    "emit_order", "finish_order", "is_live", "link_order", "note_order", "order_of", "push_report", "refresh_keys",
     "release_reserves", "take_order_id", "unlink_order",
 ]  # fmt: skip
 
@@ -28,7 +28,8 @@ MARKETABLE = int(OrderFlag.MARKETABLE)
 TRIGGERED = int(OrderFlag.TRIGGERED)
 REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
 FILL_REPORT = int(ReportKind.FILL)
-REPORTS_FULL = 903
+REPORTS_FULL = int(Reason.REPORTS_FULL)
+OUTPUTS_FULL = int(Reason.OUTPUTS_FULL)
 
 
 @kernel
@@ -121,12 +122,14 @@ def release_reserves(world, engine, currency, order, leaves):
 
 
 @routine
-def emit_order(world, slot):
-    """Copy an order's final row to the outputs (room is proven before each event)."""
-    order = order_at(world.orders, slot)
-    copy_words(world.orders_out + world.n_orders * (ORDER_WORDS * 8), world.orders + slot * (ORDER_WORDS * 8), ORDER_WORDS)
+def emit_order(world, engine, slot):
+    """Copy an order's final row to the outputs."""
+    if world.n_orders >= world.orders_capacity:
+        engine.fault_reason = OUTPUTS_FULL
+        return
+    size = ORDER_WORDS * 8
+    copy_words(world.orders_out + world.n_orders * size, world.orders + slot * size, ORDER_WORDS)
     world.n_orders += 1
-    order.before = 0
 
 
 @routine
@@ -173,7 +176,7 @@ def finish_order(world, engine, market, currency, slot, status, reason):
     release_reserves(world, engine, currency, order, 0)
     unlink_order(world, market, slot)
     engine.n_live -= 1
-    emit_order(world, slot)
+    emit_order(world, engine, slot)
     push_report(world, engine, order, 1, 0, 0, 0, 0)
 
 
@@ -189,27 +192,32 @@ def needs_open(order):
     return order.time_in_force != GTC and (order.order_type == LIMIT or order.flags & TRIGGERED != 0)
 
 
+@kernel
+def note_order(market, order):
+    """Widen a market's keys for an order that was added or changed."""
+    if needs_open(order):
+        market.attention = 1
+    stop = order.order_type == STOP_MARKET or order.order_type == STOP_LIMIT
+    if stop and order.flags & TRIGGERED == 0:
+        if order.side > 0:
+            market.key_up = min(market.key_up, order.trigger_ticks)
+        else:
+            market.key_down = max(market.key_down, order.trigger_ticks)
+    elif order.order_type == LIMIT or order.order_type == STOP_LIMIT:
+        if order.side > 0:
+            market.key_down = max(market.key_down, order.price_ticks)
+        else:
+            market.key_up = min(market.key_up, order.price_ticks)
+
+
 @routine
 def refresh_keys(world, market):
     """Recompute the nearest prices at which any working order of a market can act, and whether one must."""
-    up, down, attention = NEVER, -NEVER, 0
+    market.key_up = NEVER
+    market.key_down = -NEVER
+    market.attention = 0
     slot = market.first_order
     while slot != NONE:  # at most n_orders steps
         order = order_at(world.orders, slot)
-        if needs_open(order):
-            attention = 1
-        stop = order.order_type == STOP_MARKET or order.order_type == STOP_LIMIT
-        if stop and order.flags & TRIGGERED == 0:
-            if order.side > 0:
-                up = min(up, order.trigger_ticks)
-            else:
-                down = max(down, order.trigger_ticks)
-        elif order.order_type == LIMIT or order.order_type == STOP_LIMIT:
-            if order.side > 0:
-                down = max(down, order.price_ticks)
-            else:
-                up = min(up, order.price_ticks)
+        note_order(market, order)
         slot = order.next
-    market.key_up = up
-    market.key_down = down
-    market.attention = attention

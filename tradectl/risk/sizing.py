@@ -1,12 +1,13 @@
-"""From money to lots: sizing methods and what an account can pay for."""
+"""From money to lots: the sizing methods."""
 
 from __future__ import annotations
 
+from tradectl.core.buying import affordable_lots
 from tradectl.core.codes import SizingMethod
 from tradectl.core.jit import kernel, routine
-from tradectl.core.money import fee_atoms, muldiv_ceil, muldiv_floor, notional_ceil
+from tradectl.core.money import muldiv_ceil, muldiv_floor
 
-__all__ = ["affordable_lots", "cost_to_open", "lots_for_atoms", "sized_lots"]
+__all__ = ["lots_for_atoms", "sized_lots"]
 
 NANO = 1_000_000_000
 FIXED = int(SizingMethod.FIXED)
@@ -21,42 +22,17 @@ def lots_for_atoms(market, atoms, price_ticks):
     return muldiv_floor(atoms, market.unit_den, price_ticks * market.unit_num)
 
 
-@kernel
-def cost_to_open(engine, market, price_ticks, lots):
-    """Return what opening `lots` at a price takes from buying power: notional / leverage + taker fee, atoms."""
-    notional = notional_ceil(price_ticks, lots, market.unit_num, market.unit_den)
-    fee = fee_atoms(notional, market.taker_nano)
-    margin = notional
-    if engine.leverage_nano != NANO:
-        margin = muldiv_ceil(notional, NANO, engine.leverage_nano)
-    return margin + fee
-
-
 @routine
-def affordable_lots(engine, market, price_ticks, lots, available):
-    """Return the most lots, at most `lots`, whose `cost_to_open` is at most `available` atoms."""
-    if lots <= 0 or available <= 0:
-        return 0
-    if cost_to_open(engine, market, price_ticks, lots) <= available:
-        return lots
-    unit = price_ticks * (market.unit_num / market.unit_den)
-    per_lot = unit * (NANO / engine.leverage_nano) + unit * (market.taker_nano / 1e9)
-    guess = min(lots, int(available / per_lot)) if per_lot > 0.0 else lots
-    while guess > 0 and cost_to_open(engine, market, price_ticks, guess) > available:
-        guess -= 1  # float error: a few lots at the most
-    while guess < lots and cost_to_open(engine, market, price_ticks, guess + 1) <= available:
-        guess += 1
-    return guess
+def sized_lots(engine, market, strategy, equity, available):
+    """Return the lots that the strategy's sizing method gives at the last price (0: less than one lot).
 
-
-@routine
-def sized_lots(engine, market, strategy, available):
-    """Return the lots that the strategy's sizing method gives at the last price (0: less than one lot)."""
+    `equity` and `available` are atoms of the instrument's quote currency.
+    """
     if strategy.sizing_method == FIXED:
         return muldiv_floor(strategy.sizing_value, int(market.lot_den), NANO * int(market.lot_num))
     if strategy.sizing_method == NOTIONAL:
         return lots_for_atoms(market, strategy.sizing_value, market.last)
-    budget = muldiv_floor(engine.equity_atoms, strategy.sizing_value, NANO)
+    budget = muldiv_floor(equity, strategy.sizing_value, NANO)
     lots = lots_for_atoms(market, budget, market.last)
     collared = market.last + muldiv_ceil(market.last, engine.collar_nano, NANO)
     return affordable_lots(engine, market, collared, lots, available)

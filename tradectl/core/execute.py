@@ -1,0 +1,194 @@
+"""Execution: one order meets a price; what it may fill, at what price, and what that changes."""
+
+from __future__ import annotations
+
+from tradectl.core.account import apply_trade, closing_lots, freed_margin, mark_market, refresh_equity
+from tradectl.core.buying import affordable_lots, available_atoms
+from tradectl.core.codes import AccountType, FillPhase, LiquiditySide, OrderFlag, OrderStatus, Reason, TimeInForce
+from tradectl.core.jit import kernel, routine
+from tradectl.core.layout import NONE, currency_at, fill_at, order_at, position_at
+from tradectl.core.money import muldiv_ceil, muldiv_floor
+from tradectl.core.orders import emit_order, finish_order, push_report, release_reserves, unlink_order
+
+__all__ = ["UNCAPPED", "execute", "expire", "slipped"]
+
+NANO, MICRO = 1_000_000_000, 1_000_000
+UNCAPPED = 0  # no limit on the price after slippage
+CASH = int(AccountType.CASH)
+TAKER = int(LiquiditySide.TAKER)
+AT_OPEN = int(FillPhase.OPEN)
+REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
+SYSTEM = int(OrderFlag.SYSTEM)
+IOC, FOK = int(TimeInForce.IOC), int(TimeInForce.FOK)
+PARTIALLY_FILLED, FILLED = int(OrderStatus.PARTIALLY_FILLED), int(OrderStatus.FILLED)
+CANCELED, EXPIRED = int(OrderStatus.CANCELED), int(OrderStatus.EXPIRED)
+PENDING_UPDATE = int(OrderStatus.PENDING_UPDATE)
+REDUCE_ONLY_CLOSED = int(Reason.REDUCE_ONLY_CLOSED)
+IOC_REMAINDER, FOK_UNFILLED = int(Reason.IOC_REMAINDER), int(Reason.FOK_UNFILLED)
+SHRUNK_TO_BUYING_POWER = int(Reason.SHRUNK_TO_BUYING_POWER)
+OUTPUTS_FULL = int(Reason.OUTPUTS_FULL)
+SHRUNK_TO_POSITION = int(Reason.SHRUNK_TO_POSITION)
+
+
+@kernel
+def slipped(engine, market, side, price_ticks, lots):
+    """Return a price made worse by the slippage model, ticks (docs/fills.md, 3.3); never below one tick."""
+    slip = engine.slip_ticks
+    if engine.slip_nano > 0:
+        slip += muldiv_ceil(price_ticks, engine.slip_nano, NANO)
+    if engine.slip_share_nano > 0 and market.volume > 0:
+        share = muldiv_floor(lots, MICRO, market.volume)
+        impact = muldiv_ceil(price_ticks, engine.slip_share_nano, NANO)
+        impact = muldiv_ceil(impact, share, MICRO)
+        slip += muldiv_ceil(impact, share, MICRO)
+    return max(price_ticks + side * slip, 1)
+
+
+@routine
+def expire(world, engine, market, currency, slot):
+    """Expire what an IOC or FOK order could not fill at once."""
+    order = order_at(world.orders, slot)
+    reason = FOK_UNFILLED if order.time_in_force == FOK else IOC_REMAINDER
+    finish_order(world, engine, market, currency, slot, EXPIRED, reason)
+
+
+@routine
+def shrink_reduce_only(world, engine, market, currency, strategy, instrument):
+    """After a position shrank: shrink or cancel the strategy's reduce_only orders that would exceed it."""
+    position = position_at(world.positions, strategy * world.n_instruments + instrument)
+    slot = market.first_order
+    while slot != NONE:  # at most n_orders steps
+        order = order_at(world.orders, slot)
+        following = order.next
+        if order.strategy == strategy and order.flags & REDUCE_ONLY:
+            if position.lots * order.side >= 0:
+                finish_order(world, engine, market, currency, slot, CANCELED, REDUCE_ONLY_CLOSED)
+            elif order.leaves_lots > abs(position.lots):
+                order.qty_lots = order.filled_lots + abs(position.lots)
+                order.leaves_lots = abs(position.lots)
+        slot = following
+
+
+@routine
+def affordable(world, engine, market, currency, position, order, price_ticks, lots):
+    """Return (lots, reason): what the account can hold or pay for of `lots` at a price."""
+    closing = closing_lots(position.lots, order.side, lots)
+    if engine.account_type == CASH and order.side < 0:
+        held = max(position.lots, 0)
+        return (held, SHRUNK_TO_POSITION) if lots > held else (lots, 0)
+    opening = lots - closing
+    if opening == 0:
+        return lots, 0
+    available = available_atoms(engine, currency) + order.reserve_atoms
+    if engine.account_type != CASH:
+        available += freed_margin(market, closing)
+        if currency.rate_pico != 1_000_000_000_000:
+            available = muldiv_floor(available, 1_000_000_000_000, currency.rate_pico)
+    paid = affordable_lots(engine, market, price_ticks, opening, available)
+    return (closing + paid, SHRUNK_TO_BUYING_POWER) if paid < opening else (lots, 0)
+
+
+@routine
+def book_fill(world, engine, market, currency, position, slot, price_ticks, lots, liquidity, phase):
+    """Book a fill: account, order, output row, report."""
+    order = order_at(world.orders, slot)
+    rate = market.taker_nano if liquidity == TAKER else market.maker_nano
+    closed = closing_lots(position.lots, order.side, lots)
+    notional, fee, realised = apply_trade(
+        engine, market, position, currency, order.side, price_ticks, lots, rate
+    )
+    order.leaves_lots -= lots
+    order.filled_lots += lots
+    order.notional_atoms += notional
+    order.fees_atoms += fee
+    order.n_fills += 1
+    order.ts_last = market.start if phase == AT_OPEN else engine.now
+    if order.leaves_lots == 0:
+        order.status = FILLED
+    elif order.status < PENDING_UPDATE:
+        order.status = PARTIALLY_FILLED
+    else:
+        order.before = PARTIALLY_FILLED
+    release_reserves(world, engine, currency, order, order.leaves_lots)
+    if market.volume >= 0:
+        market.budget -= lots
+    mark_market(world, engine, market, market.last)
+    refresh_equity(world, engine)
+    engine.n_fills += 1
+    if world.n_fills >= world.fills_capacity:
+        engine.fault_reason = OUTPUTS_FULL
+        return closed
+    fill = fill_at(world.fills, world.n_fills)
+    world.n_fills += 1
+    fill.fill_id = engine.next_fill_id
+    engine.next_fill_id += 1
+    fill.order_id = order.id
+    fill.ts_event = order.ts_last
+    fill.price_ticks = price_ticks
+    fill.qty_lots = lots
+    fill.notional_atoms = notional
+    fill.fee_atoms = fee
+    fill.realised_atoms = realised
+    fill.position_lots = position.lots
+    fill.tag = order.tag
+    fill.instrument = order.instrument
+    fill.strategy = order.strategy
+    fill.side = order.side
+    fill.liquidity_side = liquidity
+    fill.phase = phase
+    fill.ambiguous = engine.ambiguous
+    fill.order_type = order.order_type
+    fill.time_in_force = order.time_in_force
+    push_report(world, engine, order, 2, price_ticks, lots, fee, liquidity)
+    return closed
+
+
+@routine
+def execute(world, engine, market, slot, price_ticks, slips, cap_ticks, liquidity, phase):
+    """Fill an order at a price as far as budget, position and buying power allow, and settle what is left.
+
+    `slips`: the price is made worse by slippage, not beyond `cap_ticks` (UNCAPPED: no cap). What a
+    GTC order could not fill for want of budget goes on working.
+    """
+    order = order_at(world.orders, slot)
+    strategy, instrument = order.strategy, order.instrument
+    position = position_at(world.positions, strategy * world.n_instruments + instrument)
+    currency = currency_at(world.currencies, market.currency)
+    fok = order.time_in_force == FOK
+    immediate = fok or order.time_in_force == IOC
+    lots = order.leaves_lots
+    if order.flags & REDUCE_ONLY:
+        lots = closing_lots(position.lots, order.side, lots)
+        if lots == 0:
+            finish_order(world, engine, market, currency, slot, CANCELED, REDUCE_ONLY_CLOSED)
+            return
+    lots = lots if market.volume < 0 else min(lots, market.budget)
+    if lots == 0 or (fok and lots < order.leaves_lots):
+        if immediate:
+            expire(world, engine, market, currency, slot)
+        return
+    price = price_ticks
+    if slips:
+        price = slipped(engine, market, order.side, price_ticks, lots)
+        if cap_ticks != UNCAPPED:
+            price = min(price, cap_ticks) if order.side > 0 else max(price, cap_ticks)
+    reason = 0
+    if order.flags & SYSTEM == 0:
+        lots, reason = affordable(world, engine, market, currency, position, order, price, lots)
+    if fok and lots < order.leaves_lots:
+        expire(world, engine, market, currency, slot)
+        return
+    closed = 0
+    if lots > 0:
+        closed = book_fill(world, engine, market, currency, position, slot, price, lots, liquidity, phase)
+    if order.leaves_lots == 0:  # its last fill was its report
+        unlink_order(world, market, slot)
+        engine.n_live -= 1
+        emit_order(world, engine, slot)
+    elif reason != 0:
+        engine.n_shrunk += 1
+        finish_order(world, engine, market, currency, slot, CANCELED, reason)
+    elif immediate:
+        expire(world, engine, market, currency, slot)
+    if closed > 0:
+        shrink_reduce_only(world, engine, market, currency, strategy, instrument)

@@ -1,0 +1,79 @@
+"""Validation (1xx): is an order one that this instrument's venue could accept at all?"""
+
+from __future__ import annotations
+
+from tradectl.core.codes import MarketStatus, OrderFlag, OrderType, Reason, TimeInForce
+from tradectl.core.jit import kernel
+from tradectl.core.money import notional_floor
+
+__all__ = ["reference_ticks", "validate_order"]
+
+MARKET, LIMIT = int(OrderType.MARKET), int(OrderType.LIMIT)
+STOP_MARKET, STOP_LIMIT = int(OrderType.STOP_MARKET), int(OrderType.STOP_LIMIT)
+GTC, FOK = int(TimeInForce.GTC), int(TimeInForce.FOK)
+POST_ONLY, REDUCE_ONLY = int(OrderFlag.POST_ONLY), int(OrderFlag.REDUCE_ONLY)
+LISTED = int(MarketStatus.LISTED)
+NOTIONAL_MAX = 4.0e18  # atoms; below 2**62, so sums with fees and margins stay inside int64
+
+UNKNOWN_ORDER_TYPE = int(Reason.UNKNOWN_ORDER_TYPE)
+UNKNOWN_SIDE = int(Reason.UNKNOWN_SIDE)
+UNKNOWN_TIME_IN_FORCE = int(Reason.UNKNOWN_TIME_IN_FORCE)
+QTY_NOT_POSITIVE = int(Reason.QTY_NOT_POSITIVE)
+QTY_BELOW_MINIMUM = int(Reason.QTY_BELOW_MINIMUM)
+QTY_ABOVE_MAXIMUM = int(Reason.QTY_ABOVE_MAXIMUM)
+PRICE_NOT_POSITIVE = int(Reason.PRICE_NOT_POSITIVE)
+PRICE_ABOVE_MAXIMUM = int(Reason.PRICE_ABOVE_MAXIMUM)
+TRIGGER_NOT_POSITIVE = int(Reason.TRIGGER_NOT_POSITIVE)
+NOTIONAL_BELOW_MINIMUM = int(Reason.NOTIONAL_BELOW_MINIMUM)
+NOTIONAL_OVERFLOW = int(Reason.NOTIONAL_OVERFLOW)
+FLAGS_CONFLICT = int(Reason.FLAGS_CONFLICT)
+NOT_TRADABLE = int(Reason.NOT_TRADABLE)
+NO_PRICE_YET = int(Reason.NO_PRICE_YET)
+
+
+@kernel
+def reference_ticks(order_type, price_ticks, trigger_ticks, last_ticks):
+    """Return the price that an order is judged by: its limit, else its trigger, else the last price."""
+    if order_type == LIMIT or order_type == STOP_LIMIT:
+        return price_ticks
+    return trigger_ticks if order_type == STOP_MARKET else last_ticks
+
+
+@kernel
+def validate_order(market, side, order_type, time_in_force, flags, lots, price_ticks, trigger_ticks):
+    """Return 0, or the 1xx code of the first rule that the order breaks (order of rules: docs/fills.md, 2)."""
+    if market.status != LISTED:
+        return NOT_TRADABLE
+    if market.has_price == 0:
+        return NO_PRICE_YET
+    if order_type < MARKET or order_type > STOP_LIMIT:
+        return UNKNOWN_ORDER_TYPE
+    if side != 1 and side != -1:
+        return UNKNOWN_SIDE
+    if time_in_force < GTC or time_in_force > FOK:
+        return UNKNOWN_TIME_IN_FORCE
+    if flags & POST_ONLY and (order_type != LIMIT or time_in_force != GTC):
+        return FLAGS_CONFLICT
+    if lots <= 0:
+        return QTY_NOT_POSITIVE
+    if lots < market.min_qty_lots and flags & REDUCE_ONLY == 0:
+        return QTY_BELOW_MINIMUM
+    if lots > market.max_qty_lots:
+        return QTY_ABOVE_MAXIMUM
+    if order_type == LIMIT or order_type == STOP_LIMIT:
+        if price_ticks <= 0:
+            return PRICE_NOT_POSITIVE
+        if price_ticks > market.max_price_ticks:
+            return PRICE_ABOVE_MAXIMUM
+    if order_type == STOP_MARKET or order_type == STOP_LIMIT:
+        if trigger_ticks <= 0:
+            return TRIGGER_NOT_POSITIVE
+        if trigger_ticks > market.max_price_ticks:
+            return PRICE_ABOVE_MAXIMUM
+    reference = reference_ticks(order_type, price_ticks, trigger_ticks, market.last)
+    if (reference * 1.0) * lots * market.unit_num / market.unit_den > NOTIONAL_MAX:
+        return NOTIONAL_OVERFLOW
+    if market.min_notional_atoms > 0 and flags & REDUCE_ONLY == 0:
+        if notional_floor(reference, lots, market.unit_num, market.unit_den) < market.min_notional_atoms:
+            return NOTIONAL_BELOW_MINIMUM
+    return 0

@@ -1,0 +1,61 @@
+"""Derived bars: aggregated in the fold, closed when time reaches their end, never by a later bar's content."""
+
+from __future__ import annotations
+
+from tradectl.core.jit import kernel, routine
+from tradectl.core.layout import NEVER, frame_at
+from tradectl.engine.hooks import call_bar_hooks, call_batch_hooks
+
+__all__ = ["add_to_frames", "close_frames"]
+
+
+@routine
+def add_to_frames(world, engine, market, instrument):
+    """Add a source bar to the derived bars of its instrument (buckets start at multiples of their length, UTC)."""
+    for k in range(world.n_frames):
+        frame = frame_at(world.frames, instrument * world.n_frames + k)
+        if frame.end == 0:
+            frame.end = ((market.ts_event - 1) // frame.tf_ns + 1) * frame.tf_ns
+            frame.open = market.open
+            frame.high = market.high
+            frame.low = market.low
+            frame.volume = market.volume
+            frame.count = 1
+            engine.next_frame_end = min(engine.next_frame_end, frame.end)
+        else:
+            frame.high = max(frame.high, market.high)
+            frame.low = min(frame.low, market.low)
+            if market.volume >= 0:
+                frame.volume += market.volume
+            frame.count += 1
+        frame.close = market.close
+
+
+@kernel
+def first_end(world):
+    """Return the earliest end of any bar in the making."""
+    earliest = NEVER
+    for j in range(world.n_instruments * world.n_frames):
+        end = frame_at(world.frames, j).end
+        if end != 0:
+            earliest = min(earliest, end)
+    return earliest
+
+
+@routine
+def close_frames(world, engine, until):
+    """Close all derived bars that end by `until`: by end, then timeframe (finest first), then instrument."""
+    while engine.next_frame_end <= until:  # each step closes at least one bar
+        end = engine.next_frame_end
+        engine.now = end
+        for k in range(world.n_frames):
+            for i in range(world.n_instruments):
+                frame = frame_at(world.frames, i * world.n_frames + k)
+                if frame.end == end:
+                    frame.ts_event = end
+                    frame.end = 0
+                    call_bar_hooks(world, engine, i, k)
+        for k in range(world.n_frames):
+            if end % frame_at(world.frames, k).tf_ns == 0:
+                call_batch_hooks(world, engine, k)
+        engine.next_frame_end = first_end(world)

@@ -1,0 +1,171 @@
+"""`step`: what one event does to the state. Every mode folds this and nothing else."""
+
+from __future__ import annotations
+
+from tradectl.core.account import mark_market, refresh_equity
+from tradectl.core.bars import fill_budget
+from tradectl.core.codes import (
+    Command, EventFlag, EventKind, FillPhase, FoldCode, Hook, LiquiditySide, MarketStatus, OrderFlag, Reason,
+    TradingState,
+)  # fmt: skip
+from tradectl.core.execute import book_fill
+from tradectl.core.jit import kernel, routine
+from tradectl.core.layout import currency_at, detail_at, market_at, order_at, position_at, request_at
+from tradectl.core.orders import emit_order, take_order_id
+from tradectl.engine.batch import flatten, process_batch, sample_equity
+from tradectl.engine.change import ANY, cancel_where
+from tradectl.engine.hooks import call_everywhere, deliver_reports
+from tradectl.engine.submit import fill_order_record, order_slot
+
+__all__ = ["step"]
+
+BAR, STATUS, COMMAND = int(EventKind.BAR), int(EventKind.STATUS), int(EventKind.COMMAND)
+TIMER, GAP = int(EventKind.TIMER), int(EventKind.GAP)
+LAST, SYNTHETIC, DETAIL = int(EventFlag.LAST), int(EventFlag.SYNTHETIC), int(EventFlag.DETAIL)
+DONE, BAD_EVENT = int(FoldCode.DONE), int(FoldCode.BAD_EVENT)
+LISTED, DELISTED = int(MarketStatus.LISTED), int(MarketStatus.DELISTED)
+ON_START, ON_STOP = int(Hook.ON_START), int(Hook.ON_STOP)
+ACTIVE, REDUCING, HALTED = int(TradingState.ACTIVE), int(TradingState.REDUCING), int(TradingState.HALTED)
+START, STOP, HALT = int(Command.START), int(Command.STOP), int(Command.HALT)
+RESUME, REDUCE = int(Command.RESUME), int(Command.REDUCE)
+CANCEL_ALL, FLATTEN = int(Command.CANCEL_ALL), int(Command.FLATTEN)
+CANCELED_BY_COMMAND = int(Reason.CANCELED_BY_COMMAND)
+INSTRUMENT_DELISTED = int(Reason.INSTRUMENT_DELISTED)
+DETAILS_FULL = int(Reason.DETAILS_FULL)
+CLOSE_OUT_FLAGS = int(OrderFlag.REDUCE_ONLY) | int(OrderFlag.SYSTEM)
+DELISTING = int(FillPhase.DELISTING)
+TAKER = int(LiquiditySide.TAKER)
+
+
+@kernel
+def take_bar(world, engine, event):
+    """Store a bar in its market; the batch is processed when its last event arrives."""
+    market = market_at(world.markets, event.instrument)
+    if engine.batch_open == 0:
+        engine.batch += 1
+        engine.batch_open = 1
+        engine.batch_ts = event.ts_recv
+        engine.batch_low = event.instrument
+        engine.batch_high = event.instrument
+        if engine.report_head != engine.report_tail:
+            deliver_reports(world, engine, event.ts_recv - 1)
+    else:
+        engine.batch_low = min(engine.batch_low, event.instrument)
+        engine.batch_high = max(engine.batch_high, event.instrument)
+    market.start = max(event.ts_event - market.tf_ns, market.ts_event)
+    market.batch = engine.batch
+    market.ts_event = event.ts_event
+    market.open = event.w0
+    market.high = event.w1
+    market.low = event.w2
+    market.close = event.w3
+    market.volume = event.w4
+    market.synthetic = 1 if event.flags & SYNTHETIC else 0
+    engine.n_bars += 1
+    fill_budget(engine, market)
+
+
+@routine
+def take_detail(world, engine, event):
+    """Keep a finer bar for the ambiguous bar that may contain it."""
+    market = market_at(world.markets, event.instrument)
+    if market.n_detail >= world.detail_capacity:
+        engine.fault_reason = DETAILS_FULL
+        return
+    detail = detail_at(world.details, event.instrument * world.detail_capacity + market.n_detail)
+    market.n_detail += 1
+    detail.ts_event = event.ts_event
+    detail.open = event.w0
+    detail.high = event.w1
+    detail.low = event.w2
+    detail.close = event.w3
+    detail.volume = event.w4
+
+
+@routine
+def delist(world, engine, market, instrument, price_ticks):
+    """Cancel an instrument's orders and close what is held, at its last price or written off."""
+    cancel_where(world, engine, ANY, instrument, INSTRUMENT_DELISTED)
+    currency = currency_at(world.currencies, market.currency)
+    price = 0 if engine.write_off else (price_ticks if price_ticks > 0 else market.last)
+    market.start = engine.now
+    for s in range(world.n_strategies):
+        position = position_at(world.positions, s * world.n_instruments + instrument)
+        if position.lots != 0:
+            request = request_at(world.requests, 0)
+            request.order_id = take_order_id(world, engine)
+            request.qty_lots = abs(position.lots)
+            request.instrument = instrument
+            request.strategy = s
+            request.side = -1 if position.lots > 0 else 1
+            request.order_type = 1
+            request.time_in_force = 1
+            request.flags = CLOSE_OUT_FLAGS
+            request.price_ticks = 0
+            request.trigger_ticks = 0
+            request.tag = 0
+            slot = order_slot(world, request.order_id)
+            fill_order_record(engine, order_at(world.orders, slot), request)
+            book_fill(world, engine, market, currency, position, slot, price, abs(position.lots), TAKER, DELISTING)
+            emit_order(world, engine, slot)
+    mark_market(world, engine, market, price if price > 0 else market.last)
+    refresh_equity(world, engine)
+
+
+@routine
+def take_status(world, engine, event):
+    """List, halt or delist an instrument."""
+    market = market_at(world.markets, event.instrument)
+    engine.now = event.ts_recv
+    if event.w0 == DELISTED and market.status != DELISTED and market.has_price != 0:
+        delist(world, engine, market, event.instrument, event.w1)
+    market.status = event.w0
+
+
+@routine
+def take_command(world, engine, event):
+    """Obey a command: start and stop call their hooks, the others act on orders and the trading state."""
+    engine.now = event.ts_recv
+    if event.w0 == START and engine.started == 0:
+        engine.started = 1
+        call_everywhere(world, engine, ON_START)
+    elif event.w0 == STOP and engine.stopped == 0:
+        engine.stopped = 1
+        call_everywhere(world, engine, ON_STOP)
+    elif event.w0 == HALT:
+        engine.trading_state = HALTED
+    elif event.w0 == RESUME:
+        engine.trading_state = ACTIVE
+    elif event.w0 == REDUCE:
+        engine.trading_state = REDUCING
+    elif event.w0 == CANCEL_ALL or event.w0 == FLATTEN:
+        cancel_where(world, engine, ANY, ANY, CANCELED_BY_COMMAND)
+        if event.w0 == FLATTEN:
+            flatten(world, engine)
+    deliver_reports(world, engine, event.ts_recv)
+
+
+@kernel
+def step(world, engine, event):
+    """Apply one event; return a FoldCode: DONE, or BAD_EVENT for one that this engine cannot apply."""
+    engine.n_events += 1
+    if event.kind == BAR:
+        if event.instrument >= world.n_instruments or event.ts_recv < engine.batch_ts:
+            return BAD_EVENT
+        if event.flags & DETAIL:
+            take_detail(world, engine, event)
+        else:
+            take_bar(world, engine, event)
+    elif event.kind == STATUS:
+        if event.instrument >= world.n_instruments:
+            return BAD_EVENT
+        take_status(world, engine, event)
+    elif event.kind == COMMAND:
+        take_command(world, engine, event)
+    elif event.kind != TIMER and event.kind != GAP:
+        return BAD_EVENT
+    if event.flags & LAST:
+        if engine.batch_open:
+            process_batch(world, engine)
+        sample_equity(world, engine, event.ts_recv)
+    return DONE

@@ -1,0 +1,216 @@
+"""From a request to a working order: validation, risk gate, venue."""
+
+from __future__ import annotations
+
+from tradectl.core.bars import within
+from tradectl.core.codes import FillAt, FillPhase, LiquiditySide, OrderFlag, OrderStatus, OrderType, Reason
+from tradectl.core.execute import UNCAPPED, execute
+from tradectl.core.jit import kernel, routine
+from tradectl.core.layout import NONE, currency_at, market_at, order_at, position_at
+from tradectl.core.orders import emit_order, finish_order, hold_lots, link_order, note_order, push_report
+from tradectl.core.validate import validate_order
+from tradectl.risk.gate import check_order, check_rate
+
+__all__ = ["accept_order", "admit_order", "check_request", "deny_order", "handle_submit", "is_marketable", "place_system_order"]
+
+CASH = 1
+MARKET, LIMIT = int(OrderType.MARKET), int(OrderType.LIMIT)
+POST_ONLY, REDUCE_ONLY = int(OrderFlag.POST_ONLY), int(OrderFlag.REDUCE_ONLY)
+MARKETABLE, SYSTEM = int(OrderFlag.MARKETABLE), int(OrderFlag.SYSTEM)
+SUBMITTED, ACCEPTED = int(OrderStatus.SUBMITTED), int(OrderStatus.ACCEPTED)
+DENIED, REJECTED = int(OrderStatus.DENIED), int(OrderStatus.REJECTED)
+AT_CLOSE = int(FillPhase.CLOSE)
+FILL_AT_CLOSE = int(FillAt.CLOSE)
+TAKER = int(LiquiditySide.TAKER)
+ORDERS_FULL = int(Reason.ORDERS_FULL)
+POST_ONLY_WOULD_TAKE = int(Reason.POST_ONLY_WOULD_TAKE)
+REDUCE_ONLY_WOULD_OPEN = int(Reason.REDUCE_ONLY_WOULD_OPEN)
+
+
+@kernel
+def order_slot(world, order_id):
+    """Return the slot of a new order; the spare one behind the table where there was no room."""
+    return order_id & world.order_mask if order_id > 0 else world.order_mask + 1
+
+
+@routine
+def fill_order_record(engine, order, request):
+    """Write a request into a fresh order record."""
+    order.id = request.order_id
+    order.priority = 0
+    order.ts_submitted = engine.now
+    order.ts_arrival = engine.now + engine.latency_entry_ns
+    order.ts_accepted = 0
+    order.ts_last = engine.now
+    order.price_ticks = request.price_ticks
+    order.trigger_ticks = request.trigger_ticks
+    order.qty_lots = request.qty_lots
+    order.leaves_lots = request.qty_lots
+    order.filled_lots = 0
+    order.notional_atoms = 0
+    order.fees_atoms = 0
+    order.reserve_atoms = 0
+    order.exposure_atoms = 0
+    order.held_lots = 0
+    order.acted_batch = 0
+    order.pend_ts = 0
+    order.pend_qty_lots = 0
+    order.pend_price_ticks = 0
+    order.pend_trigger_ticks = 0
+    order.tag = request.tag
+    order.instrument = request.instrument
+    order.strategy = request.strategy
+    order.prev = NONE
+    order.next = NONE
+    order.reason = 0
+    order.n_fills = 0
+    order.side = request.side
+    order.order_type = request.order_type
+    order.time_in_force = request.time_in_force
+    order.status = SUBMITTED
+    order.before = 0
+    order.pend_kind = 0
+    order.flags = request.flags
+
+
+@routine
+def check_request(world, engine, market, position, order, reason, credit):
+    """Return 0, or why an order is denied: 1xx, then 2xx; sets the order's reserves."""
+    if reason != 0:
+        return reason
+    code = validate_order(
+        market,
+        order.side,
+        order.order_type,
+        order.time_in_force,
+        order.flags,
+        order.leaves_lots,
+        order.price_ticks,
+        order.trigger_ticks,
+    )
+    if code != 0:
+        return code
+    return check_order(world, engine, market, position, order, credit)
+
+
+@routine
+def deny_order(world, engine, slot, reason):
+    """End an order that never left: DENIED with its reason."""
+    order = order_at(world.orders, slot)
+    order.status = DENIED
+    order.reason = reason
+    order.reserve_atoms = 0
+    order.exposure_atoms = 0
+    engine.n_denied += 1
+    emit_order(world, engine, slot)
+    push_report(world, engine, order, 1, 0, 0, 0, 0)
+
+
+@kernel
+def is_marketable(engine, market, order):
+    """Return whether a limit lies beyond the last price (with touch: at it)."""
+    if order.order_type != LIMIT:
+        return False
+    if engine.limit_touch:
+        return within(order.side, market.last, order.price_ticks)
+    return order.side * market.last < order.side * order.price_ticks
+
+
+@routine
+def could_open(world, market, order):
+    """Return whether a working order of the same strategy could open what a reduce_only order reduces."""
+    slot = market.first_order
+    while slot != NONE:  # at most n_orders steps
+        other = order_at(world.orders, slot)
+        if other.strategy == order.strategy and other.side == -order.side and other.flags & REDUCE_ONLY == 0:
+            return True
+        slot = other.next
+    return False
+
+
+@routine
+def venue_code(world, engine, market, order):
+    """Return 0, or the 3xx code with which the venue rejects an order on arrival."""
+    if order.flags & REDUCE_ONLY:
+        position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
+        if position.lots * order.side >= 0 and not could_open(world, market, order):
+            return REDUCE_ONLY_WOULD_OPEN
+    if order.flags & POST_ONLY and is_marketable(engine, market, order):
+        return POST_ONLY_WOULD_TAKE
+    return 0
+
+
+@routine
+def accept_order(world, engine, market, slot):
+    """Let the venue judge an order that has arrived: accept or reject it."""
+    order = order_at(world.orders, slot)
+    code = venue_code(world, engine, market, order)
+    if code != 0:
+        engine.n_rejected += 1
+        currency = currency_at(world.currencies, market.currency)
+        finish_order(world, engine, market, currency, slot, REJECTED, code)
+        return
+    order.ts_accepted = order.ts_arrival
+    if order.pend_kind == 0:
+        order.status = ACCEPTED
+    else:
+        order.before = ACCEPTED
+    if is_marketable(engine, market, order):
+        order.flags |= MARKETABLE
+    push_report(world, engine, order, 1, 0, 0, 0, 0)
+    note_order(market, order)
+    at_close = engine.fill_at == FILL_AT_CLOSE and order.order_type == MARKET
+    if at_close and market.synthetic == 0 and order.flags & SYSTEM == 0:
+        execute(world, engine, market, slot, market.last, True, UNCAPPED, TAKER, AT_CLOSE)
+
+
+@routine
+def admit_order(world, engine, market, slot):
+    """Put an order that passed the gate on its way: reserves, list, and with zero latency the venue."""
+    order = order_at(world.orders, slot)
+    currency = currency_at(world.currencies, market.currency)
+    if engine.account_type == CASH:
+        currency.reserved_atoms += order.reserve_atoms
+    else:
+        engine.reserved_atoms += order.reserve_atoms
+    engine.exposure_atoms += order.exposure_atoms
+    order.held_lots = order.leaves_lots
+    hold_lots(world, order, order.leaves_lots)
+    engine.n_live += 1
+    link_order(world, engine, market, slot)
+    if engine.latency_entry_ns == 0:
+        accept_order(world, engine, market, slot)
+    else:
+        market.attention = 1
+
+
+@routine
+def handle_submit(world, engine, request):
+    """Judge one request for an order and admit or deny it."""
+    slot = order_slot(world, request.order_id)
+    order = order_at(world.orders, slot)
+    fill_order_record(engine, order, request)
+    engine.n_orders += 1
+    market = market_at(world.markets, request.instrument)
+    position = position_at(world.positions, request.strategy * world.n_instruments + request.instrument)
+    reason = request.reason if request.order_id > 0 else ORDERS_FULL
+    code = check_request(world, engine, market, position, order, reason, 0)
+    if code == 0:
+        code = check_rate(engine)
+    if code != 0:
+        deny_order(world, engine, slot, code)
+    else:
+        admit_order(world, engine, market, slot)
+
+
+@routine
+def place_system_order(world, engine, request):
+    """Admit an order of the risk unit: no gate, no latency of decision."""
+    if request.order_id == 0:
+        engine.fault_reason = ORDERS_FULL
+        return
+    slot = order_slot(world, request.order_id)
+    order = order_at(world.orders, slot)
+    fill_order_record(engine, order, request)
+    engine.n_orders += 1
+    admit_order(world, engine, market_at(world.markets, request.instrument), slot)
