@@ -1,7 +1,7 @@
 """YAML → validated models → what a run needs; every mistake is told with its line, all at once.
 
 `load.load_config` reads a file; `models.RunConfig` is what it gives; `schema` describes it to editors and
-readers; `show` lists each value with its origin. Models are imported on first use; until then nothing costs.
+readers; `show.show` lists each value with its origin. Models are imported on first use only.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from tradectl.config.load import Loaded, Provenance, load_config, load_text
     from tradectl.config.models import RunConfig
     from tradectl.config.schema import json_schema, reference_markdown
-    from tradectl.config.show import show
 
 __all__ = [
     "Loaded",
@@ -22,12 +21,11 @@ __all__ = [
     "load_config",
     "load_text",
     "reference_markdown",
-    "show",
 ]
 
 _HOMES = {
     "Loaded": "load", "Provenance": "load", "load_config": "load", "load_text": "load", "RunConfig": "models",
-    "json_schema": "schema", "reference_markdown": "schema", "show": "show",
+    "json_schema": "schema", "reference_markdown": "schema",
 }  # fmt: skip
 
 

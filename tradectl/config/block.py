@@ -1,6 +1,6 @@
 """The base of every configuration block, and `key`, which declares one of its keys."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: pydantic would evaluate the annotations once per subclass.
 
 from typing import Any, ClassVar
 

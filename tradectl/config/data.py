@@ -14,6 +14,7 @@ from tradectl.config.units import Moment, Timeframe
 
 __all__ = ["COLUMNS", "FAULTS", "Columns", "DataBlock", "FaultActions", "Instrument", "Session"]
 
+Fail = Annotated[Literal["fail"], OneOf()]
 FailDrop = Annotated[Literal["fail", "drop"], OneOf()]
 FailReport = Annotated[Literal["fail", "report"], OneOf()]
 FailDropClip = Annotated[Literal["fail", "drop", "clip"], OneOf()]
@@ -67,7 +68,7 @@ class FaultActions(Block):
     nonpositive: FailDrop = key("fail", "a price is zero or less")
     negative_volume: FailDropClip = key("fail", "a volume is below zero; clip makes it zero")
     ohlc: FailDropClip = key("fail", "high or low does not contain the other prices; clip widens them")
-    overflow: FailDrop = key("fail", "a price has too many ticks or a volume too many lots")
+    overflow: Fail = key("fail", "a price has too many ticks or a volume too many lots")
     disorder: FailDropSort = key("fail", "a row is earlier than one before it in its file")
     duplicate: FailDrop = key("drop", "a row has the time and the values of another")
     conflict: FailDrop = key("fail", "two rows have one time and different values; drop keeps the first")

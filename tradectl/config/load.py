@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -40,6 +39,8 @@ class Loaded:
 
     def hash(self) -> str:
         """Return the blake2b hash (32 hex digits) of what determines the result: no names, no folders."""
+        import hashlib  # costs 3 ms at import and is not needed to check a configuration
+
         content = self.resolved()
         for name in ("name", "description", "output"):
             content.pop(name, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, get_args
 
 from pydantic_core import core_schema
@@ -13,6 +13,7 @@ __all__ = ["Flag", "Number", "OneOf", "Param", "Rows", "Scalar", "Text", "Whole"
 
 _WORDS_FOR_BOOL = {"yes": "true", "on": "true", "y": "true", "1": "true", "t": "true", "no": "false",
                    "off": "false", "n": "false", "0": "false", "f": "false"}  # fmt: skip
+MAX_EXPONENT = 300  # of a parameter: what a float can hold
 MAX_DIGITS = 30  # of a number's text: far beyond int64, near enough to keep arithmetic on it cheap
 
 
@@ -51,7 +52,7 @@ class Scalar:
         """Return `convert(value)`; on failure say what was expected and what was found."""
         try:
             return self.convert(value)
-        except (ValueError, InvalidOperation) as error:
+        except (ValueError, ArithmeticError) as error:
             said_so = str(error) if type(error) is ValueError else ""
             raise ValueError(f"{said_so or self.expected()}; got {said(value)}{self.hint(value)}") from None
 
@@ -123,7 +124,7 @@ class Number(Scalar):
             if self.percent and not isinstance(value, bool):
                 number = Decimal(text)
                 return f" (did you mean {self.convert(number / 100):f}, i.e. {number:f} %?)"
-        except (ValueError, InvalidOperation):
+        except (ValueError, ArithmeticError):
             pass
         return ""
 
@@ -254,6 +255,8 @@ class Param(Scalar):
         if isinstance(value, (list, tuple)):
             return tuple(self.convert(item) for item in value)
         if isinstance(value, Decimal):
+            if abs(value.adjusted()) > MAX_EXPONENT:
+                raise ValueError(f"expected a number within 1e{MAX_EXPONENT}")
             return float(value)
         if isinstance(value, (bool, int, float, str)):
             return value

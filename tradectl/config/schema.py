@@ -22,12 +22,12 @@ _INTRODUCTION = (
     "Generated from the models; do not edit.",
     "",
     "A run is one YAML file. Paths in it are relative to the file. Unknown and repeated keys are errors.",
-    "Numbers are exact: `0.0001` is one ten-thousandth. Only `true` and `false` are truth values, so `ON` and",
-    "`NO` can be symbols. Durations are a number with `ns us ms s m h d w`; bar lengths divide a day or are",
-    "whole days; times are UTC unless they name a zone. A list of one may be written without its brackets.",
+    "Numbers are exact: `0.0001` is one ten-thousandth. Only `true` and `false` are truth values, so `ON`",
+    "and `NO` can be symbols. Durations are a number with `ns us ms s m h d w`; bar lengths divide a day or",
+    "are whole days; times are UTC unless they name a zone. A list of one may be written without brackets.",
     "",
-    "A value is taken from `--set KEY=VALUE` (`strategy.params.fast=20`, `data[1].from=2018-01-01`), else the",
-    "environment (`TRADECTL__EXECUTION__FILL_AT=close`), else the file, else its default;",
+    "A value is taken from `--set KEY=VALUE` (`strategy.params.fast=20`, `data[1].from=2018-01-01`), else",
+    "the environment (`TRADECTL__EXECUTION__FILL_AT=close`), else the file, else its default;",
     "`tradectl config show` tells which it was.",
 )
 

@@ -91,7 +91,11 @@ class ClockTime(Scalar):
         """Return `HH:MM`."""
         hour, _, minute = value.partition(":") if isinstance(value, str) else ("", "", "")
         if not (
-            hour.isdigit() and minute.isdigit() and len(minute) == 2 and int(hour) < 24 and int(minute) < 60
+            hour.isdecimal()
+            and minute.isdecimal()
+            and len(minute) == 2
+            and int(hour) < 24
+            and int(minute) < 60
         ):
             raise ValueError
         return f"{int(hour):02d}:{minute}"

@@ -143,9 +143,9 @@ class OrderRate(Block):
     def from_short(cls, text: str) -> dict[str, Any]:
         """Split `100/1s`; `100/s` is `100/1s`."""
         orders, _, per = (part.strip() for part in text.partition("/"))
-        if not orders.isdigit() or not per:
+        if not orders.isdecimal() or not per:
             raise ValueError(f"expected orders per duration, e.g. 100/1s; got {text!r}")
-        return {"orders": int(orders), "per": per if per[0].isdigit() else f"1{per}"}
+        return {"orders": int(orders), "per": per if per[0].isdecimal() else f"1{per}"}
 
 
 class Risk(Block):

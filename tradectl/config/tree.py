@@ -50,7 +50,10 @@ class Tree:
             self._add(line, f"{name}:{line}", "strategy", text)
             raw.pop("strategy")
         for loc, place in found.places.items():
-            self.origins[self._long(loc)] = Provenance(f"{name}:{place.line}", place.line)
+            origin = Provenance(f"{name}:{place.line}", place.line)
+            self.origins[self._long(loc)] = origin
+            if len(loc) == 1 and loc in self.short.values():
+                self.origins[self._long(loc)[:1]] = origin  # the list itself
         self.data = normalised(raw)
 
     def _not_a_mapping(self, raw: Any, places: dict[Loc, Place]) -> None:

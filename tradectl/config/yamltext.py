@@ -28,6 +28,7 @@ class _Loader(_Base):  # type: ignore[misc]
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
 
+_PLAIN_TAGS = {_TAG + name for name in ("map", "seq", "str", "null", "bool", "int", "float", "timestamp")}
 _EXPONENT = "(?:[eE][-+]?[0-9]+)"
 _FLOAT = rf"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9]+){_EXPONENT}?|[-+]?[0-9]+{_EXPONENT}"
 _RULES = (
@@ -79,6 +80,9 @@ class YamlText:
             raise YamlMistake(
                 "too many or too deeply nested values (an alias that contains itself?)", _place(node)
             )
+        if node.tag not in _PLAIN_TAGS:
+            text = f"tags such as {node.tag!r} are not read here; write plain values"
+            self.mistakes.append((loc, _place(node), text))
         if isinstance(node, yaml.MappingNode):
             made: dict[str, Any] = {}
             self._fill(made, node, loc, merged=False)
@@ -130,14 +134,13 @@ class YamlText:
         kind, text = node.tag.removeprefix(_TAG), str(node.value)
         if kind in ("null", "bool"):
             return None if kind == "null" else text in ("true", "True")
-        if kind == "int":
-            return int(text.replace("_", ""), 0)
-        if kind == "float":
-            return Decimal(text.replace("_", ""))
-        if kind not in ("str", "timestamp"):
-            self.mistakes.append(
-                (loc, _place(node), f"tags such as {node.tag!r} are not read here; write plain values")
-            )
+        try:
+            if kind == "int":
+                return int(text.replace("_", ""), 0)
+            if kind == "float":
+                return Decimal(text.replace("_", ""))
+        except (ValueError, ArithmeticError):  # an explicit tag, or thousands of digits
+            self.mistakes.append((loc, _place(node), f"expected a number; got {text[:40]!r}"))
         return text
 
 
