@@ -15,8 +15,15 @@ from tests.oracle.book_oracle import OracleBook, fnv
 from tradectl.core import book as core_book
 from tradectl.core.bits import FNV_OFFSET
 from tradectl.core.book_check import validate_book
-from tradectl.core.book_layout import BOOK, BOOK_TRADE, MAX_PRICE_TICKS, MAX_QTY_LOTS, book_address, new_book
-from tradectl.core.book_layout import state_bytes
+from tradectl.core.book_layout import (
+    BOOK,
+    BOOK_TRADE,
+    MAX_PRICE_TICKS,
+    MAX_QTY_LOTS,
+    book_address,
+    new_book,
+    state_bytes,
+)
 from tradectl.core.book_replay import FLOW, digest_book, replay_flow, time_flow
 from tradectl.core.codes import OrderFlag, Reason, TimeInForce
 from tradectl.core.jit import DISABLE_JIT, entry
@@ -43,14 +50,12 @@ def run_op(book, op, order_id, side, price, qty, tif, flags):
 
 @entry(lambda: types.UniTuple(i8, 3)(i8, i8))
 def look(book, order_id):
-    return (
-        core_book.book_best_bid(book), core_book.book_best_ask(book), core_book.book_resting_lots(book, order_id)
-    )  # fmt: skip
+    resting = core_book.book_resting_lots(book, order_id)
+    return core_book.book_best_bid(book), core_book.book_best_ask(book), resting
 
 
 def reason_name(code):
-    named = {core_book.DUPLICATE_ORDER_ID: "DUPLICATE_ORDER_ID", core_book.ORDER_ID_OUT_OF_RANGE: "ID_OUT_OF_RANGE"}
-    return named.get(code) or Reason(code).name
+    return "DUPLICATE_ORDER_ID" if code == core_book.DUPLICATE_ORDER_ID else Reason(code).name
 
 
 class Pair:

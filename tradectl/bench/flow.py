@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from tradectl.core.bits import signed
 from tradectl.core.book import book_cancel, book_market, book_modify, book_submit
 from tradectl.core.book_layout import book_address, book_at, new_book, order_at
 from tradectl.core.book_replay import FLOW, OP_ADD, OP_CANCEL, OP_MARKET, OP_MODIFY
@@ -30,8 +32,6 @@ def _writable(dtype: Any, ndim: int = 1) -> Any:
 
 
 def _flow_record() -> Any:
-    import numba
-
     return numba.from_dtype(FLOW)
 
 
@@ -40,7 +40,7 @@ def _flow_record() -> Any:
         types.int64, _writable(_flow_record()), types.Array(types.float64, 2, "C"), _writable(types.int64)
     )
 )
-def fill_flow(book, flow, uniform, cursor):
+def fill_flow(book: int, flow: Any, uniform: Any, cursor: Any) -> None:
     """Write flow (n,) of FLOW, each operation chosen on the book at address `book` and applied to it.
 
     uniform (n, 5) f8 in [0, 1): kind, side, distance, quantity, target; cursor (3,) i8: next id, fair price
@@ -55,7 +55,7 @@ def fill_flow(book, flow, uniform, cursor):
             fair += 1 if size < 0.5 else -1
             cursor[1] = fair
         slot = 0
-        if kind >= 0.55 and kind < 0.95 and target * cursor[2] < state.live:
+        if kind >= 0.5 and kind < 0.95 and target * cursor[2] < state.live:
             slot = 1 + int(target * (state.fresh - 1))
             for _ in range(64):
                 if slot >= state.fresh or order_at(book + state.orders, slot).qty_lots > 0:
@@ -64,36 +64,36 @@ def fill_flow(book, flow, uniform, cursor):
             if slot >= state.fresh or order_at(book + state.orders, slot).qty_lots == 0:
                 slot = 0
         row = flow[i]
-        row.pad = 0
+        row["pad"] = 0
         if slot != 0:
             order = order_at(book + state.orders, slot)
-            row.id = order.id
-            row.price = order.price_ticks
-            row.side = 0 if order.price_ticks <= state.low + state.best[0] else 1
+            row["id"] = order.id
+            row["price"] = order.price_ticks
+            row["side"] = 0 if order.price_ticks <= state.low + state.best[0] else 1
             if kind < 0.92:
-                row.op = OP_CANCEL
-                row.qty = order.qty_lots
-                book_cancel(book, int(row.id))
+                row["op"] = OP_CANCEL
+                row["qty"] = order.qty_lots
+                book_cancel(book, signed(row["id"]))
             else:
-                row.op = OP_MODIFY
-                row.qty = 1 + int(size * order.qty_lots)
-                book_modify(book, int(row.id), row.price, int(row.qty))
+                row["op"] = OP_MODIFY
+                row["qty"] = 1 + int(size * order.qty_lots)
+                book_modify(book, signed(row["id"]), signed(row["price"]), signed(row["qty"]))
             continue
         side = 1 if coin < 0.5 else -1
-        row.id = cursor[0]
+        row["id"] = cursor[0]
         cursor[0] += 1
-        row.side = 0 if side > 0 else 1
+        row["side"] = 0 if side > 0 else 1
         if kind >= 0.98 and state.live > 100:
-            row.op = OP_MARKET
-            row.price = 0
-            row.qty = 1 + int(400 * size * size)
-            book_market(book, int(row.id), side, int(row.qty))
+            row["op"] = OP_MARKET
+            row["price"] = 0
+            row["qty"] = 1 + int(400 * size * size)
+            book_market(book, signed(row["id"]), side, signed(row["qty"]))
             continue
         away = 1 + int(300 * distance * distance * distance)
-        row.op = OP_ADD
-        row.qty = 1 + int(120 * size)
-        row.price = fair - side * away if kind < 0.95 else fair + side * (away & 15)
-        book_submit(book, int(row.id), side, row.price, int(row.qty), _GTC, 0)
+        row["op"] = OP_ADD
+        row["qty"] = 1 + int(120 * size)
+        row["price"] = fair - side * away if kind < 0.95 else fair + side * (away & 15)
+        book_submit(book, signed(row["id"]), side, signed(row["price"]), signed(row["qty"]), _GTC, 0)
 
 
 def generate_flow(ops: int = 1_000_000, seed: int = 1, live: int = LIVE_TARGET) -> npt.NDArray[Any]:

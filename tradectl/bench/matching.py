@@ -25,13 +25,13 @@ CALIBRATION_NS = 20_000_000
 
 
 @entry(lambda: types.int64())
-def read_cycles():
+def read_cycles() -> int:
     """Return the cycle counter."""
     return cycles()
 
 
 @entry(lambda: types.void(types.Array(types.int64, 1, "C")))
-def time_nothing(ticks):
+def time_nothing(ticks: Any) -> None:
     """Write to ticks (n,) i8 what a pair of clock readings measures around nothing."""
     for i in range(ticks.shape[0]):
         begun = cycles()
@@ -52,7 +52,7 @@ def clock() -> tuple[float, float]:
 
 
 def book_for(flow: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Return the bytes of an empty book that no operation of `flow` can find full, around its median price."""
+    """Return the bytes of an empty book that no operation of `flow` finds full, around its median price."""
     adds = flow["op"] == OP_ADD
     slots = min(max(1, int(np.count_nonzero(adds))), MAX_ORDERS)
     centre = int(np.median(flow["price"][adds])) if adds.any() else 0
@@ -76,7 +76,8 @@ def replay(flow: npt.NDArray[Any]) -> tuple[dict[str, Any], float]:
         "trade_hash": f"{trade_hash & _WORD:016x}",
     }
     for name, value in zip(DIGEST_FIELDS, (int(v) for v in found), strict=True):
-        result[name] = f"{value & _WORD:016x}" if name == "book_hash" else None if value == NO_PRICE else value
+        result[name] = None if value == NO_PRICE else value
+    result["book_hash"] = f"{int(found[0]) & _WORD:016x}"
     result["refused"] = refused
     return result, seconds
 
@@ -89,15 +90,14 @@ def _latencies(flow: npt.NDArray[Any]) -> dict[str, float]:
     time_flow.load()
     time_flow(book_address(blob), flow, ticks)
     p50, p99, p99_9 = (float(v) * ns_per_cycle for v in np.percentile(ticks, (50, 99, 99.9)))
-    return {
-        "p50_ns": round(p50, 1), "p99_ns": round(p99, 1), "p99_9_ns": round(p99_9, 1), "clock_ns": round(clock_ns, 1)
-    }  # fmt: skip
+    named = {"p50_ns": p50, "p99_ns": p99, "p99_9_ns": p99_9, "clock_ns": clock_ns}
+    return {name: round(value, 1) for name, value in named.items()}
 
 
 def bench_matching(flow: Path | None = None, repeats: int = 5, ops: int = 1_000_000) -> dict[str, Any]:
     """Measure matching over the file `flow`, or `ops` made-up operations; medians of `repeats` replays.
 
-    `refused` counts operations that the book refused or left an unfilled rest of (market orders, late cancels).
+    `refused` counts operations that the book refused, and market orders with an unfilled rest.
     """
     rows = generate_flow(ops) if flow is None else load_flow(flow)
     runs = []

@@ -1,4 +1,4 @@
-"""64-bit words as the processor sees them: counting zeros, wide products, prefetch, a cycle counter.
+"""64-bit words as the processor sees them: counting zeros, wide products, a cycle counter.
 
 Every function is plain Python; compiled code gets one machine instruction in its place. Words are int64 in
 both: bit 63 is the sign. Python's integers do not wrap, so what may wrap goes through `mul_low`; numpy's
@@ -19,8 +19,8 @@ from numba.extending import intrinsic, overload
 from tradectl.core.jit import DISABLE_JIT
 
 __all__ = [
-    "FNV_OFFSET", "FNV_PRIME", "cycles", "fnv_mix", "leading_zeros", "mul_high", "mul_high_unsigned", "mul_low",
-    "prefetch", "signed", "trailing_zeros",
+    "FNV_OFFSET", "FNV_PRIME", "cycles", "fnv_mix", "leading_zeros", "mul_high",
+    "mul_high_unsigned", "mul_low", "signed", "trailing_zeros",
 ]  # fmt: skip
 
 _WORD = (1 << 64) - 1
@@ -69,10 +69,6 @@ def cycles() -> int:
     return time.perf_counter_ns()
 
 
-def prefetch(address: int) -> None:
-    """Ask for the cache line at `address`; a hint without effect on any result."""
-
-
 if not DISABLE_JIT:
     _module_tools: Any = _cgutils
     _I64, _I128 = ir.IntType(64), ir.IntType(128)
@@ -87,15 +83,16 @@ if not DISABLE_JIT:
             return types.int64(*([types.int64] * n_args)), codegen
 
         made: Any
+        inlined = overload(twin, jit_options={"forceinline": True}, strict=False)
         if n_args == 0:
             made = intrinsic(lambda t: typing(t))
-            overload(twin, jit_options={"forceinline": True}, strict=False)(lambda: lambda: made())
+            inlined(lambda: lambda: made())
         elif n_args == 1:
             made = intrinsic(lambda t, a: typing(t, a))
-            overload(twin, jit_options={"forceinline": True}, strict=False)(lambda a: lambda a: made(a))
+            inlined(lambda a: lambda a: made(a))
         else:
             made = intrinsic(lambda t, a, b: typing(t, a, b))
-            overload(twin, jit_options={"forceinline": True}, strict=False)(lambda a, b: lambda a, b: made(a, b))
+            inlined(lambda a, b: lambda a, b: made(a, b))
 
     def _wide_high(builder: Any, a: Any, b: Any, extend: str) -> Any:
         product = builder.mul(getattr(builder, extend)(a, _I128), getattr(builder, extend)(b, _I128))
@@ -113,14 +110,6 @@ if not DISABLE_JIT:
         )
         return builder.call(counter, [])
 
-    def _prefetch_line(builder: Any, address: Any) -> Any:
-        pointer, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
-        fn_type = ir.FunctionType(ir.VoidType(), [pointer, i32, i32, i32])
-        hint = _module_tools.get_or_insert_function(builder.module, fn_type, "llvm.prefetch.p0")
-        for_write, keep, data = (ir.Constant(i32, n) for n in (1, 3, 1))
-        builder.call(hint, [builder.inttoptr(address, pointer), for_write, keep, data])
-        return ir.Constant(_I64, 0)
-
     _instruction(signed, 1, lambda _builder, a: a)
     _instruction(trailing_zeros, 1, lambda builder, a: builder.cttz(a, _zero_is_64(builder)))
     _instruction(leading_zeros, 1, lambda builder, a: builder.ctlz(a, _zero_is_64(builder)))
@@ -129,4 +118,3 @@ if not DISABLE_JIT:
     _instruction(mul_high_unsigned, 2, lambda builder, a, b: _wide_high(builder, a, b, "zext"))
     _instruction(fnv_mix, 2, _mix)
     _instruction(cycles, 0, _read_cycles)
-    _instruction(prefetch, 1, _prefetch_line)

@@ -23,8 +23,8 @@ from tradectl.core.codes import OrderFlag, Reason, TimeInForce
 from tradectl.core.jit import kernel, routine
 
 __all__ = [
-    "DUPLICATE_ORDER_ID", "NO_PRICE", "ORDER_ID_OUT_OF_RANGE", "book_best_ask", "book_best_bid", "book_cancel",
-    "book_market", "book_modify", "book_resting_lots", "book_submit", "book_trade",
+    "DUPLICATE_ORDER_ID", "NO_PRICE", "ORDER_ID_OUT_OF_RANGE", "book_best_ask", "book_best_bid",
+    "book_cancel", "book_market", "book_modify", "book_resting_lots", "book_submit", "book_trade",
 ]  # fmt: skip
 
 NO_PRICE = -(1 << 62)  # the best price of an empty side

@@ -50,7 +50,8 @@ class _Views:
             order = self.orders[slot]
             _require(int(order["prev"]) == before, f"slot {slot} of {name} has a wrong prev")
             _require(int(order["qty_lots"]) > 0, f"slot {slot} of {name} has no quantity")
-            _require(int(self.ids[int(order["id"])]) == slot, f"id {order['id']} does not lead to slot {slot}")
+            found = int(self.ids[int(order["id"])])
+            _require(found == slot, f"id {order['id']} leads to slot {found}, not {slot}")
             rows.append((int(order["id"]), int(order["price_ticks"]), int(order["qty_lots"])))
             before, slot = slot, int(order["next"])
         _require(tail == before, f"{name} has a wrong tail")
@@ -107,11 +108,12 @@ def validate_book(blob: npt.NDArray[np.uint8]) -> tuple[list[Any], list[Any]]:
             _require(sum(q for _, _, q in rows) == int(record["qty_lots"]), f"level {level} has a wrong sum")
             sides[index].extend(rows)
         far = views.walk(header["far_head"][index], header["far_tail"][index], seen, "a far list")
-        worst = header["far_best"][index]
+        best = header["far_best"][index]
         inside = [p for _, p, _ in far if (p >= low if index == 0 else p < low + window)]
         _require(not inside, f"far orders at {inside} are not beyond the window")
-        _require(all((worst - p) * (1 - 2 * index) >= 0 for _, p, _ in far), "a far order is better than far_best")
-        sides[index].extend(sorted(far, key=lambda row: -row[1] if index == 0 else row[1]))  # noqa: B023
+        toward = 2 * index - 1  # a price times this is smaller for the better one
+        _require(all((p - best) * toward >= 0 for _, p, _ in far), "a far order is better than far_best")
+        sides[index].extend(sorted(far, key=lambda row: row[1] * toward))
     empty = views.levels["head"] == 0
     _require(not views.levels["qty_lots"][empty].any(), "an empty level has a quantity")
     _require(not views.levels["tail"][empty].any(), "an empty level has a tail")

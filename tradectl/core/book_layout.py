@@ -8,24 +8,21 @@ for "none" and is written freely, so that linking needs no branches.
 
 The dense table `ids` (client id → slot) suits ids counted from 0. Sparse 64-bit ids would take an
 open-addressing table in its place: a power of two of (id, slot) pairs at most half full, linear probing,
-deletion by shifting back; only `ids_at(...)` in `core.book` and this module would change.
+deletion by shifting back: the four places of `core.book` that call `slot_at` would look up instead.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from tradectl.core.bits import prefetch
-from tradectl.core.jit import kernel
 from tradectl.core.records import accessor
 from tradectl.errors import ConfigError
 
 __all__ = [
-    "BOOK", "BOOK_LEVEL", "BOOK_ORDER", "BOOK_TRADE", "MAX_PRICE_TICKS", "MAX_QTY_LOTS", "MAX_WINDOW", "book_address",
-    "book_at", "level_at", "new_book", "order_at", "slot_at", "state_bytes", "trade_at", "word_at",
+    "BOOK", "BOOK_LEVEL", "BOOK_ORDER", "BOOK_TRADE", "MAX_PRICE_TICKS", "MAX_QTY_LOTS",
+    "MAX_WINDOW", "book_address", "book_at", "level_at", "new_book", "order_at", "slot_at",
+    "state_bytes", "trade_at", "word_at",
 ]  # fmt: skip
 
 MAX_WINDOW = 1 << 18  # ticks: three levels of 64-bit occupancy words
@@ -69,7 +66,6 @@ _WORD = np.dtype([("bits", "<i8")], align=True)
 _SLOT = np.dtype([("slot", "<i4")], align=True)
 WORDS_OFFSET = BOOK.itemsize  # the bitmap follows the header
 WORDS_SIZE = MAX_WINDOW // 8
-ORDER_SIZE, ID_SIZE = BOOK_ORDER.itemsize, _SLOT.itemsize
 
 book_at = accessor(BOOK)
 order_at = accessor(BOOK_ORDER)
@@ -79,30 +75,16 @@ slot_at = accessor(_SLOT)
 word_at = accessor(_WORD)
 
 
-@kernel
-def prefetch_id(book: int, order_id: int) -> None:
-    """Ask for the line of the id table that holds `order_id`."""
-    prefetch(book + book_at(book, 0).ids + order_id * ID_SIZE)
-
-
-@kernel
-def prefetch_order(book: int, order_id: int) -> None:
-    """Ask for the line of the resting order with `order_id`, if it is an id of the book's."""
-    state = book_at(book, 0)
-    if order_id >= 0 and order_id < state.id_capacity:
-        prefetch(book + state.orders + slot_at(book + state.ids, order_id).slot * ORDER_SIZE)
-
-
 def _round_up(size: int) -> int:
     return (size + 63) & ~63
 
 
 def new_book(
-    slots: int, id_capacity: int, centre_ticks: int = 0, window: int = MAX_WINDOW, trade_capacity: int = 0
+    slots: int, id_capacity: int, centre_ticks: int = 0, window: int = MAX_WINDOW
 ) -> npt.NDArray[np.uint8]:
     """Return the bytes of an empty book on a 64-byte boundary; keep them alive while its address is in use.
 
-    `slots` orders may rest at once, in all; `trade_capacity` is at least that, so no operation overflows it.
+    `slots` orders may rest at once, in all; no operation makes more trades, so their buffer never overflows.
     """
     if window < 64 or window > MAX_WINDOW or window & (window - 1):
         raise ConfigError(f"a book's window is a power of two from 64 to {MAX_WINDOW} ticks, not {window}")
@@ -112,9 +94,9 @@ def new_book(
         raise ConfigError(f"a book cannot begin at {centre_ticks} ticks with {id_capacity} ids")
     levels = _round_up(WORDS_OFFSET + WORDS_SIZE)
     orders = levels + _round_up(window * BOOK_LEVEL.itemsize)
-    ids = orders + _round_up((slots + 1) * ORDER_SIZE)
-    trades = ids + _round_up(id_capacity * ID_SIZE)
-    total = trades + max(slots, trade_capacity) * BOOK_TRADE.itemsize
+    ids = orders + _round_up((slots + 1) * BOOK_ORDER.itemsize)
+    trades = ids + _round_up(id_capacity * _SLOT.itemsize)
+    total = trades + slots * BOOK_TRADE.itemsize
     raw = np.zeros(total + 64, np.uint8)
     start = -raw.ctypes.data % 64
     blob = raw[start : start + total]
@@ -135,9 +117,3 @@ def book_address(blob: npt.NDArray[np.uint8]) -> int:
 def state_bytes(blob: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Return the part of a book's bytes that is state: what a snapshot copies and a checksum hashes."""
     return blob[: int(blob[: BOOK.itemsize].view(BOOK)["trades"][0])]
-
-
-def describe(blob: npt.NDArray[np.uint8]) -> dict[str, Any]:
-    """Return the header's fields by name."""
-    header = blob[: BOOK.itemsize].view(BOOK)[0]
-    return {name: header[name] for name in BOOK.names or ()}

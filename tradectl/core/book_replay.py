@@ -8,15 +8,23 @@ import numpy as np
 from numba import types
 
 from tradectl.core.bits import FNV_OFFSET, cycles, fnv_mix, signed
-from tradectl.core.book import NO_PRICE, book_best_ask, book_best_bid, book_cancel, book_market, book_modify, book_submit
-from tradectl.core.book_layout import book_at, level_at, order_at, prefetch_id, prefetch_order, trade_at
+from tradectl.core.book import (
+    NO_PRICE,
+    book_best_ask,
+    book_best_bid,
+    book_cancel,
+    book_market,
+    book_modify,
+    book_submit,
+)
+from tradectl.core.book_layout import book_at, level_at, order_at, trade_at
 from tradectl.core.book_window import next_level
 from tradectl.core.codes import TimeInForce
 from tradectl.core.jit import entry, kernel, readonly
 
 __all__ = [
-    "DIGEST_FIELDS", "FLOW", "OP_ADD", "OP_CANCEL", "OP_MARKET", "OP_MODIFY", "digest_book", "replay_flow",
-    "time_flow",
+    "DIGEST_FIELDS", "FLOW", "OP_ADD", "OP_CANCEL", "OP_MARKET", "OP_MODIFY", "digest_book",
+    "replay_flow", "time_flow",
 ]  # fmt: skip
 
 # One operation: side 0 buys, 1 sells; the quantity of OP_MODIFY is the new remaining one.
@@ -24,7 +32,6 @@ FLOW = np.dtype(
     [("id", "<u8"), ("price", "<i8"), ("qty", "<u4"), ("op", "u1"), ("side", "u1"), ("pad", "<u2")]
 )
 OP_ADD, OP_CANCEL, OP_MARKET, OP_MODIFY = 0, 1, 2, 3
-AHEAD_ID, AHEAD_ORDER = 16, 8  # operations that memory is asked for ahead of time
 DIGEST_FIELDS = ("book_hash", "live", "live_qty", "best_bid", "best_ask", "levels")
 _GTC = int(TimeInForce.GTC)
 _TOTALS = types.Array(types.int64, 1, "C")
@@ -33,14 +40,14 @@ _TOTALS = types.Array(types.int64, 1, "C")
 @kernel
 def _apply(book: int, row: Any) -> int:
     """Apply one row of a flow; return its Reason."""
-    op, order_id, qty_lots = signed(row.op), signed(row.id), signed(row.qty)
+    op, order_id, qty_lots = signed(row["op"]), signed(row["id"]), signed(row["qty"])
     if op == OP_ADD:
-        return book_submit(book, order_id, 1 - 2 * signed(row.side), row.price, qty_lots, _GTC, 0)
+        return book_submit(book, order_id, 1 - 2 * signed(row["side"]), signed(row["price"]), qty_lots, _GTC, 0)
     if op == OP_CANCEL:
         return book_cancel(book, order_id)
     if op == OP_MARKET:
-        return book_market(book, order_id, 1 - 2 * signed(row.side), qty_lots)
-    return book_modify(book, order_id, row.price, qty_lots)
+        return book_market(book, order_id, 1 - 2 * signed(row["side"]), qty_lots)
+    return book_modify(book, order_id, signed(row["price"]), qty_lots)
 
 
 @entry(lambda: types.void(types.int64, readonly(FLOW), _TOTALS))
@@ -52,11 +59,7 @@ def replay_flow(book, flow, totals):
     """
     state = book_at(book, 0)
     trades, traded, digest, refused = totals[0], totals[1], totals[2], totals[3]
-    n = flow.shape[0]
-    for i in range(n):
-        if i + AHEAD_ID < n:
-            prefetch_id(book, signed(flow[i + AHEAD_ID].id))
-            prefetch_order(book, signed(flow[i + AHEAD_ORDER].id))
+    for i in range(flow.shape[0]):
         if _apply(book, flow[i]) != 0:
             refused += 1
         count = state.trade_count
@@ -132,7 +135,7 @@ def _mix_side(book: int, index: int, totals: Any) -> int:
 def digest_book(book, totals):
     """Write DIGEST_FIELDS of the book at address `book` to totals (6,) i8: bids, then asks, best first.
 
-    The digest is FNV-1a over id, price and remaining quantity of each order; a missing best price is NO_PRICE.
+    The digest is FNV-1a over id, price and remaining quantity of each order; no best price: NO_PRICE.
     """
     totals[0] = FNV_OFFSET
     totals[1] = 0

@@ -7,13 +7,13 @@ an order that would be better than the window reaches moves the window instead.
 
 from __future__ import annotations
 
-from tradectl.core.bits import leading_zeros, trailing_zeros
+from tradectl.core.bits import leading_zeros, signed, trailing_zeros
 from tradectl.core.book_layout import WORDS_OFFSET, book_at, level_at, order_at, word_at
 from tradectl.core.jit import kernel, routine
 
 __all__ = [
-    "append", "far_append", "first_level", "last_level", "level_above", "level_below", "next_level", "occupy", "recentre",
-    "unlink", "vacate",
+    "append", "far_append", "first_level", "last_level", "level_above", "level_below", "next_level",
+    "occupy", "recentre", "unlink", "vacate",
 ]  # fmt: skip
 
 
@@ -33,11 +33,11 @@ def occupy(book: int, level: int) -> None:
 def vacate(book: int, level: int) -> None:
     """Mark `level` as empty."""
     word = word_at(book + WORDS_OFFSET, level >> 6)
-    after = word.bits & ~(1 << (level & 63))
+    after = signed(word.bits & ~(1 << (level & 63)))  # Python has bits above bit 63
     word.bits = after
     if after == 0:
         state = book_at(book, 0)
-        middle = state.middle[level >> 12] & ~(1 << ((level >> 6) & 63))
+        middle = signed(state.middle[level >> 12] & ~(1 << ((level >> 6) & 63)))
         state.middle[level >> 12] = middle
         if middle == 0:
             state.top = state.top & ~(1 << (level >> 12))

@@ -10,7 +10,8 @@ from tradectl.core.bits import mul_high, mul_low
 from tradectl.core.jit import kernel, routine
 
 __all__ = [
-    "INT64_MAX", "INT64_MIN", "NANO", "fee_atoms", "muldiv_ceil", "muldiv_floor", "notional_ceil", "notional_floor",
+    "INT64_MAX", "INT64_MIN", "NANO", "fee_atoms", "muldiv_ceil", "muldiv_floor", "notional_ceil",
+    "notional_floor",
 ]  # fmt: skip
 
 INT64_MAX = (1 << 63) - 1
@@ -113,7 +114,7 @@ def _notional_wide(price_ticks: int, qty_lots: int, num: int, den: int, up: int)
     price × qty = whole × den + part with 0 <= part < den, so the result is whole × num + part × num ÷ den.
     """
     whole = muldiv_floor(price_ticks, qty_lots, den)
-    if whole == INT64_MAX or whole == INT64_MIN:
+    if whole in (INT64_MAX, INT64_MIN):
         return whole
     part = mul_low(mul_low(price_ticks, qty_lots) - mul_low(whole, den), 1)
     rest = muldiv_ceil(part, num, den) if up == 1 else muldiv_floor(part, num, den)  # 0 <= rest <= num
