@@ -1,4 +1,4 @@
-"""What a golden script or a random sequence says to a simulator, and what it must answer: plain integers only.
+"""What golden scripts and random sequences say to a simulator, and what it must answer: integers only.
 
 Prices are ticks, quantities lots, money atoms (1e-8 of a unit), times ns, ratios `_e9` = units of 1e-9.
 A run is `configure(config)`, then `step(step)` once per timestamp, then `result()`.
@@ -34,7 +34,7 @@ E9 = 1_000_000_000  # units in a ratio of one
 
 @dataclass(frozen=True)
 class InstrumentSpec:
-    """One instrument; its index is its place in `Config.instruments`. Risk limits here are per instrument, in lots."""
+    """One instrument; its index is its place in `Config.instruments`; two of the risk limits stand here."""
 
     name: str = "X"
     tick_size: Decimal = Decimal("0.01")
@@ -102,9 +102,9 @@ class Bar:
 class Submit:
     """A new order; ids are counted from 1 over all submissions (denied ones too, and the risk unit's own).
 
-    `order_type`, `side` and `time_in_force` are raw integers: they may be unknown to the enums. A `*_fault` is
-    NOT_A_NUMBER, QTY_NOT_ON_LOT or PRICE_NOT_ON_TICK where the written value (`*_text`) is no such integer;
-    the integer is then that value rounded away from zero (0 for NaN). Prices that the type does not use are 0.
+    `order_type`, `side` and `time_in_force` are raw integers: they may be unknown to the enums. A `*_fault`
+    is NOT_A_NUMBER, QTY_NOT_ON_LOT or PRICE_NOT_ON_TICK where the written value (`*_text`) is no such
+    integer; the integer is then that value rounded away from zero (0 for NaN). Prices not given are 0.
     """
 
     side: int
@@ -151,8 +151,8 @@ Request = Submit | Cancel | Modify
 class Step:
     """One timestamp: statuses, commands, the batch of bars that end at it, then what the hooks ask for.
 
-    In this order: `statuses` (instrument, status, price in ticks or 0 for the last one), `commands`, `bars` by
-    instrument index (`details`: the finer bars inside them, in time order), then `requests` one by one.
+    In this order: `statuses` (instrument, status, price in ticks or 0 for the last one), `commands`, `bars`
+    by instrument index (`details`: the finer bars inside them, in time order), then `requests` one by one.
     """
 
     ts: int

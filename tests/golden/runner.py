@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from tests.golden.protocol import ATOMS, Backend, Config, FillRow, OrderRow, Result, StepReport
-from tests.golden.script import Expected, Script
+from tests.golden.protocol import ATOMS, E9, Backend, Config, FillRow, OrderRow, Result, StepReport
+from tests.golden.script import START_S, Expected, Script
 from tests.golden.words import ScriptError, atoms, grid
 from tradectl.core.codes import FillPhase, LiquiditySide, OrderStatus, Reason, TradingState
 
@@ -133,13 +133,15 @@ class Checker:
         for extra in item.split()[6:]:
             key, _, text = extra.partition("=")
             value = {"fee": row.fee_atoms, "realised": row.realised_atoms}.get(key)
-            if value is None:
+            if key == "ts":
+                at = (row.ts - START_S * E9) / E9
+                if at != float(text):
+                    self.fail(line, extra, f"ts={at:g}")
+            elif value is None:
                 if extra != ("ambiguous" if row.ambiguous else "clear"):
                     self.fail(line, extra, "ambiguous" if row.ambiguous else "clear")
             elif value != atoms(text):
                 self.fail(line, extra, f"{key}={money(value)}")
-            if key == "ts":
-                raise ScriptError("unknown extra")
 
     def status(self, line: Expected, item: str) -> None:
         """Check `LABEL STATUS [REASON]` or `LABEL LEAVES n` at the end of the step."""
@@ -155,6 +157,10 @@ class Checker:
             if row.leaves_lots != lots:
                 self.fail(line, item, decimal(row.leaves_lots, Fraction(spec.lot_size)))
             return
+        if word == "SENT":
+            if row.ts_submitted != START_S * E9 + int(rest[0]) * E9:
+                self.fail(line, item, str(row.ts_submitted))
+            return
         wanted = (OrderStatus[word], Reason[rest[0]] if rest else Reason(row.reason))
         if (row.status, row.reason) != wanted:
             self.fail(line, item, self.teller.ending(row))
@@ -169,8 +175,10 @@ class Checker:
         if key == "position":
             got, wanted = position.lots, grid(text, specs[index].lot_size, Reason.QTY_NOT_ON_LOT)[0]
             shown = decimal(got, Fraction(specs[index].lot_size))
-        elif key in ("ambiguous", "fills"):
-            got, wanted = {"ambiguous": result.ambiguous_bars, "fills": len(result.fills)}[key], int(text)
+        elif key in ("ambiguous", "fills", "samples"):
+            samples = len(result.equity)
+            counts = {"ambiguous": result.ambiguous_bars, "fills": len(result.fills), "samples": samples}
+            got, wanted = counts[key], int(text)
             shown = str(got)
         elif key == "state":
             got, wanted, shown = int(result.trading_state), int(TradingState[text]), str(result.trading_state)

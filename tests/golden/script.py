@@ -20,7 +20,7 @@ from tests.golden.words import ScriptError, configure, grid, instrument
 from tradectl.core.codes import Command, MarketStatus, OrderType, Reason, TimeInForce
 from tradectl.errors import nearest
 
-__all__ = ["Expected", "Script", "parse", "parse_file"]
+__all__ = ["START_S", "Expected", "Script", "parse", "parse_file"]
 
 START_S = 1_600_000_020  # end of the first bar, seconds: a whole minute
 TYPES = {t.name: int(t) for t in OrderType} | {"?": 99}
@@ -60,6 +60,7 @@ class Parser:
         self.step: Step | None = None  # the open step, which takes further lines
         self.closed = True  # the open step has had its batch
         self.next_id = 1
+        self.gap_ns = 0  # to the next step, where it is not a timeframe
         self.pending: dict[int, list[Bar]] = {}
 
     # ---- steps
@@ -67,7 +68,8 @@ class Parser:
     def open_step(self) -> Step:
         """Begin the next timestamp."""
         if self.script.steps:
-            self.now += self.script.config.timeframe_ns
+            self.now += self.gap_ns or self.script.config.timeframe_ns
+        self.gap_ns = 0
         self.step = Step(self.now)
         self.script.steps.append(self.step)
         self.script.expected.append([])
@@ -105,14 +107,14 @@ class Parser:
         """Read `[NAME] open high low close [v=volume] [synthetic]`."""
         index, rest = self.split_name(words)
         spec = self.script.config.instruments[index]
-        prices = [exact(word, spec.tick_size) for word in rest[:4]]
+        opened, high, low, closed = (exact(word, spec.tick_size) for word in rest[:4])
         volume: int | None = None
         for word in rest[4:]:
             if word.startswith("v="):
                 volume = exact(word[2:], spec.lot_size)
             elif word != "synthetic":
                 raise ScriptError(f"unexpected {word!r} in a bar")
-        return index, Bar(*prices, volume, "synthetic" in rest[4:])
+        return index, Bar(opened, high, low, closed, volume, "synthetic" in rest[4:])
 
     # ---- commands, each returns the place of its request or -1
 
@@ -163,6 +165,12 @@ class Parser:
         """`wait N`: N timeframes without any event."""
         self.after_bars()
         self.now += int(words[0]) * self.script.config.timeframe_ns
+        return -1
+
+    def do_after(self, words: list[str]) -> int:
+        """`after S`: the next timestamp is S seconds later, not a timeframe."""
+        self.after_bars()
+        self.gap_ns = int(words[0]) * E9
         return -1
 
     def do_submit(self, words: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""Words of a golden script -> integers: decimals to ticks, lots and atoms, `config` and `instrument` lines."""
+"""Words of a golden script to integers: ticks, lots and atoms, `config` and `instrument` lines."""
 
 from __future__ import annotations
 
@@ -127,6 +127,7 @@ def instrument(spec: InstrumentSpec, words: list[str]) -> InstrumentSpec:
         elif key in ("tick", "lot"):
             changes = {f"{key}_size": Decimal(value)}
         else:
-            raise ScriptError(f"unknown key {key!r}; {nearest(key, [*LOTS, *MONEY, 'max_price', 'tick', 'lot'])}")
+            known = [*LOTS, *MONEY, "max_price", "tick", "lot"]
+            raise ScriptError(f"unknown key {key!r}; {nearest(key, known)}")
         spec = replace(spec, **changes)
     return spec

@@ -1,4 +1,4 @@
-"""Section 2 of the fill contract: validation (1xx), risk (2xx), venue (3xx); each returns a reason or NONE."""
+"""Section 2 of the fill contract: validation (1xx), risk (2xx), venue (3xx); each returns a reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from math import ceil
 
 from tests.golden.protocol import E9, Modify, Submit
 from tests.oracle.bars_world import Order, World
-from tradectl.core.codes import LiquiditySide, MarketStatus, OrderType, Reason, Side, TimeInForce, TradingState
+from tradectl.core.codes import (
+    LiquiditySide,
+    MarketStatus,
+    OrderType,
+    Reason,
+    Side,
+    TimeInForce,
+    TradingState,
+)
 
 __all__ = ["Gate", "marketable", "reserve_for", "validate", "venue"]
 
@@ -42,7 +50,7 @@ def validate(world: World, s: Submit) -> Reason:
 def validate_numbers(world: World, s: Submit) -> Reason:
     """Check quantity, prices and notional.
 
-    # choice: a price that the type does not use is not looked at; the limit is checked wholly before the trigger.
+    # choice: a price that the type does not use is not looked at; the limit is checked before the trigger.
     """
     spec = world.config.instruments[s.instrument]
     prices = []
@@ -94,7 +102,7 @@ class Gate:
         self.passed: list[int] = []
 
     def check(self, world: World, order: Order, ts: int, changing: Order | None = None) -> Reason:
-        """Check an order (or, where `changing` is the live original, its modified twin) and count it if it passes."""
+        """Check an order, or the modified twin of the live order `changing`; count a new one that passes."""
         reason = (
             self.trading_state(world, order)
             or self.size(world, order)
@@ -106,7 +114,8 @@ class Gate:
         config = world.config
         if config.max_open_orders is not None and len(live(world)) >= config.max_open_orders:
             return Reason.MAX_OPEN_ORDERS
-        recent = [t for t in self.passed if t > ts - config.rate_window_ns]  # choice: the window is (now − w, now]
+        # choice: the window is (now - w, now], and what passed the gate counts
+        recent = [t for t in self.passed if t > ts - config.rate_window_ns]
         if config.max_order_rate is not None and len(recent) >= config.max_order_rate:
             return Reason.MAX_ORDER_RATE
         self.passed = [*recent, ts]
@@ -154,7 +163,7 @@ class Gate:
         if most is not None and abs(lots + order.side * order.leaves) > most:
             return Reason.MAX_POSITION
         if config.max_exposure_atoms is not None:
-            # choice: the positions as the order would leave them: what it reduces gone, what it opens at its reference.
+            # choice: positions as the order would leave them; what it opens counts at its reference price
             kept = [i for i in range(len(world.positions)) if i != index or not world.reducible(order)]
             gross = sum(abs(world.value(i)) for i in kept)
             gross += world.notional(index, world.reference(order), world.opening(order), order.side)
@@ -168,7 +177,7 @@ class Gate:
     def holding(world: World, order: Order, changing: Order | None) -> Reason:
         """Check that a cash account holds what it sells.
 
-        # choice: although a sell of at most the position "reduces", what other sells reserve is not there any more.
+        # choice: a sell of at most the position "reduces", but what other sells reserve is not there.
         """
         held = world.positions[order.instrument].lots
         for other in live(world):

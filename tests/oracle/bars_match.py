@@ -158,7 +158,7 @@ def act_at_open(world: World, order: Order, price: int, ts: int) -> None:
         if within(order, price):
             execute(world, order, price, LiquiditySide.TAKER, FillPhase.OPEN, ts)
     elif within(order, price) and price != order.limit:
-        if world.budget[order.instrument] == 0:  # choice: as on the path, without budget it is not even looked at
+        if world.budget[order.instrument] == 0:  # choice: without budget not even looked at, as on the path
             return
         at = price if world.config.limit_gap_open else order.limit
         execute(world, order, at, LiquiditySide.MAKER, FillPhase.OPEN, ts)
@@ -272,6 +272,8 @@ def preferred(index: int, bar: Bar, high: World, low: World) -> World:
 def flag_ambiguous(world: World, index: int) -> None:
     """Flag the fills of an ambiguous bar (of the open as well: they are fills in it)."""
     world.fills = [
-        replace(f, ambiguous=True) if f.instrument == index and f.phase in (FillPhase.OPEN, FillPhase.PATH) else f
-        for f in world.fills
+        replace(fill, ambiguous=True)
+        if fill.instrument == index and fill.phase in (FillPhase.OPEN, FillPhase.PATH)
+        else fill
+        for fill in world.fills
     ]

@@ -103,6 +103,8 @@ class Oracle:
         """Begin a bar: its volume budget (none for a synthetic one)."""
         world = self.world
         world.bars[index] = bar
+        world.begun[index] = max(self.now - self.config.timeframe_ns, world.ended[index])
+        world.ended[index] = self.now
         world.positions[index].opened = False
         world.budget[index] = None
         if bar.synthetic:
@@ -112,7 +114,7 @@ class Oracle:
 
     def open_pass(self, index: int, price: int, reducing: bool, acted: set[int]) -> None:
         """Let the reducing orders, or all others, act at the open (3.1)."""
-        start = self.now - self.config.timeframe_ns
+        start = self.world.begun[index]
         for order in self.world.by_priority(index):
             if order.working and order.id not in acted and (not reducing or self.world.reduces(order)):
                 acted.add(order.id)
@@ -191,7 +193,7 @@ class Oracle:
             self.accept(order)
 
     def accept(self, order: Order) -> None:
-        """Let the venue check and accept an order; with `fill_at: close` a MARKET order is executed at once."""
+        """Let the venue check and accept an order; `fill_at: close` executes a MARKET order at once."""
         world = self.world
         reason = venue(world, order, order.id)
         if reason:
@@ -212,7 +214,7 @@ class Oracle:
     def modify(self, order: Order, change: Modify) -> Reason:
         """Check a modification now; it takes effect at once or after the entry latency.
 
-        # choice: 1xx, order quantity and order notional look at the new total, the account's checks at what is left.
+        # choice: 1xx, order quantity and notional see the new total, the account's checks what is left.
         """
         asked = changed(order, change)
         reason = validate(self.world, asked)
@@ -252,11 +254,11 @@ class Oracle:
 
     def arrivals(self, indexes: list[int]) -> None:
         """Let what has arrived by the start of the bars take effect, by arrival time, then order id (3.1)."""
-        start = self.now - self.config.timeframe_ns
         due: list[tuple[int, int, int, Order]] = []
         for order in self.world.orders:
             if order.instrument not in indexes or not order.live:
                 continue
+            start = self.world.begun[order.instrument]
             if order.status == OrderStatus.SUBMITTED and order.arrival <= start:
                 due.append((order.arrival, order.id, 0, order))
             if order.pending is not None and order.pending[0] <= start:
@@ -345,11 +347,8 @@ class Oracle:
         at = 0 if self.config.write_off else price or world.last[index] or 0
         paid = None if self.config.write_off else LiquiditySide.TAKER
         realised, fee = world.transfer(index, side, at, abs(lots), paid)
-        world.fills.append(
-            FillRow(
-                0, index, side, at, abs(lots), LiquiditySide.TAKER, FillPhase.DELISTING, fee, realised, self.now
-            )
-        )
+        terms = (LiquiditySide.TAKER, FillPhase.DELISTING, fee, realised, self.now)
+        world.fills.append(FillRow(0, index, side, at, abs(lots), *terms))
 
     # ---- results
 

@@ -87,9 +87,8 @@ class Order:
         status = self.status
         if self.live and self.pending is not None:
             status = OrderStatus.PENDING_CANCEL if self.pending[1] is None else OrderStatus.PENDING_UPDATE
-        return OrderRow(
-            self.id, self.instrument, self.side, self.type, status, self.reason, self.filled, self.leaves, self.ts
-        )
+        what = (self.id, self.instrument, self.side, self.type)
+        return OrderRow(*what, status, self.reason, self.filled, self.leaves, self.ts)
 
     def state(self) -> tuple[object, ...]:
         """Return what "state of any order" means when two paths are compared."""
@@ -119,6 +118,8 @@ class World:
     status: list[MarketStatus] = field(default_factory=list)
     bars: list[Bar | None] = field(default_factory=list)
     budget: list[int | None] = field(default_factory=list)  # None: unlimited
+    begun: list[int] = field(default_factory=list)  # when the current bar began, ns
+    ended: list[int] = field(default_factory=list)  # when the last bar ended, ns
     fills: list[FillRow] = field(default_factory=list)  # of the current step
     priorities: int = 0
     trading: TradingState = TradingState.ACTIVE
@@ -135,6 +136,8 @@ class World:
             status=[MarketStatus.LISTED] * n,
             bars=[None] * n,
             budget=[0] * n,
+            begun=[0] * n,
+            ended=[0] * n,
         )
 
     def clone(self) -> World:
@@ -183,7 +186,7 @@ class World:
         return sum(self.over_leverage(abs(self.value(i))) for i in range(len(self.positions)))
 
     def free(self, but: Order | None = None) -> int:
-        """Return what is left for opening: balance, or equity less margin; less what the other orders reserve."""
+        """Return what is left for opening: balance, or equity less margin; less the others' reserves."""
         own = self.balance if self.cash else self.equity() - self.margin_used()
         return own - sum(order.reserved for order in self.orders if order is not but)
 
@@ -211,7 +214,7 @@ class World:
         return 0 if order.reduce_only else max(0, order.leaves - self.reducible(order))
 
     def book(self, order: Order, price: int, qty: int, liquidity: int, phase: int, ts: int) -> None:
-        """Move money and lots for one fill of `order`, then keep the reduce_only orders within the position."""
+        """Move money and lots for one fill, then keep the reduce_only orders within the position."""
         before = self.positions[order.instrument].lots
         realised, fee = self.transfer(order.instrument, order.side, price, qty, liquidity)
         order.filled += qty
@@ -231,7 +234,7 @@ class World:
         notional = self.notional(instrument, price, qty, side)
         fee = 0 if liquidity is None else self.fee(notional, liquidity)
         closed = min(qty, abs(position.lots)) if position.lots * side < 0 else 0
-        # choice: a fill that flips is rounded once as a whole; its closing part by the same rule, the rest opens.
+        # choice: a fill that flips is rounded once as a whole, its closing part by itself; the rest opens
         closing_notional = notional if closed == qty else self.notional(instrument, price, closed, side)
         realised = 0
         if closed:
@@ -281,6 +284,10 @@ class World:
         self.end(order, OrderStatus.EXPIRED, Reason.FOK_UNFILLED if fok else Reason.IOC_REMAINDER)
 
     def by_priority(self, instrument: int) -> list[Order]:
-        """Return the working orders of one instrument, oldest priority first."""
-        found = [order for order in self.orders if order.working and order.instrument == instrument]
+        """Return the working orders that take part in the instrument's current bar, oldest priority first.
+
+        Not those that were sent after the bar had begun.
+        """
+        begun = self.begun[instrument]
+        found = [o for o in self.orders if o.working and o.instrument == instrument and o.ts <= begun]
         return sorted(found, key=lambda order: order.priority)

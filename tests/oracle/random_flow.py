@@ -9,7 +9,6 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 
 from tests.golden.protocol import (
-    ATOMS,
     E9,
     Backend,
     Bar,
@@ -76,7 +75,7 @@ def random_spec(rng: random.Random, number: int) -> InstrumentSpec:
 def random_config(rng: random.Random) -> Config:
     """Return a configuration in which money is sometimes short."""
     specs = tuple(random_spec(rng, n) for n in range(rng.choice([1, 1, 1, 2, 3])))
-    unit = int(max(max(spec.atoms_per_tick_lot for spec in specs), 1)) * 100  # about one lot at its usual price
+    unit = max(1, *(int(spec.atoms_per_tick_lot) for spec in specs)) * 100  # one lot at its usual price
     slippage = rng.choice(["none", "none", "ticks", "bps", "share"])
     latency = rng.choice([0, 0, 0, 0, 1, MINUTE, MINUTE + 1, 3 * MINUTE])
     fill_at = FillAt.NEXT_OPEN if latency or rng.random() < 0.7 else FillAt.CLOSE
@@ -84,7 +83,7 @@ def random_config(rng: random.Random) -> Config:
         instruments=specs,
         account=rng.choice([AccountType.CASH, AccountType.MARGIN]),
         leverage_e9=rng.choice([E9, 2 * E9, 5 * E9, 3 * E9]),
-        balance_atoms=rng.choice([unit * 52 // 10, unit * 102 // 10, unit * 205 // 10, unit * 40, unit * 10**4]),
+        balance_atoms=unit * rng.choice([52, 102, 205, 400, 10**5]) // 10,
         maker_e9=rng.choice([0, 200_000, -100_000, 1_234_567]),
         taker_e9=rng.choice([0, 500_000, 1_234_567, 10_000_000]),
         fill_at=fill_at,
@@ -240,8 +239,10 @@ def make_flow(seed: int, n_steps: int = 40) -> Flow:
     steps = []
     busy = rng.choice([0.4, 0.8, 1.6])
     brackets = rng.choice([0.0, 0.1, 0.25])
+    irregular, now = rng.random() < 0.2, START
     for number in range(n_steps):
-        step = Step(START + number * MINUTE)
+        step = Step(now)
+        now += rng.choice([MINUTE, MINUTE, MINUTE // 3, 2 * MINUTE + 1]) if irregular else MINUTE
         if eventful:
             random_events(rng, step, delisted, halted)
         for index in range(n):
@@ -252,11 +253,10 @@ def make_flow(seed: int, n_steps: int = 40) -> Flow:
             lasts[index] = bar.close
             if config.detail_ns and not bar.synthetic and rng.random() < 0.8:
                 step.details[index] = random_details(rng, bar)
+        asked = min(6, int(rng.expovariate(1 / busy)))
         if number == 0 and rng.random() < 0.9:
-            busy_now = 0  # sometimes orders come before the first price is known
-        else:
-            busy_now = int(rng.expovariate(1 / busy)) if busy else 0
-        step.requests = [random_request(rng, config, lasts, sent) for _ in range(min(6, busy_now))]
+            asked = 0  # seldom orders come before the first price is known
+        step.requests = [random_request(rng, config, lasts, sent) for _ in range(asked)]
         if rng.random() < brackets:
             made = bracket(rng, rng.randrange(n), lasts)
             sent += made
@@ -338,7 +338,7 @@ def census(results: Iterable[Result], flows: Iterable[Flow]) -> Counter[tuple[st
 def submitted(flow: Flow, result: Result) -> dict[int, Submit]:
     """Return the request of each order id; orders of the risk unit's own have none.
 
-    Their ids lie between those of the requests: they are the orders for which no request of their time is left.
+    Their ids come before those of the requests of the same time.
     """
     found: dict[int, Submit] = {}
     rows = iter(result.orders)

@@ -1,4 +1,4 @@
-"""The oracle itself: its ledger after every step, and its balances recomputed from the fills by other code."""
+"""The oracle itself: its ledger after every step, its balances recomputed from the fills."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def recompute(flow: Flow, oracle: Oracle) -> tuple[int, int, list[int]]:
     balance, fees = flow.config.balance_atoms, 0
     lots = [0] * len(flow.config.instruments)
     for row in oracle.fills:
-        exact: Fraction = row.price_ticks * row.qty_lots * flow.config.instruments[row.instrument].atoms_per_tick_lot
+        spec = flow.config.instruments[row.instrument]
+        exact: Fraction = row.price_ticks * row.qty_lots * spec.atoms_per_tick_lot
         notional = -(-exact.numerator // exact.denominator) if row.side == Side.BUY else exact.__floor__()
         rate = flow.config.maker_e9 if row.liquidity == LiquiditySide.MAKER else flow.config.taker_e9
         fee = -(-notional * rate // E9)
