@@ -104,7 +104,7 @@ class RunConfig(Block):
     data: tuple[DataBlock, ...] = key(
         ...,
         "one block or a list of blocks, merged by receive time",
-        example=[{"source": "../data/btc.csv.gz"}],
+        example={"source": "../data/btc.csv.gz"},
     )
     bars: Annotated[tuple[Annotated[Timeframe, TimeframeKind()], ...], Rows()] = key(
         (), "bar lengths that strategies are called on, derived from the data; the data's own when left out",

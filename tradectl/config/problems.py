@@ -136,7 +136,9 @@ def _flow(value: Any) -> str:
 def _missing(loc: Loc) -> str:
     field = _field_of(loc)
     doc = f" ({field.description})" if field is not None and field.description else ""
-    example = _example(loc).replace("strategies: [{path: ", "strategy: {path: ").replace("}]", "}")
+    example = (
+        ", e.g. strategy: {path: ../strategies/sma_cross.py}" if loc == ("strategies",) else _example(loc)
+    )
     return f"this key is required{doc}{example}"
 
 

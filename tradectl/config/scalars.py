@@ -31,6 +31,14 @@ def said(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
+def _decimals_of(value: Decimal) -> int:
+    """Return how many digits after the point a value needs, exactly (the decimal context would round)."""
+    _, digits, exponent = value.as_tuple()
+    text = "".join(map(str, digits))
+    zeros = len(text) - len(text.rstrip("0"))
+    return -(int(exponent) + zeros) if value else 0
+
+
 def plain_number(value: Decimal) -> int | float | str:
     """Return a Decimal as the int or float whose text is the same number, else as text."""
     if value == value.to_integral_value() and abs(value) < 10**15:
@@ -74,7 +82,7 @@ class Scalar:
 
 
 class Number(Scalar):
-    """An exact decimal within bounds; numbers, or text of numbers."""
+    """An exact decimal within bounds; numbers, or text of numbers. `decimals` is what the engine can hold."""
 
     def __init__(
         self,
@@ -84,9 +92,10 @@ class Number(Scalar):
         le: str | None = None,
         example: str = "0.5",
         percent: bool = False,
+        decimals: int = MAX_DIGITS,
     ) -> None:
         self.gt, self.ge, self.le = (Decimal(bound) if bound is not None else None for bound in (gt, ge, le))
-        self.example, self.percent = example, percent
+        self.example, self.percent, self.decimals = example, percent, decimals
 
     @property
     def words(self) -> str:  # type: ignore[override]
@@ -106,11 +115,13 @@ class Number(Scalar):
         number = Decimal(text)
         if not number.is_finite():
             raise ValueError
-        if len(number.as_tuple().digits) > MAX_DIGITS or abs(number.adjusted()) > MAX_DIGITS:
-            raise ValueError(f"expected at most {MAX_DIGITS} digits")
         low = (self.gt is not None and number <= self.gt) or (self.ge is not None and number < self.ge)
         if low or (self.le is not None and number > self.le):
             raise ValueError
+        if len(number.as_tuple().digits) > MAX_DIGITS or abs(number.adjusted()) > MAX_DIGITS:
+            raise ValueError(f"expected a number of at most {MAX_DIGITS} digits")
+        if _decimals_of(number) > self.decimals:
+            raise ValueError(f"expected at most {self.decimals} decimals, e.g. {self.example}")
         return number
 
     def hint(self, value: Any) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from tradectl.config.scalars import Scalar
-from tradectl.config.units import Duration, Moment, Timeframe, parse_timeframe_ns, zone_of
+from tradectl.config.units import Duration, Moment, Timeframe, nearest_unit, parse_timeframe_ns, zone_of
 
 __all__ = ["ClockTime", "DurationKind", "MomentKind", "TimeframeKind", "Zone"]
 
@@ -24,6 +25,11 @@ class _Unit(Scalar):
         if isinstance(value, (bool, float)) or not isinstance(value, (str, int, Decimal)):
             raise ValueError
         return type(self).kind(str(value))
+
+    def hint(self, value: Any) -> str:
+        """Translate the units of other libraries."""
+        near = nearest_unit(str(value))
+        return f" (did you mean {near!r}?)" if near else ""
 
     def schema(self) -> dict[str, Any]:
         """Return a text, or the bare number zero for durations."""
@@ -48,8 +54,8 @@ class TimeframeKind(_Unit):
     pattern = r"^[0-9]+ ?(ms|s|m|h|d|w)$"
 
     def hint(self, value: Any) -> str:
-        """Read a bare number as minutes, or turn `h1` around."""
-        for guess in (f"{value}m", f"{str(value)[1:]}{str(value)[:1].lower()}"):
+        """Translate other libraries' units, read a bare number as minutes, turn `h1` around."""
+        for guess in (nearest_unit(str(value)), f"{value}m", f"{str(value)[1:]}{str(value)[:1].lower()}"):
             try:
                 parse_timeframe_ns(guess)
             except ValueError:
@@ -78,8 +84,18 @@ class Zone(Scalar):
         """Return the name of a zone that exists."""
         if not isinstance(value, str) or not value:
             raise ValueError
-        zone_of(value)
+        try:
+            zone_of(value)
+        except ValueError:
+            raise ValueError(self.expected()) from None
         return value
+
+    def hint(self, value: Any) -> str:
+        """Name the nearest zone."""
+        from zoneinfo import available_timezones  # reads a folder; only for a message
+
+        close = difflib.get_close_matches(str(value), sorted(available_timezones()), n=1, cutoff=0.7)
+        return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 class ClockTime(Scalar):

@@ -16,15 +16,18 @@ from tradectl.config.units import Duration, Timeframe
 __all__ = ["Account", "Execution", "Fees", "Latency", "OrderRate", "Risk", "Sizing", "Slippage"]
 
 DEFAULT_BALANCE = Decimal(100_000)
-MAX_MONEY = "90000000000"  # units; an account holds int64 atoms of 1e-8
+MAX_MONEY = "46000000000"  # units; below the engine's "no limit" of 2**62 atoms (1e-8 units)
+ATOM_DECIMALS, NANO_DECIMALS = 8, 9  # money is held in 1e-8, fractions in 1e-9
 
 Currency = Annotated[str, Text("a currency", "USD")]
-Money = Annotated[Decimal, Number(gt="0", le=MAX_MONEY, example="100000")]
-Balance = Annotated[Decimal, Number(ge="0", le=MAX_MONEY, example="100000")]
+Money = Annotated[Decimal, Number(gt="0", le=MAX_MONEY, example="100000", decimals=ATOM_DECIMALS)]
+Balance = Annotated[Decimal, Number(ge="0", le=MAX_MONEY, example="100000", decimals=ATOM_DECIMALS)]
 Qty = Annotated[Decimal, Number(gt="0", example="2.5")]
 Rate = Annotated[Decimal, Number(gt="0", example="1.08")]
-Share = Annotated[Decimal, Number(gt="0", le="1", example="0.25", percent=True)]
-FeeRate = Annotated[Decimal, Number(ge="-0.01", le="0.05", example="0.0005", percent=True)]
+Share = Annotated[Decimal, Number(gt="0", le="1", example="0.25", percent=True, decimals=NANO_DECIMALS)]
+FeeRate = Annotated[
+    Decimal, Number(ge="-0.01", le="0.05", example="0.0005", percent=True, decimals=NANO_DECIMALS)
+]
 Switch = Annotated[bool, Flag()]
 Delay = Annotated[Duration, DurationKind()]
 
@@ -48,7 +51,7 @@ class Account(Block):
         unit="each its own",
         example={"USD": 50000, "BTC": 1},
     )
-    leverage: Annotated[Decimal, Number(ge="1", le="1000", example="3")] = key(
+    leverage: Annotated[Decimal, Number(ge="1", le="1000", example="3", decimals=NANO_DECIMALS)] = key(
         Decimal(1), "largest gross exposure ÷ equity of a margin account"
     )
     rates: dict[Currency, Rate] = key(
@@ -75,11 +78,11 @@ class Slippage(Block):
     ticks: Annotated[int, Whole(ge=0, le=1_000_000, example="1")] | None = key(
         None, "fixed number of price steps", unit="ticks", example=1
     )
-    bps: Annotated[Decimal, Number(ge="0", le="5000", example="2.5")] | None = key(
-        None, "share of the price", unit="1/10000", example=2.5
+    bps: Annotated[Decimal, Number(ge="0", le="5000", example="2.5", decimals=NANO_DECIMALS - 4)] | None = (
+        key(None, "share of the price", unit="1/10000", example=2.5)
     )
-    volume_share: Annotated[Decimal, Number(ge="0", le="1", example="0.1")] | None = key(
-        None, "price moves by this factor times (quantity ÷ the bar's volume)²", example=0.1
+    volume_share: Annotated[Decimal, Number(ge="0", le="1", example="0.1", decimals=NANO_DECIMALS)] | None = (
+        key(None, "price moves by this factor times (quantity ÷ the bar's volume)²", example=0.1)
     )
 
 
@@ -188,6 +191,6 @@ class Sizing(Block):
     method: Annotated[Literal["fixed", "notional", "percent_equity"], OneOf()] = key(
         ..., "a quantity, an amount of money, or a fraction of equity", example="percent_equity"
     )
-    value: Annotated[Decimal, Number(gt="0", le=MAX_MONEY, example="0.95")] = key(
+    value: Annotated[Decimal, Number(gt="0", le=MAX_MONEY, example="0.95", decimals=ATOM_DECIMALS)] = key(
         ..., "size by that method", unit="base, quote or fraction", example=0.95
     )

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 __all__ = [
-    "Duration", "Moment", "Timeframe", "format_ns", "parse_duration_ns", "parse_moment_ns",
+    "Duration", "Moment", "Timeframe", "format_ns", "nearest_unit", "parse_duration_ns", "parse_moment_ns",
     "parse_timeframe_ns", "zone_of",
 ]  # fmt: skip
 
@@ -43,7 +43,7 @@ def _number_unit_ns(text: str, example: str) -> int:
         raise ValueError(f"expected a number with a unit, e.g. {example}")
     number, unit = match[1], match[2]
     if unit not in UNIT_NS:
-        raise ValueError(_wrong_unit(number, unit, example))
+        raise ValueError(_wrong_unit(unit, example))
     whole, _, digits = number.partition(".")
     ns, rest = divmod(int(whole + digits) * UNIT_NS[unit], int("1" + "0" * len(digits)))
     if rest:
@@ -53,15 +53,22 @@ def _number_unit_ns(text: str, example: str) -> int:
     return ns
 
 
-def _wrong_unit(number: str, unit: str, example: str) -> str:
+def _wrong_unit(unit: str, example: str) -> str:
     units = ", ".join(UNIT_NS)
     if not unit:
         return f"expected a number with a unit ({units}), e.g. {example}"
     if unit == "M" or unit.lower() in {"mo", "mon", "month", "months", "q", "y", "year", "years"}:
         return f"a month, quarter or year has no fixed length; use one of {units}, e.g. {example}"
-    near = _OTHER_UNITS.get(unit.lower(), unit.lower())
-    hint = f" (did you mean '{number}{near}'?)" if near in UNIT_NS else ""
-    return f"expected a number with one of the units {units}, e.g. {example}{hint}"
+    return f"expected a number with one of the units {units}, e.g. {example}"
+
+
+def nearest_unit(text: str) -> str:
+    """Return the text with the unit that its unit most likely means (`5min` → `5m`), or nothing."""
+    match = _NUMBER_UNIT.fullmatch(text)
+    if match is None or not match[2] or match[2] == "M":
+        return ""
+    near = _OTHER_UNITS.get(match[2].lower(), match[2].lower())
+    return f"{match[1]}{near}" if near in UNIT_NS and near != match[2] else ""
 
 
 def parse_duration_ns(text: str | int) -> int:

@@ -81,7 +81,8 @@ class YamlText:
                 "too many or too deeply nested values (an alias that contains itself?)", _place(node)
             )
         if node.tag not in _PLAIN_TAGS:
-            text = f"tags such as {node.tag!r} are not read here; write plain values"
+            tag = node.tag.replace(_TAG, "!!")
+            text = f"tags such as {tag!r} are not read here; write plain values"
             self.mistakes.append((loc, _place(node), text))
         if isinstance(node, yaml.MappingNode):
             made: dict[str, Any] = {}
@@ -189,13 +190,18 @@ def read_yaml(text: str) -> YamlText:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        begin = error.context_mark
+        mark = error.problem_mark or begin
+        if begin is not None and mark is not None and mark.line >= len(text.splitlines()):
+            mark = begin  # the text ended: where the unclosed thing begins says more
         place = Place(mark.line + 1, mark.column + 1) if mark is not None else Place(0, 0)
         problem = error.problem or error.context or "unreadable"
         if "single document" in (error.context or ""):
             raise YamlMistake("expected one document; got a second one after `---`", place) from None
         advice = _advice(text, place, f"{error.context or ''} {problem}")
-        message = f"not valid YAML: {problem}" + (f" ({advice})" if advice else "")
+        earlier = begin is not None and begin.line + 1 < place.line
+        since = f" {error.context} in line {begin.line + 1}" if begin is not None and earlier else ""
+        message = f"not valid YAML: {problem}{since}" + (f" ({advice})" if advice else "")
         raise YamlMistake(message, place, picture(text, place)) from None
     except yaml.YAMLError as error:  # the reader: a character that YAML does not allow
         where = getattr(error, "position", 0)

@@ -225,7 +225,18 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         "on_strategy_error: ignore",
         ("c.yaml:7: on_strategy_error: expected one of stop, disable",),
     ),
-    "number beyond arithmetic": ("fees: {maker: 1e9999999}", ("c.yaml:7: fees.maker: expected", "got 1E+9999999")),
+    "number beyond arithmetic": (
+        "fees: {maker: 1e9999999}",
+        ("c.yaml:7: fees.maker: expected", "got 1E+9999999"),
+    ),
+    "finer than the engine": (
+        "fees: {taker: 0.00000000012}",
+        ("c.yaml:7: fees.taker: expected at most 9 decimals",),
+    ),
+    "tick of too many digits": (
+        "instruments: {BTC/USD: {tick_size: 1e-40}}",
+        ("c.yaml:7: instruments.BTC/USD.tick_size: expected a number of at most 30 digits",),
+    ),
     "huge number": ("account: {balance: 1e99}", ("c.yaml:7: account.balance: expected", "got 1E+99")),
 }
 
@@ -240,7 +251,10 @@ WHOLE: dict[str, tuple[str, tuple[str, ...]]] = {
         "data: btc.csv\n",
         ("c.yaml:1: strategies: this key is required", "strategy: {path: ../strategies/sma_cross.py}"),
     ),
-    "no data": ("strategy: a.py\n", ("c.yaml:1: data: this key is required", "e.g. data: [{source:")),
+    "no data": (
+        "strategy: a.py\n",
+        ("c.yaml:1: data: this key is required", "e.g. data: {source: ../data/btc.csv.gz}"),
+    ),
     "no path": (
         "strategy:\n  params: {a: 1}\ndata: btc.csv\n",
         ("c.yaml:1: strategy.path: this key is required (its file, relative to the config file",),
@@ -268,8 +282,8 @@ WHOLE: dict[str, tuple[str, tuple[str, ...]]] = {
     "no such zone": (
         "strategy: a.py\ndata: {source: b.csv, tz: America/NewYork}\n",
         (
-            "c.yaml:2: data.tz: expected a time zone such as UTC, America/New_York",
-            "'America/NewYork' is none",
+            "c.yaml:2: data.tz: expected a time zone, e.g. UTC or America/New_York",
+            "got 'America/NewYork' (did you mean 'America/New_York'?)",
         ),
     ),
     "later kind": (
