@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,60 +27,65 @@ def clean(raw: RawBatch, ends: npt.NDArray[np.int64], file: SourceFile, symbol: 
     A row counts under the first that applies of unparsable, empty, nan, nonpositive, negative_volume, ohlc.
     """
     origin = raw.row + (file.index << FILE_SHIFT)
-    rows = Rows(ends, *raw.values, origin)  # type: ignore[arg-type]
-    o, h, l, c, v = raw.values  # noqa: E741
-    fine = (l > 0) & (h < np.inf) & (h >= o) & (h >= c) & (l <= o) & (l <= c)
+    opens, high, low, close, volume = raw.values
+    rows = Rows(ends, opens, high, low, close, volume, origin)
+    fine = (low > 0) & (high < np.inf) & (high >= opens) & (high >= close) & (low <= opens) & (low <= close)
     if "volume" in file.at:
-        fine &= (v >= 0) & (v < np.inf)
+        fine &= (volume >= 0) & (volume < np.inf)
     if raw.missing is not None:
         fine &= ~raw.missing
     if fine.all():
         return rows
-    return _treat(rows, raw, fine, "volume" in file.at, (symbol, log))
+    return _Treatment(rows, raw, fine, symbol, log).run("volume" in file.at)
 
 
-def _treat(rows: Rows, raw: RawBatch, fine: Mask, volume: bool, who: tuple[str, FaultLog]) -> Rows:
-    symbol, log = who
-    o, h, l, c, v = raw.values  # noqa: E741
-    left = ~fine
-    keep = fine.copy()
+class _Treatment:
+    """Sorts out the rows of one batch that are not fine, each under its first fault."""
 
-    def found(kind: str, mask: Mask, show: Callable[[int], str]) -> Mask:
-        nonlocal left
-        at = np.flatnonzero(left & mask)
-        left &= ~mask
-        log.add(kind, symbol, len(at), lambda: [(int(rows.origin[i]), show(int(i))) for i in at[:5]])
-        hit = np.zeros(len(mask), np.bool_)
-        hit[at] = True
+    def __init__(self, rows: Rows, raw: RawBatch, fine: Mask, symbol: str, log: FaultLog) -> None:
+        self.rows, self.raw, self.symbol, self.log = rows, raw, symbol, log
+        self.left = ~fine
+        self.keep = fine
+
+    def run(self, has_volume: bool) -> Rows:
+        rows, nothing = self.rows, np.zeros(len(self.left), np.bool_)
+        prices = np.stack([rows.open, rows.high, rows.low, rows.close])
+        unread = nothing.copy()
+        unread[list(self.raw.unparsable)] = True
+        with np.errstate(invalid="ignore"):
+            self.find("unparsable", unread)
+            self.find("empty", self.raw.missing if self.raw.missing is not None else nothing)
+            odd = np.any(~np.isfinite(prices), axis=0)
+            self.find("nan", odd | (has_volume & ~np.isfinite(rows.volume)))
+            self.find("nonpositive", np.any(prices <= 0, axis=0))
+            body_high, body_low = np.maximum(rows.open, rows.close), np.minimum(rows.open, rows.close)
+            inside = (rows.high < body_high) | (rows.low > body_low)
+            negative = self.find("negative_volume", rows.volume < 0)
+            if self.log.actions["negative_volume"] == "clip" and negative.any():
+                rows.volume = np.where(negative, 0.0, rows.volume)
+                self.left |= negative & inside  # its prices are still to be judged
+                self.keep |= negative & ~inside
+            crooked = self.find("ohlc", inside)
+        if self.log.actions["ohlc"] == "clip" and crooked.any():
+            rows.high = np.where(crooked, prices.max(axis=0), rows.high)
+            rows.low = np.where(crooked, prices.min(axis=0), rows.low)
+            self.keep |= crooked
+        return rows[self.keep]
+
+    def find(self, kind: str, mask: Any) -> Mask:
+        """Count the rows left that `mask` names; return which they are."""
+        hit: Mask = self.left & mask
+        self.left &= ~mask
+        at = np.flatnonzero(hit)
+        self.log.add(kind, self.symbol, len(at), lambda: [self.show(int(i)) for i in at[:5]])
         return hit
 
-    def bar(i: int) -> str:
-        text = f"open {o[i]:.10g}, high {h[i]:.10g}, low {l[i]:.10g}, close {c[i]:.10g}"
-        return text + (f", volume {v[i]:.10g}" if volume else "")
-
-    nothing = np.zeros(len(fine), np.bool_)
-    unread = nothing.copy()
-    unread[list(raw.unparsable)] = True
-    with np.errstate(invalid="ignore"):
-        bad = ~(np.isfinite(o) & np.isfinite(h) & np.isfinite(l) & np.isfinite(c))
-        if volume:
-            bad |= ~np.isfinite(v)
-        found("unparsable", unread, lambda i: raw.unparsable[i])
-        found("empty", raw.missing if raw.missing is not None else nothing, bar)
-        found("nan", bad, bar)
-        found("nonpositive", np.minimum(np.minimum(o, h), np.minimum(l, c)) <= 0, bar)
-        negative = found("negative_volume", v < 0 if volume else nothing, bar)
-        inside = (h < np.maximum(o, c)) | (l > np.minimum(o, c)) | (h < l)
-        if log.actions["negative_volume"] == "clip" and negative.any():
-            rows.volume = np.where(negative, 0.0, v)
-            left |= negative & inside  # its other fields are still to be judged
-            keep |= negative & ~inside
-        crooked = found("ohlc", inside, bar)
-    if log.actions["ohlc"] == "clip" and crooked.any():
-        rows.high = np.where(crooked, np.maximum(np.maximum(o, c), np.maximum(h, l)), h)
-        rows.low = np.where(crooked, np.minimum(np.minimum(o, c), np.minimum(h, l)), l)
-        keep |= crooked
-    return rows[keep]
+    def show(self, i: int) -> tuple[int, str]:
+        """Return a row's origin and its values, or the text that could not be read."""
+        names = ("open", "high", "low", "close", "volume")
+        values = zip(names, self.rows.columns()[1:6], strict=True)
+        text = ", ".join(f"{name} {column[i]:.10g}" for name, column in values)
+        return int(self.rows.origin[i]), self.raw.unparsable.get(i, text)
 
 
 def in_order(rows: Rows, latest: int, symbol: str, log: FaultLog) -> Rows:
@@ -147,7 +153,9 @@ class Pairs:
             a, b = column[first[at]], column[at + shift]
             same &= (a == b) | (np.isnan(a) & np.isnan(b))
         for kind, hit in (("duplicate", at[same]), ("conflict", at[~same])):
-            self.log.add(kind, self.symbol, len(hit), [(int(rows.origin[i]), _bar(rows, int(i))) for i in hit[:5]])
+            self.log.add(
+                kind, self.symbol, len(hit), [(int(rows.origin[i]), _bar(rows, int(i))) for i in hit[:5]]
+            )
 
     def _look(self, rows: Rows, steps: npt.NDArray[np.int64], before: Rows | None) -> None:
         assert self.log is not None
@@ -161,13 +169,16 @@ class Pairs:
                 for i, n in _longest(wide, absent)
             ]
             self.gaps = sorted(self.gaps + found, key=lambda g: (-g.missing, g.from_ns))[:GAPS_KEPT]
-            first = [(int(rows.origin[i]), f"{n} before {iso(rows.ts[i])}") for i, n in zip(wide[:5], absent, strict=False)]
+            first = [
+                (int(rows.origin[i]), f"{n} before {iso(rows.ts[i])}")
+                for i, n in zip(wide[:5], absent, strict=False)
+            ]
             self.log.add("gap", self.symbol, len(wide), first)
         previous = np.concatenate([before.close if before is not None else rows.close[:1], rows.close[:-1]])
         far = np.flatnonzero(np.abs(rows.close - previous) > JUMP * previous)
         self.log.add(
             "jump", self.symbol, len(far),
-            lambda: [(int(rows.origin[i]), f"close {previous[i]:.10g} -> {rows.close[i]:.10g}") for i in far[:5]],
+            lambda: [(int(rows.origin[i]), f"{previous[i]:.10g} -> {rows.close[i]:.10g}") for i in far[:5]],
         )  # fmt: skip
 
 

@@ -14,42 +14,37 @@ from tradectl.core.event import EVENT, empty_events
 from tradectl.history.grid import in_steps, on_grid, prices_of, scale_of
 from tradectl.history.rows import Rows
 
-__all__ = ["bar_events", "chunked", "join_events", "off_grid", "status_event"]
+__all__ = ["bar_events", "chunked", "direct", "join_events", "off_grid", "status_event"]
 
 BLOCK = 8_192  # rows converted at a time: the columns and their 64-byte records stay in the cache
 Events = npt.NDArray[Any]
 
 
-def bar_events(rows: Rows, tick: Decimal, lot: Decimal, tags: tuple[int, int, int]) -> Events:
-    """Return BAR events of rows; `tags` are instrument index, timeframe index and flags.
+def bar_events(rows: Rows, tick: Decimal, lot: Decimal, tags: tuple[int, int, int], events: Events) -> Events:
+    """Fill `events`, zeroed, with BAR events of rows; `tags` are instrument index, timeframe index and flags.
 
-    Prices are rounded half to even and are at least one tick; volume is −1 where it is unknown.
+    Prices are rounded half to even and are at least one tick; volume is -1 where it is unknown.
     """
-    events = empty_events(len(rows))
-    events["kind"] = EventKind.BAR
-    for name, value in zip(("instrument", "aux", "flags"), tags, strict=True):
-        events[name] = value
     factor, multiply = scale_of(tick)
     apply = np.multiply if multiply else np.divide
     scratch = np.empty(BLOCK)
-    unknown = bool(len(rows)) and bool(np.isnan(rows.volume[0]))
     for start in range(0, len(rows), BLOCK):
         stop = min(start + BLOCK, len(rows))
         out = events[start:stop]
         room = scratch[: stop - start]
         out["ts_event"] = rows.ts[start:stop]
         out["ts_recv"] = rows.ts[start:stop]
+        out["kind"] = EventKind.BAR
+        for name, value in zip(("instrument", "aux", "flags"), tags, strict=True):
+            if value:
+                out[name] = value
         for name, column in zip(("w0", "w1", "w2", "w3"), prices_of(rows), strict=True):
             apply(column[start:stop], factor, out=room)
             np.rint(room, out=room)
             np.maximum(room, 1.0, out=room)
             out[name] = room
-        if not unknown:
-            out["w4"] = np.rint(in_steps(rows.volume[start:stop], lot))
-    if unknown:
-        known = ~np.isnan(rows.volume)
-        events["w4"] = -1
-        events["w4"][known] = np.rint(in_steps(rows.volume[known], lot))
+        volume = np.rint(in_steps(rows.volume[start:stop], lot))
+        out["w4"] = np.nan_to_num(volume, copy=False, nan=-1.0) if np.isnan(volume).any() else volume
     return events
 
 
@@ -93,6 +88,25 @@ def chunked(slices: Iterator[Events], max_rows: int) -> Iterator[Events]:
             n = min(len(events) - at, max_rows - fill)
             _words(out[fill : fill + n])[:] = _words(events[at : at + n])
             out["flags"][fill : fill + n] |= last[at : at + n].astype(np.uint16) * np.uint16(EventFlag.LAST)
+            at, fill = at + n, fill + n
+            if fill == max_rows:
+                yield _sealed(out)
+                out, fill = empty_events(max_rows), 0
+    if fill:
+        yield _sealed(out[:fill])
+
+
+def direct(
+    batches: Iterator[Rows], tick: Decimal, lot: Decimal, tags: tuple[int, int, int], max_rows: int
+) -> Iterator[Events]:
+    """Yield the chunks of a run's only stream of bars: no merge, and each event is its timestamp's last."""
+    out, fill = empty_events(max_rows), 0
+    tags = (tags[0], tags[1], tags[2] | int(EventFlag.LAST))
+    for rows in batches:
+        at = 0
+        while at < len(rows):
+            n = min(len(rows) - at, max_rows - fill)
+            bar_events(rows[at : at + n], tick, lot, tags, out[fill : fill + n])
             at, fill = at + n, fill + n
             if fill == max_rows:
                 yield _sealed(out)

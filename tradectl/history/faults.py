@@ -43,7 +43,11 @@ class FaultLog:
         self.counts: dict[tuple[str, str], FaultCount] = {}
 
     def add(
-        self, kind: str, instrument: str, count: int, examples: Sequence[tuple[int, str]] | Callable[[], Sequence[tuple[int, str]]]
+        self,
+        kind: str,
+        instrument: str,
+        count: int,
+        examples: Sequence[tuple[int, str]] | Callable[[], Sequence[tuple[int, str]]],
     ) -> None:
         """Record `count` faults with (origin, value) examples, given or made when needed."""
         if not count:

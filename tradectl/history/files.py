@@ -12,7 +12,16 @@ from pathlib import Path
 
 from tradectl.errors import DataError, nearest
 
-__all__ = ["CATALOGUE", "FORMATS", "Place", "TruncatedError", "file_hash", "fingerprint", "resolve", "text_blocks"]
+__all__ = [
+    "CATALOGUE",
+    "FORMATS",
+    "Place",
+    "TruncatedError",
+    "file_hash",
+    "fingerprint",
+    "resolve",
+    "text_blocks",
+]
 
 CATALOGUE = "catalogue.json"
 BLOCK = 4 << 20  # bytes of text handed on at a time
@@ -21,6 +30,7 @@ FORMATS = {
     ".ipc": "ipc", ".feather": "ipc",
 }  # fmt: skip
 PACKED = (".gz", ".zip", ".zst")
+ENDINGS = f"known endings: {', '.join(FORMATS)}, with {', '.join(PACKED)}"
 
 
 class TruncatedError(Exception):
@@ -76,7 +86,7 @@ def resolve(sources: Sequence[str]) -> list[Place]:
             raise DataError(f"no such file or folder: {source}", hint=hint)
     places = [place for path in sorted(found) for place in _members(path)]
     if not places:
-        raise DataError(f"no data file in {', '.join(sources)}", hint=f"known endings: {', '.join(FORMATS)}, with {', '.join(PACKED)}")
+        raise DataError(f"no data file in {', '.join(sources)}", hint=ENDINGS)
     return places
 
 
@@ -88,7 +98,7 @@ def _members(path: Path) -> list[Place]:
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty")
     if not Place(path).format:
-        raise DataError(f"{path}: unknown kind of file", hint=f"known endings: {', '.join(FORMATS)}, with {', '.join(PACKED)}")
+        raise DataError(f"{path}: unknown kind of file", hint=ENDINGS)
     if path.suffix.lower() != ".zip":
         return [Place(path)]
     try:
@@ -101,31 +111,33 @@ def _members(path: Path) -> list[Place]:
     return [Place(path)] if len(names) == 1 else [Place(path, name) for name in names]
 
 
-def _raw(place: Place) -> Iterator[bytes]:
+def _raw(place: Place, size: int) -> Iterator[bytes]:
     """Yield the unpacked bytes; raise TruncatedError where they end early."""
     ending = place.path.suffix.lower()
     if ending == ".gz":
-        yield from _gunzip(place.path)
+        yield from _gunzip(place.path, min(size, 1 << 20))
     elif ending == ".zip":
         try:
-            with zipfile.ZipFile(place.path) as packed:
-                with packed.open(place.member or packed.namelist()[0]) as stream:
-                    while block := stream.read(BLOCK):
-                        yield block
+            with (
+                zipfile.ZipFile(place.path) as packed,
+                packed.open(place.member or packed.namelist()[0]) as text,
+            ):
+                while block := text.read(size):
+                    yield block
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise TruncatedError(str(error)) from error
     else:
         with place.path.open("rb") as stream:
-            while block := stream.read(BLOCK):
+            while block := stream.read(size):
                 yield block
 
 
-def _gunzip(path: Path) -> Iterator[bytes]:
+def _gunzip(path: Path, size: int) -> Iterator[bytes]:
     unpacker = zlib.decompressobj(31)
     started = False
     try:
         with path.open("rb") as stream:
-            while block := stream.read(1 << 20):
+            while block := stream.read(size):
                 while block:
                     if unpacker.eof:  # files of several members, as bgzip writes them
                         if not block.strip(b"\0"):
@@ -140,22 +152,22 @@ def _gunzip(path: Path) -> Iterator[bytes]:
         raise TruncatedError("the gzip data ends early")
 
 
-def text_blocks(place: Place) -> Iterator[bytes]:
-    """Yield the file's text in blocks of whole lines; the last line may lack its newline.
+def text_blocks(place: Place, size: int = BLOCK) -> Iterator[bytes]:
+    """Yield the file's text in blocks of whole lines, `size` bytes or more; the last may lack its newline.
 
     Of a truncated file the last, cut line is withheld and TruncatedError raised after the rest.
     """
     rest = b""
     pending: list[bytes] = []
-    size = 0
+    held = 0
     try:
-        for block in _raw(place):
+        for block in _raw(place, size):
             pending.append(block)
-            size += len(block)
-            if size >= BLOCK:
+            held += len(block)
+            if held >= size:
                 text = rest + b"".join(pending)
                 cut = text.rfind(b"\n") + 1
-                rest, pending, size = text[cut:], [], 0
+                rest, pending, held = text[cut:], [], 0
                 if cut:
                     yield text[:cut]
     except TruncatedError:

@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def scale_of(step: Decimal) -> tuple[float, bool]:
-    """Return (factor, multiply): values × factor, or values ÷ factor, gives steps with the least error."""
+    """Return (factor, multiply): how values become steps with the least error."""
     inverse = 1 / step
     if inverse == inverse.to_integral_value():
         return float(inverse), True
@@ -67,19 +67,24 @@ class Steps:
             self._block(block, origin[start : start + BLOCK])
 
     def _block(self, block: Floats, origin: npt.NDArray[np.int64]) -> None:
+        left = np.ones(len(origin), np.bool_)  # rows off all grids so far
         for k in range(1 if self.fixed is not None else MOST + 1):
             steps = in_steps(block, self.candidate(k))
             distance = np.abs(steps - np.rint(steps))
-            off = (distance > NEAR + np.abs(steps) * FAR).any(axis=0)
-            count = int(off.sum())
-            if not count:
+            left &= np.any(distance > NEAR + np.abs(steps) * FAR, axis=0)
+            at = np.flatnonzero(left)
+            if not len(at):
                 return
-            if count < len(off):
-                block, origin, distance, steps = block[:, off], origin[off], distance[:, off], steps[:, off]
-            self.off[k] += count
-            self.error[k] = max(self.error[k], float((distance / np.maximum(np.abs(steps), 1e-300)).max()))
+            if len(at) * 2 < len(left):  # looking only at what is left is cheaper now
+                block, origin, left = block[:, at], origin[at], left[at]
+                distance, steps, at = distance[:, at], steps[:, at], np.arange(len(at))
+            self.off[k] += len(at)
+            self.error[k] = max(
+                self.error[k], float((distance / np.maximum(np.abs(steps), 1e-300))[:, left].max())
+            )
             if len(self.first[k]) < 5:
-                shown = [(int(at), ", ".join(f"{v:.12g}" for v in bar)) for at, bar in zip(origin[:5], block.T, strict=False)]
+                bars = zip(origin[at[:5]], block[:, at[:5]].T, strict=True)
+                shown = [(int(place), ", ".join(f"{v:.12g}" for v in bar)) for place, bar in bars]
                 self.first[k] = (self.first[k] + shown)[:5]
 
     def merge(self, other: Steps) -> None:
@@ -109,7 +114,10 @@ def choose_tick(steps: Steps) -> int:
 
 
 def choose_lot(steps: Steps, tick: Decimal) -> Decimal:
-    """Return the lot size: the step of 99 % of the volumes, at most 8 decimals, and one lot × tick an atom or more."""
+    """Return the lot size: the step of 99 % of the volumes, with at most 8 decimals.
+
+    It is never finer than an atom per tick and lot, so that money stays whole; volumes are rounded to it.
+    """
     if steps.fixed is not None:
         return steps.fixed
     if not steps.rows:

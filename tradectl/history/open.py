@@ -14,14 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tradectl.core.codes import EventFlag, MarketStatus
+from tradectl.core.event import empty_events
 from tradectl.core.instrument import Instrument
 from tradectl.errors import DataError, nearest
 from tradectl.history import files as places
 from tradectl.history import grid, profiles, stamps
-from tradectl.history.events import bar_events, chunked, join_events, off_grid, status_event
+from tradectl.history.catalogue import load_catalogue
+from tradectl.history.events import bar_events, chunked, direct, join_events, off_grid, status_event
 from tradectl.history.merge import merge
 from tradectl.history.model import DataBlock, DataReport, InstrumentReport, InstrumentSpec
-from tradectl.history.plan import Loaded, check_kind, key_of, load_bars
+from tradectl.history.plan import Loaded, check_kind, is_catalogue, key_of, load_bars
 from tradectl.history.rows import Budget, Rows
 from tradectl.history.source import Source
 
@@ -50,6 +52,50 @@ class Target:
         return f"{self.venue}:{self.symbol}"
 
 
+@dataclass(frozen=True)
+class Feed:
+    """One source of one instrument as a stream; `place` is (instrument index, timeframe index)."""
+
+    target: Target
+    source: Source
+    loaded: Loaded
+    place: tuple[int, int]
+
+    @property
+    def grid(self) -> tuple[Decimal, Decimal]:
+        """Return (tick size, lot size)."""
+        assert self.target.instrument is not None
+        return self.target.instrument.tick_size, self.target.instrument.lot_size
+
+    @property
+    def tags(self) -> tuple[int, int, int]:
+        """Return what all its events share: instrument index, timeframe index, flags."""
+        return (*self.place, int(EventFlag.DETAIL) if self.source.block.detail else 0)
+
+    def rows(self, streams: int) -> Iterator[Rows]:
+        """Yield the rows of the window, read as one of `streams`."""
+        tick, lot = self.grid
+        off_tick = tick if self.loaded.log.actions["off_tick"] == "drop" else None
+        off_lot = lot if self.loaded.log.actions["off_lot"] == "drop" else None
+        start, end = window(self.target.spec, self.source.block)
+        for batch in self.source.stream(streams, start, end):
+            if len(batch) and batch.ts[0] > end:
+                return
+            rows = within(batch, start, end)
+            if off_tick is not None or off_lot is not None:
+                rows = rows[~off_grid(rows, off_tick, off_lot)]
+            if len(rows):
+                yield rows
+
+    def events(self, streams: int) -> Iterator[Events]:
+        """Yield the events, in pieces small enough for all streams to be in memory."""
+        piece = max(1_024, min(65_536, SLICE // streams))
+        for rows in self.rows(streams):
+            for at in range(0, len(rows), piece):
+                part = rows[at : at + piece]
+                yield bar_events(part, *self.grid, self.tags, empty_events(len(part)))
+
+
 @dataclass
 class History:
     """Opened history: what `open_history` promises, and events on demand, any number of times."""
@@ -71,31 +117,16 @@ class History:
         """Yield all events in the settled order, in read-only chunks of at most `max_rows`."""
         streams = [self._statuses()] if any(t.spec.listed or t.spec.delisted for t in self.targets) else []
         feeds = [
-            (index, self.timeframes_ns.index(source.timeframe_ns), target, source, loaded)
+            Feed(target, source, loaded, (index, self.timeframes_ns.index(source.timeframe_ns)))
             for index, target in enumerate(self.targets)
             for source, loaded in target.sources
         ]
-        feeds.sort(key=lambda feed: feed[:2])
-        streams += [self._bars(feed, len(feeds)) for feed in feeds]
+        feeds.sort(key=lambda feed: feed.place)
+        if len(feeds) == 1 and not streams:
+            yield from direct(feeds[0].rows(1), *feeds[0].grid, feeds[0].tags, max_rows)
+            return
+        streams += [feed.events(len(feeds)) for feed in feeds]
         yield from chunked(merge(streams, lambda events: events["ts_recv"], join_events), max_rows)
-
-    def _bars(self, feed: tuple[int, int, Target, Source, Loaded], streams: int) -> Iterator[Events]:
-        index, timeframe, target, source, loaded = feed
-        assert target.instrument is not None
-        tick, lot = target.instrument.tick_size, target.instrument.lot_size
-        flags = int(EventFlag.DETAIL) if source.block.detail else 0
-        piece = max(1_024, min(65_536, SLICE // streams))
-        off_tick = tick if loaded.log.actions["off_tick"] == "drop" else None
-        off_lot = lot if loaded.log.actions["off_lot"] == "drop" else None
-        start, end = window(target.spec, source.block)
-        for batch in source.stream(streams):
-            if len(batch) and batch.ts[0] > end:
-                return
-            rows = _within(batch, start, end)
-            if off_tick is not None or off_lot is not None:
-                rows = rows[~off_grid(rows, off_tick, off_lot)]
-            for at in range(0, len(rows), piece):
-                yield bar_events(rows[at : at + piece], tick, lot, (index, timeframe, flags))
 
     def _statuses(self) -> Iterator[Events]:
         """Yield one batch: listings and delistings, not before the run's first moment nor after its last.
@@ -105,7 +136,9 @@ class History:
         starts = [s.block.start_ns for t in self.targets for s, _ in t.sources]
         ends = [s.block.end_ns for t in self.targets for s, _ in t.sources]
         earliest = min(s.first_ns - s.timeframe_ns for t in self.targets for s, _ in t.sources)
-        start = min((s for s in starts if s is not None), default=earliest) if None not in starts else earliest
+        start = (
+            min((s for s in starts if s is not None), default=earliest) if None not in starts else earliest
+        )
         end = max((e for e in ends if e is not None), default=1 << 62) if None not in ends else 1 << 62
         events = []
         for index, target in enumerate(self.targets):
@@ -140,13 +173,14 @@ def open_history(
     loaded = []
     for block in blocks:
         check_kind(block, list(KINDS))
-        loaded.append(KINDS[block.kind](block, specs, budget, strict, progress))
+        load = load_catalogue if is_catalogue(block) else KINDS[block.kind]
+        loaded.append(load(block, specs, budget, strict, progress))
     targets = _targets(loaded, specs)
     report = DataReport()
     for target in targets:
         _settle(target, default_quote)
     for one in loaded:
-        _report(one, [t for t in targets if any(l is one for _, l in t.sources)], report)
+        _report(one, [t for t in targets if any(owner is one for _, owner in t.sources)], report)
     used = [s for one in loaded for s in one.sources if any(s is x for t in targets for x, _ in t.sources)]
     return History(
         instruments=[t.instrument for t in targets if t.instrument is not None],
@@ -168,7 +202,9 @@ def _targets(loaded: Sequence[Loaded], specs: Mapping[str, InstrumentSpec]) -> l
             if not source.rows:
                 continue
             known |= {source.symbol}
-            own = next((s for name, s in specs.items() if _names(name, source) and not s.alias), InstrumentSpec())
+            own = next(
+                (s for name, s in specs.items() if _names(name, source) and not s.alias), InstrumentSpec()
+            )
             pairs = [(source.symbol, own)]
             pairs += [(n.upper(), s) for n, s in specs.items() if s.alias and _names(s.alias, source)]
             for symbol, spec in pairs:
@@ -181,7 +217,9 @@ def _targets(loaded: Sequence[Loaded], specs: Mapping[str, InstrumentSpec]) -> l
     for name, spec in specs.items():
         used = any(key_of(name) == key_of(t.symbol) for t in targets.values())
         if not used and all(one.block.symbols is None for one in loaded):
-            raise DataError(f"instruments: {spec.alias or name!r} is not in the data", hint=nearest(name, known))
+            raise DataError(
+                f"instruments: {spec.alias or name!r} is not in the data", hint=nearest(name, known)
+            )
     if not targets:
         raise DataError("no usable row in the data")
     return [targets[name] for name in sorted(targets)]
@@ -196,8 +234,11 @@ def _refuse_overlap(target: Target, source: Source) -> None:
     for other, _ in target.sources:
         apart = other.last_ns < source.first_ns or source.last_ns < other.first_ns
         if other.timeframe_ns == source.timeframe_ns and not apart:
-            message = f"{target.id}: two blocks have {stamps.format_timeframe(source.timeframe_ns)} bars of the same time"
-            raise DataError(message, hint="name both places in one block's source list: repeated bars are then found")
+            timeframe = stamps.format_timeframe(source.timeframe_ns)
+            message = f"{target.id}: two blocks have {timeframe} bars of the same time"
+            raise DataError(
+                message, hint="name both places in one block's source list: repeated bars are then found"
+            )
 
 
 def _settle(target: Target, default_quote: str) -> None:
@@ -234,7 +275,7 @@ def _report(one: Loaded, targets: Sequence[Target], report: DataReport) -> None:
                 report.rows_used += report.instruments[-1].rows - report.instruments[-1].outside_listing
     for source in one.sources:
         report.rows_read += source.rows_read
-        report.gaps += source.pairs.gaps if source.pairs is not None else []
+        report.gaps += source.gaps
     report.faults += sorted(one.log.counts.values(), key=lambda f: (f.kind, f.instrument))
 
 
@@ -247,8 +288,7 @@ def _instrument_report(target: Target, source: Source, one: Loaded) -> Instrumen
     start, end = window(target.spec, source.block, only_listing=True)
     outside = 0
     if target.spec.listed is not None or target.spec.delisted is not None:
-        outside = source.rows - sum(len(_within(rows, start, end)) for rows in source.stream())
-    pairs = source.pairs
+        outside = source.rows - sum(len(within(rows, start, end)) for rows in source.stream())
     return InstrumentReport(
         instrument=target.id,
         timeframe=stamps.format_timeframe(source.timeframe_ns),
@@ -261,8 +301,8 @@ def _instrument_report(target: Target, source: Source, one: Loaded) -> Instrumen
         lot_from=_from(target.spec.lot_size, source.lot_size, source),
         worst_rounding=worst,
         outside_listing=outside,
-        gap_count=pairs.gap_count if pairs else 0,
-        missing_bars=pairs.missing if pairs else 0,
+        gap_count=source.gap_count,
+        missing_bars=source.missing_bars,
         zero_volume=source.zero_volume,
     )
 
@@ -283,7 +323,12 @@ def _count_off(one: Loaded, source: Source, step: Decimal, kind: str) -> float:
             steps.feed(grid.prices_of(rows) if kind == "off_tick" else (rows.volume,), rows.origin)
     one.log.add(kind, source.id, steps.off[k], steps.first[k])
     if steps.highest / float(step) >= grid.LIMIT:
-        one.log.add("overflow", source.id, 1, [(source.files[0].index << 40, f"{steps.highest:.10g} in steps of {step:f}")])
+        one.log.add(
+            "overflow",
+            source.id,
+            1,
+            [(source.files[0].index << 40, f"{steps.highest:.10g} in steps of {step:f}")],
+        )
     return steps.error[k]
 
 
@@ -295,7 +340,7 @@ def window(spec: InstrumentSpec, block: DataBlock, *, only_listing: bool = False
     return start, min((e for e in ends if e is not None), default=1 << 62)
 
 
-def _within(rows: Rows, start: int, end: int) -> Rows:
+def within(rows: Rows, start: int, end: int) -> Rows:
     if not len(rows) or (rows.ts[0] > start and rows.ts[-1] <= end):
         return rows
     return rows[slice(*np.searchsorted(rows.ts, [start, end], "right"))]

@@ -21,7 +21,7 @@ from tradectl.history.source import FileSurvey, Source, judge_pairs
 __all__ = ["Loaded", "is_catalogue", "key_of", "load_bars", "wanted"]
 
 Progress = Callable[[int], None]
-WEEKEND_NS = 9 * stamps.DAY_NS // 2  # daily bars of a market with weekends: a gap is longer than four days
+WEEKEND_NS = 9 * stamps.DAY_NS // 2  # four days and a half
 
 
 @dataclass
@@ -54,7 +54,11 @@ def is_catalogue(block: DataBlock) -> bool:
 
 
 def load_bars(
-    block: DataBlock, specs: Mapping[str, InstrumentSpec], budget: Budget, strict: bool, progress: Progress | None
+    block: DataBlock,
+    specs: Mapping[str, InstrumentSpec],
+    budget: Budget,
+    strict: bool,
+    progress: Progress | None,
 ) -> Loaded:
     """Survey a block of raw bar files; with `strict` the first failing fault raises DataError."""
     files = [inspect(place, block) for place in places.resolve(block.sources)]
@@ -90,18 +94,26 @@ def load_bars(
     for source in loaded.sources:
         judge_pairs(source, loaded.log)
     if keys is not None and not sources:
-        raise DataError(f"no rows of {', '.join(block.symbols or [])}", hint=nearest((block.symbols or [""])[0], seen))
+        raise DataError(
+            f"no rows of {', '.join(block.symbols or [])}", hint=nearest((block.symbols or [""])[0], seen)
+        )
     return loaded
 
 
-def _source(block: DataBlock, file: SourceFile, names: tuple[str, str, str, str], timeframe_ns: int) -> Source:
+def _source(
+    block: DataBlock, file: SourceFile, names: tuple[str, str, str, str], timeframe_ns: int
+) -> Source:
     venue, symbol, base, quote = names
-    dates = file.form.date_only or block.session is not None
-    gap = WEEKEND_NS if dates and not quote else timeframe_ns * 3 // 2
+    gap = gap_after(timeframe_ns, quote)
     made = Source(block, venue, symbol, base, quote, timeframe_ns, [], gap_ns=gap)
     made.tick_size, made.lot_size = file.profile.tick_size, file.profile.lot_size
     made.given_by = "profile" if isinstance(made.tick_size, Decimal) else ""
     return made
+
+
+def gap_after(timeframe_ns: int, quote: str) -> int:
+    """Return the distance of bars beyond which some are missing; daily stocks have weekends and holidays."""
+    return WEEKEND_NS if timeframe_ns == stamps.DAY_NS and not quote else timeframe_ns * 3 // 2
 
 
 def _of_timeframe(files: list[SourceFile], block: DataBlock) -> list[SourceFile]:
@@ -110,24 +122,31 @@ def _of_timeframe(files: list[SourceFile], block: DataBlock) -> list[SourceFile]
     listed = ", ".join(stamps.format_timeframe(t) for t in sorted(said))
     if block.timeframe is None:
         if len(said) > 1:
-            raise DataError(f"{block.sources[0]}: files of several timeframes", hint=f"set data.timeframe to one of {listed}")
+            raise DataError(
+                f"{block.sources[0]}: files of several timeframes",
+                hint=f"set data.timeframe to one of {listed}",
+            )
         return files
     asked = stamps.parse_timeframe(block.timeframe)
     kept = [file for file in files if file.timeframe_ns in (0, asked)]
     if not kept:
-        raise DataError(f"{block.sources[0]}: no file of timeframe {block.timeframe}", hint=f"there is {listed}")
+        raise DataError(
+            f"{block.sources[0]}: no file of timeframe {block.timeframe}", hint=f"there is {listed}"
+        )
     return kept
 
 
 def _of_symbols(
     files: list[SourceFile], block: DataBlock, specs: Mapping[str, InstrumentSpec]
 ) -> list[SourceFile]:
-    """Leave out files whose names say a symbol that is not asked for; every symbol asked for must be there."""
+    """Leave out files whose names say another symbol than those asked for, which must all be there."""
     keys = wanted(block, specs)
     if keys is None:
         return files
     named = {profiles.split_pair(f.symbol, f.profile.pairs)[0] for f in files if f.symbol}
-    kept = [f for f in files if not f.symbol or key_of(profiles.split_pair(f.symbol, f.profile.pairs)[0]) in keys]
+    kept = [
+        f for f in files if not f.symbol or key_of(profiles.split_pair(f.symbol, f.profile.pairs)[0]) in keys
+    ]
     if all(f.symbol for f in files):
         for name in block.symbols or []:
             key = next(iter(wanted(replace(block, symbols=[name]), specs) or {""}))
@@ -152,7 +171,9 @@ def _timeframe(files: Sequence[SourceFile], block: DataBlock) -> int:
         return common
     if sum(steps.values()) >= 10 and not any(_nominal(step) == asked for step in steps):
         message = f"{files[0].place}: the bars are {stamps.format_timeframe(common)} apart, not "
-        raise DataError(message + stamps.format_timeframe(asked), hint="correct data.timeframe (or the unit of time)")
+        raise DataError(
+            message + stamps.format_timeframe(asked), hint="correct data.timeframe (or the unit of time)"
+        )
     return asked
 
 

@@ -19,8 +19,8 @@ OPTIONS = ("stamp", "tz", "unit", "timestamp_format", "header", "scale", "venue"
 # Names that a column of each field goes by, lower case; the first one present is taken.
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "timestamp": (
-        "timestamp", "timestamp_ms", "ts_event", "open_time", "opentime", "open time", "datetime", "date_time",
-        "date", "time", "ts", "unix", "t", "", "unnamed: 0", "index", "gmt time", "local time", "start",
+        "timestamp", "timestamp_ms", "ts_event", "open_time", "opentime", "open time", "datetime",
+        "date_time", "date", "time", "ts", "unix", "t", "", "unnamed: 0", "index", "gmt time", "local time",
     ),
     "open": ("open", "o", "open_price", "<open>"),
     "high": ("high", "h", "high_price", "max", "<high>"),
@@ -34,7 +34,7 @@ QUOTES = (
     "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "NZD", "TRY",
     "BRL", "KRW", "BTC", "ETH", "BNB", "DAI",
 )  # fmt: skip
-NAMED = r"(?P<symbol>[A-Za-z0-9.]+?)(?:[_-](?P<timeframe>\d+(?:s|m|h|d|w|min)))?(?:[_-].*)?"
+NAMED = r"(?P<symbol>[A-Za-z0-9.]+?(?:-(?i:perp))?)(?:[_-](?P<timeframe>\d+(?:s|m|h|d|w|min)))?(?:[_-].*)?"
 
 
 @dataclass(frozen=True)
@@ -52,19 +52,25 @@ class Profile:
     file: str = NAMED
     pairs: bool | None = None  # symbols are pairs (True), plain (False) or pairs where they look so
     timeframe: str | None = None
-    scale: Decimal = Decimal(1)  # a price in the file × scale = the price
+    scale: Decimal = Decimal(1)  # a price in the file times scale is the price
     tick_size: Decimal | None = None
     lot_size: Decimal | None = None
     signature: tuple[str, ...] = ()  # a header that names this profile when none is given
 
 
-def _bars(first: str, *names: str) -> tuple[str, ...]:
-    return (first, *(names or ("open", "high", "low", "close", "volume")))
+def _bars(first: str) -> tuple[str, ...]:
+    return (first, "open", "high", "low", "close", "volume")
 
 
 CENT, ONE = Decimal("0.01"), Decimal(1)
-LEAN = {"venue": "USA", "tz": "America/New_York", "pairs": False, "scale": Decimal("0.0001"), "tick_size": CENT}
-KLINES = _bars("open_time") + ("close_time", "quote_volume", "trades", "taker_base", "taker_quote", "ignore")
+LEAN: dict[str, Any] = {
+    "venue": "USA",
+    "tz": "America/New_York",
+    "pairs": False,
+    "scale": Decimal("0.0001"),
+    "tick_size": CENT,
+}
+KLINES = (*_bars("open_time"), "close_time", "quote_volume", "trades", "taker_base", "taker_quote", "ignore")
 BITFINEX = ("timestamp_ms", "open", "close", "high", "low", "volume")
 
 PROFILES: dict[str, Profile] = {
@@ -76,11 +82,14 @@ PROFILES: dict[str, Profile] = {
         Profile("binance_klines", header=KLINES, venue="BINANCE", pairs=True),
         Profile("bybit_csv", venue="BYBIT", pairs=True),
         Profile("kraken_csv", header=(*_bars("timestamp"), "trades"), unit="s", venue="KRAKEN", pairs=True),
-        Profile("perp_csv", venue="FTX", pairs=False, file=r"(?P<symbol>[A-Za-z0-9]+-(?i:perp)).*?_(?P<timeframe>\d+[mhd]).*"),
-        Profile("fx_m1", venue="FX", pairs=True, file=r"(?P<symbol>[A-Za-z]{6})-(?i:m1)-(?P<side>bid|ask).*", timeframe="1m"),
+        Profile("perp_csv", venue="FTX", pairs=False,
+                file=r"(?P<symbol>[A-Za-z0-9]+-(?i:perp)).*?_(?P<timeframe>\d+[mhd]).*"),
+        Profile("fx_m1", venue="FX", pairs=True, timeframe="1m",
+                file=r"(?P<symbol>[A-Za-z]{6})-(?i:m1)-(?P<side>bid|ask).*"),
         Profile("sp500", venue="US", pairs=False, timeframe="1d", tick_size=CENT, lot_size=ONE,
                 file=r"(?P<symbol>[A-Za-z.]+)_data", signature=(*_bars("date"), "Name")),
-        Profile("lean_equity_daily", header=_bars("timestamp"), timeframe="1d", lot_size=ONE, **LEAN),
+        Profile("lean_equity_daily", header=_bars("timestamp"), timeframe="1d", lot_size=ONE,
+                **{**LEAN, "tz": "UTC"}),
         Profile("lean_equity_hour", header=_bars("timestamp"), timeframe="1h", lot_size=ONE, **LEAN),
         Profile("lean_equity_minute", header=_bars("timestamp"), timeframe="1m", lot_size=ONE, unit="ms",
                 file=r".*/(?P<symbol>[a-z.]+)/(?P<day>\d{8})_trade", **LEAN),
@@ -131,7 +140,9 @@ def locate(profile: Profile, header: Sequence[str], place: str) -> dict[str, int
             hint = nearest(wanted or key, [n for n in header if n] or ["(no names)"])
             detail = "" if wanted is None else " is not in the header"
             message = f"{place}: {asked}{detail} (profile {profile.name})"
-            raise DataError(message, hint=f"{hint}; or give data.mapping: {{{key}: <column>}} or data.profile")
+            raise DataError(
+                message, hint=f"{hint}; or give data.mapping: {{{key}: <column>}} or data.profile"
+            )
     return found
 
 

@@ -15,13 +15,14 @@ import polars as pl
 
 from tradectl.errors import DataError
 from tradectl.history import profiles, stamps
-from tradectl.history.files import Place, TruncatedError, text_blocks
+from tradectl.history.files import BLOCK, Place, TruncatedError, text_blocks
 from tradectl.history.model import DataBlock
 from tradectl.history.profiles import Profile
 from tradectl.history.stamps import StampFormat
 
-__all__ = ["BATCH", "IMPORTERS", "RawBatch", "SourceFile", "binary_rows", "inspect", "read"]
+__all__ = ["BATCH", "IMPORTERS", "RawBatch", "SourceFile", "binary_batches", "binary_rows", "inspect", "read"]
 
+HEAD = 1 << 17  # bytes of packed text looked at to settle how a file is read
 BATCH = 65_536  # rows handed on at a time
 PRICES = ("open", "high", "low", "close")
 VALUES = (*PRICES, "volume")
@@ -120,7 +121,9 @@ def _form(place: Place, column: pl.Series, profile: Profile, tz: str | None, day
         sample = column.drop_nulls().head(100).to_list()
         return stamps.detect(sample, profile.unit, profile.timestamp_format, zone)
     except DataError as error:
-        raise DataError(f"{place}: row 1, column {column.name!r}: {error.message}", hint=error.hint) from error
+        raise DataError(
+            f"{place}: row 1, column {column.name!r}: {error.message}", hint=error.hint
+        ) from error
 
 
 def _csv_head(
@@ -128,7 +131,7 @@ def _csv_head(
 ) -> tuple[tuple[str, ...], str, int, pl.DataFrame]:
     """Return (column names, separator, header lines, the first rows as text)."""
     try:
-        text = next(_blocks(place), b"")
+        text = next(_blocks(place, HEAD), b"")
     except TruncatedError as error:
         raise DataError(f"{place}: {error}; no whole row could be read") from error
     text = text.removeprefix(b"\xef\xbb\xbf")
@@ -153,10 +156,10 @@ def _csv_head(
     return header, separator, skip, head
 
 
-def _blocks(place: Place) -> Iterator[bytes]:
+def _blocks(place: Place, size: int = BLOCK) -> Iterator[bytes]:
     """Yield the text in blocks of whole lines (Polars unpacks zst)."""
     if place.path.suffix.lower() != ".zst":
-        yield from text_blocks(place)
+        yield from text_blocks(place, size)
         return
     try:
         for lines in pl.scan_lines(place.path, name="line").collect_batches(chunk_size=BATCH):
@@ -204,7 +207,7 @@ def _scan(place: Place) -> pl.LazyFrame:
     return pl.scan_ipc(place.path)
 
 
-def _binary_batches(file: SourceFile, slice_rows: int = 0) -> Iterator[pl.DataFrame]:
+def binary_batches(file: SourceFile, slice_rows: int = 0) -> Iterator[pl.DataFrame]:
     """Yield frames of the wanted columns of a Parquet or Arrow file.
 
     `slice_rows` > 0 reads slice by slice, which holds nothing in memory between two of them.
@@ -236,8 +239,8 @@ def _guarded(place: Place, work: Callable[[], T]) -> T:
 
 IMPORTERS: dict[str, Callable[[SourceFile, int], Iterator[pl.DataFrame]]] = {
     "csv": _csv_batches,
-    "parquet": _binary_batches,
-    "ipc": _binary_batches,
+    "parquet": binary_batches,
+    "ipc": binary_batches,
 }
 
 

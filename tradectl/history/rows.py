@@ -71,7 +71,7 @@ class Tape:
             self.kept.append(rows)
             return
         if self.disk is None:
-            self.disk = tempfile.TemporaryFile(prefix="tradectl-")  # noqa: SIM115  (closed with the tape)
+            self.disk = tempfile.TemporaryFile(prefix="tradectl-")  # noqa: SIM115
         self.disk.seek(0, 2)
         for column in rows.columns():
             self.disk.write(np.ascontiguousarray(column).data)
@@ -87,4 +87,4 @@ class Tape:
             at += n * 56
             ints = np.frombuffer(block, np.int64).reshape(7, n)
             floats = np.frombuffer(block, np.float64).reshape(7, n)
-            yield Rows(ints[0], *(floats[k] for k in range(1, 6)), ints[6])
+            yield Rows(ints[0], floats[1], floats[2], floats[3], floats[4], floats[5], ints[6])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from tradectl.history.faults import FaultLog
 from tradectl.history.files import TruncatedError
 from tradectl.history.grid import Steps, prices_of
 from tradectl.history.merge import merge
-from tradectl.history.model import DataBlock
+from tradectl.history.model import DataBlock, Gap
 from tradectl.history.reader import BATCH, RawBatch, SourceFile, binary_rows, read
 from tradectl.history.rows import FILE_SHIFT, Budget, Rows, Tape, concat_rows
 
@@ -24,6 +25,7 @@ __all__ = ["FileSurvey", "Part", "Source", "end_stamps", "judge_pairs", "slice_r
 
 BINARY_IN_MEMORY = 400_000  # rows of a Parquet file up to which it is kept after the survey
 
+FIRST, LAST = -(1 << 62), 1 << 62  # before and after all stamps
 FEW_STREAMS = 4  # up to so many Parquet files are read with a reader of their own kept open
 
 
@@ -52,13 +54,15 @@ class Source:
     parts: list[Part] = field(default_factory=list)
     prices: Steps = field(default_factory=Steps)
     volumes: Steps = field(default_factory=Steps)
-    pairs: Pairs | None = None
     rows_read: int = 0
     rows: int = 0
     zero_volume: int = 0
     first_ns: int = 0
     last_ns: int = 0
-    clean: bool = False  # strictly increasing already (a catalogue's)
+    clean: bool = False  # strictly increasing already, parts in order (a catalogue's)
+    gap_count: int = 0
+    missing_bars: int = 0
+    gaps: list[Gap] = field(default_factory=list)
     tick_size: Decimal | None = None  # the catalogue's or the profile's
     lot_size: Decimal | None = None
     given_by: str = ""
@@ -71,18 +75,19 @@ class Source:
     def raw_rows(self, streams: int) -> Iterator[Rows]:
         """Yield rows in time order, stamps possibly repeated: files one after the other, or merged."""
         parts = sorted(self.parts, key=lambda p: p.first_ns)
-        apart = all(a.last_ns < b.first_ns for a, b in zip(parts, parts[1:], strict=False))
-        if apart:
+        if all(a.last_ns < b.first_ns for a, b in pairwise(parts)):
             for part in parts:
                 yield from part.batches(streams)
         else:
             opened = [part.batches(streams + len(parts)) for part in self.parts]
             yield from merge(opened, lambda rows: rows.ts, concat_rows)
 
-    def stream(self, streams: int = 1) -> Iterator[Rows]:
-        """Yield rows with strictly increasing end stamps."""
+    def stream(self, streams: int = 1, start: int = FIRST, end: int = LAST) -> Iterator[Rows]:
+        """Yield rows with strictly increasing end stamps: all those in (start, end], and others near them."""
         if self.clean:
-            yield from self.raw_rows(streams)
+            for part in self.parts:
+                if part.last_ns > start and part.first_ns <= end:
+                    yield from part.batches(streams)
             return
         pairs = Pairs(self.id, self.timeframe_ns, self.gap_ns, None)
         for rows in self.raw_rows(streams):
@@ -100,9 +105,10 @@ def end_stamps(
     day, stamp = stamps.DAY_NS, block.stamp or file.profile.stamp
     if block.session is not None and timeframe_ns == day:
         local = pl.Series(ts).cast(pl.Datetime("ns", "UTC"))
-        if not file.form.date_only:
-            local = local.dt.convert_time_zone(block.session[1])
-        return stamps.session_close(local.dt.replace_time_zone(None).dt.timestamp("ns").to_numpy(), block.session)
+        if not file.form.date_only:  # the day is the one that the file's own zone says
+            local = local.dt.convert_time_zone(block.session[1] if file.form.aware else file.form.tz)
+        days = local.dt.replace_time_zone(None).dt.timestamp("ns").to_numpy()
+        return stamps.session_close(days, block.session)
     if timeframe_ns == stamps.MONTH_NS:
         months = pl.Series(ts).cast(pl.Datetime("ns")).dt.truncate("1mo").dt.offset_by("1mo")
         return months.dt.timestamp("ns").to_numpy()
@@ -146,7 +152,7 @@ class FileSurvey:
     def _feed(self, source: Source, raw: RawBatch) -> None:
         source.rows_read += len(raw.ts)
         part = self.parts.get(source.id)
-        latest = part.last_ns if part else -(1 << 62)
+        latest = part.last_ns if part else FIRST
         rows = _usable(raw, source, self.file, latest, self.log)
         if not len(rows):
             return
@@ -165,7 +171,7 @@ class FileSurvey:
 
     def _reread(self, source: Source, streams: int) -> Iterator[Rows]:
         silent = FaultLog(self.log.actions, self.log.files, strict=False)
-        latest = -(1 << 62)
+        latest = FIRST
         for raw in read(self.file, slice_rows(streams)):
             rows = _usable(raw, source, self.file, latest, silent)
             if len(rows):
@@ -213,9 +219,9 @@ def _by_symbol(
 
 def judge_pairs(source: Source, log: FaultLog) -> None:
     """Go over a source's whole stream: count repeated stamps, gaps and jumps; gather its grid and range."""
-    source.pairs = Pairs(source.id, source.timeframe_ns, source.gap_ns, log)
+    pairs = Pairs(source.id, source.timeframe_ns, source.gap_ns, log)
     for rows in source.raw_rows(1):
-        kept = source.pairs.feed(rows)
+        kept = pairs.feed(rows)
         if len(kept):
             source.first_ns = source.first_ns or int(kept.ts[0])
             source.last_ns = int(kept.ts[-1])
@@ -224,3 +230,4 @@ def judge_pairs(source: Source, log: FaultLog) -> None:
             source.prices.feed(prices_of(kept), kept.origin)
             if not np.isnan(kept.volume[0]):
                 source.volumes.feed((kept.volume,), kept.origin)
+    source.gap_count, source.missing_bars, source.gaps = pairs.gap_count, pairs.missing, pairs.gaps

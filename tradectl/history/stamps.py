@@ -46,7 +46,9 @@ def parse_timeframe(text: str) -> int:
         unit = LONG_UNITS.get(unit, unit)
         if unit in TIMEFRAME_NS and int(match[1]) > 0:
             return int(match[1]) * TIMEFRAME_NS[unit]
-    raise ConfigError(f"timeframe {text!r} is not understood", hint="expected such as 30s, 1m, 4h, 1d, 1w, 1M")
+    raise ConfigError(
+        f"timeframe {text!r} is not understood", hint="expected such as 30s, 1m, 4h, 1d, 1w, 1M"
+    )
 
 
 def format_timeframe(timeframe_ns: int) -> str:
@@ -123,7 +125,9 @@ def _numeric(first: str, unit: str | None, tz: str) -> StampFormat:
     for limit, name in ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (1e20, "ns")):
         if 1e8 <= value < limit:
             return StampFormat(unit_ns=UNITS_NS[name])
-    raise DataError(f"time stamp {first} fits no unit", hint="give its unit: mapping: {unit: s | ms | us | ns}")
+    raise DataError(
+        f"time stamp {first} fits no unit", hint="give its unit: mapping: {unit: s | ms | us | ns}"
+    )
 
 
 def to_ns(column: pl.Series, form: StampFormat) -> pl.Series:
@@ -177,7 +181,9 @@ def session_close(days_ns: npt.NDArray[np.int64], session: tuple[str, str]) -> n
     try:
         clock = time.fromisoformat(text)
     except ValueError as error:
-        raise ConfigError(f"session close {text!r} is no time of day", hint="expected such as 16:00") from error
+        raise ConfigError(
+            f"session close {text!r} is no time of day", hint="expected such as 16:00"
+        ) from error
     zone(name)
     offset = (clock.hour * 3600 + clock.minute * 60 + clock.second) * 10**9
     local = pl.Series(days_ns // DAY_NS * DAY_NS + offset).cast(pl.Datetime("ns"))

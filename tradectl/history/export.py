@@ -1,0 +1,135 @@
+"""`data export`: events to Parquet or CSV, with their words decoded into named columns."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from tradectl.core.codes import EventFlag, EventKind, MarketStatus
+from tradectl.core.event import empty_events
+from tradectl.core.instrument import Instrument
+from tradectl.errors import ConfigError
+from tradectl.history.catalogue import write_atomically
+from tradectl.history.stamps import format_timeframe
+
+__all__ = ["decode", "export_events"]
+
+PRICE_WORDS = ("open", "high", "low", "close")
+
+
+def decode(
+    events: npt.NDArray[Any],
+    instruments: Sequence[Instrument],
+    timeframes_ns: Sequence[int],
+    sequence: int = 0,
+) -> pl.DataFrame:
+    """Return a frame of events in their order; `sequence` is the first one's position.
+
+    Columns: stamps, kind, instrument, timeframe, flags; prices and volume of bars in units; of other kinds
+    the raw words w0..w4, and the name of a STATUS.
+    """
+    n = len(events)
+    kind, index = events["kind"], events["instrument"].astype(np.int64)
+    bar = kind == EventKind.BAR
+    ticks = np.array([float(i.tick_size) for i in instruments] or [1.0])
+    lots = np.array([float(i.lot_size) for i in instruments] or [1.0])
+    known = np.minimum(index, len(ticks) - 1)
+    kinds = {int(k): k.name for k in EventKind}
+    frames = dict(enumerate(format_timeframe(t) for t in timeframes_ns))
+    ids = dict(enumerate(i.id for i in instruments))
+    frame = pl.DataFrame(
+        {
+            "sequence": np.arange(sequence, sequence + n),
+            "ts_event": events["ts_event"].copy(),
+            "ts_recv": events["ts_recv"].copy(),
+            "kind": kind.astype(np.int64),
+            "instrument": index,
+            "timeframe": np.where(bar, events["aux"].astype(np.int64), -1),
+            "side": events["side"].astype(np.int64),
+            "flags": events["flags"].astype(np.int64),
+        }
+    )
+    columns = []
+    for word, name in zip(("w0", "w1", "w2", "w3"), PRICE_WORDS, strict=True):
+        columns.append(pl.Series(name, _on_grid(events[word], ticks[known])))
+    columns.append(pl.Series("volume", _on_grid(events["w4"], lots[known])))
+    words = [pl.Series(f"w{k}", events[f"w{k}"].copy()) for k in range(5)]
+    status = pl.Series("status", np.where(kind == EventKind.STATUS, events["w0"], -1))
+    is_bar, unknown = pl.Series(bar), pl.Series(bar & (events["w4"] < 0))
+    shown = frame.with_columns(columns).with_columns(
+        [pl.when(is_bar).then(pl.col(name)).alias(name) for name in PRICE_WORDS]
+        + [pl.when(is_bar & ~unknown).then(pl.col("volume")).alias("volume")]
+        + [pl.when(~is_bar).then(word).alias(word.name) for word in words]
+    )
+    statuses = {int(s): s.name for s in MarketStatus}
+    return shown.with_columns(
+        pl.col("ts_event", "ts_recv").cast(pl.Datetime("ns", "UTC")),
+        pl.col("kind").replace_strict(kinds, default="UNKNOWN", return_dtype=pl.String),
+        pl.col("instrument").replace_strict(ids, default=None, return_dtype=pl.String),
+        pl.col("timeframe").replace_strict(frames, default=None, return_dtype=pl.String),
+        status.replace_strict(statuses, default=None, return_dtype=pl.String).alias("status"),
+        ((pl.col("flags") & int(EventFlag.LAST)) > 0).alias("last"),
+    )
+
+
+def _on_grid(steps: npt.NDArray[np.int64], size: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return steps times size with the digits of the size: 966.61, not 966.6100000000001."""
+    inverse = np.rint(1 / size)
+    exact = np.abs(inverse * size - 1) < 1e-12
+    return np.where(exact, steps / np.where(exact, inverse, 1.0), steps * size)
+
+
+def export_events(
+    chunks: Iterable[npt.NDArray[Any]],
+    instruments: Sequence[Instrument],
+    timeframes_ns: Sequence[int],
+    out: Path,
+) -> int:
+    """Write events (of a history or a journal) to `out`, a .parquet or .csv file; return how many."""
+    written = 0
+
+    def frames() -> Iterable[pl.DataFrame]:
+        nonlocal written
+        for chunk in chunks:
+            yield decode(chunk, instruments, timeframes_ns, written)
+            written += len(chunk)
+
+    if out.suffix == ".csv":
+        write_atomically(out, lambda path: _csv(path, frames()))
+    elif out.suffix == ".parquet":
+        write_atomically(out, lambda path: _parquet(path, frames()))
+    else:
+        raise ConfigError(f"export: {out.name}: unknown kind of file", hint="valid: .parquet, .csv")
+    return written
+
+
+def _csv(path: Path, frames: Iterable[pl.DataFrame]) -> None:
+    with path.open("wb") as stream:
+        for number, frame in enumerate(frames):
+            text = io.BytesIO()
+            frame.write_csv(text, include_header=number == 0, datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")
+            stream.write(text.getvalue())
+
+
+def _parquet(path: Path, frames: Iterable[pl.DataFrame]) -> None:
+    """Stream frames into one file; Polars pulls them one by one."""
+    iterator = iter(frames)
+    first = next(iterator, None)
+    if first is None:
+        first = decode(empty_events(0), [], [])
+
+    def source(columns: Any, predicate: Any, rows: Any, size: Any) -> Iterator[pl.DataFrame]:
+        del predicate, rows, size  # a sink asks for all rows
+        for frame in chain([first], iterator):
+            yield frame if columns is None else frame.select(columns)
+
+    lazy = register_io_source(source, schema=first.schema)
+    lazy.sink_parquet(path, compression="zstd", maintain_order=True)

@@ -1,0 +1,43 @@
+"""`data info`: what is in a source, in a few numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tradectl.history.model import DataBlock, InstrumentSpec, iso
+from tradectl.history.open import open_history
+
+__all__ = ["describe"]
+
+
+def describe(block: DataBlock, specs: Mapping[str, InstrumentSpec] | None = None) -> dict[str, Any]:
+    """Return rows, range, size in bytes, files, timeframes and each instrument's range, tick and lot."""
+    history = open_history([block], specs or {}, strict=False)
+    entries = history.report.instruments
+    quotes = {i.id: (i.base, i.quote) for i in history.instruments}
+    return {
+        "source": block.source,
+        "rows": sum(entry.rows for entry in entries),
+        "from": iso(min(entry.first_ns for entry in entries)),
+        "to": iso(max(entry.last_ns for entry in entries)),
+        "files": len(history.paths),
+        "bytes": sum(path.stat().st_size for path in history.paths),
+        "timeframes": sorted({entry.timeframe for entry in entries}),
+        "instruments": [
+            {
+                "id": entry.instrument,
+                "base": quotes[entry.instrument][0],
+                "quote": quotes[entry.instrument][1],
+                "timeframe": entry.timeframe,
+                "rows": entry.rows,
+                "from": iso(entry.first_ns),
+                "to": iso(entry.last_ns),
+                "tick_size": entry.tick_size,
+                "lot_size": entry.lot_size,
+                "gaps": entry.gap_count,
+                "missing_bars": entry.missing_bars,
+            }
+            for entry in entries
+        ],
+    }
