@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator
 from itertools import combinations
-from pathlib import PurePath
 from typing import NamedTuple
 
 from pydantic_core import PydanticCustomError
@@ -196,15 +195,9 @@ def _strategies(config: RunConfig) -> Iterator[Conflict]:
         elif one.tag is None and other.tag is None and one.path == other.path:
             text = f"the same file as strategies[{first}]; give each a `tag` of its own"
             yield Conflict(("strategies", second, "path"), text, related)
-        elif (one.tag or _stem(one.path)) == (other.tag or _stem(other.path)):
-            text = f"the name {_stem(one.path)!r} is already that of strategies[{first}]; give one a `tag`"
+        elif one.label == other.label:
+            text = f"the name {one.label!r} is already that of strategies[{first}]; give one a `tag`"
             yield Conflict(("strategies", second, "path"), text, related)
-
-
-def _stem(path: str) -> str:
-    """Return the name that a strategy has without a tag: its class, else its file's name."""
-    file, _, name = path.rpartition(":")
-    return name if file.endswith(".py") else PurePath(path).stem
 
 
 def _account(config: RunConfig) -> Iterator[Conflict]:
@@ -218,8 +211,7 @@ def _account(config: RunConfig) -> Iterator[Conflict]:
     if account.balance is not None and account.balances is not None:
         text = "give either `balance` or `balances`, not both"
         yield Conflict(("account", "balance"), text, (("account", "balances"),))
-    money = account.balances if account.balances is not None else {account.currency: account.balance or 0}
-    if not any(money.values()):
+    if not any(account.start_balances.values()):
         name = "balances" if account.balances is not None else "balance"
         yield Conflict(("account", name), "the account starts without any money", ())
     if account.rates.get(account.currency, 1) != 1:

@@ -125,6 +125,16 @@ class DataBlock(Block):
         False, "this source only resolves ambiguous bars (`execution.detail`)"
     )
 
+    @property
+    def from_ns(self) -> int | None:
+        """Return the first moment used, ns UTC."""
+        return None if self.from_ is None else self.from_.ns
+
+    @property
+    def to_ns(self) -> int | None:
+        """Return the first moment no longer used, ns UTC."""
+        return None if self.to is None else self.to.ns
+
 
 class Instrument(Block):
     """What is known of one symbol; what is left out is inferred from the data and printed."""
@@ -146,3 +156,13 @@ class Instrument(Block):
         None, "its symbol in the data, where that differs (a relisted name)", example="LUNA"
     )
     fees: Fees | None = key(None, "its own fees instead of the account's")
+
+    @property
+    def listed_ns(self) -> int | None:
+        """Return the first moment it can be traded, ns UTC."""
+        return None if self.listed is None else self.listed.ns
+
+    @property
+    def delisted_ns(self) -> int | None:
+        """Return the first moment it can no longer be traded, ns UTC."""
+        return None if self.delisted is None else self.delisted.ns

@@ -3,6 +3,7 @@
 # No `from __future__ import annotations` here: pydantic would evaluate each annotation from its text, which
 # doubles the time that this module takes to import.
 
+from pathlib import PurePath
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
@@ -49,6 +50,18 @@ class StrategyBlock(Block):
         True, "compile it; false runs the same source as plain Python, for debugging"
     )
     on_error: OnRaise | None = key(None, "its own `on_strategy_error`", example="disable")
+
+    @property
+    def file_and_class(self) -> tuple[str, str | None]:
+        """Return the file as it is written, and the class that `:ClassName` picks."""
+        file, _, name = self.path.rpartition(":")
+        return (file, name) if file.endswith(".py") else (self.path, None)
+
+    @property
+    def label(self) -> str:
+        """Return its name in orders and reports: the tag, else the class, else the file's name."""
+        file, name = self.file_and_class
+        return self.tag or name or PurePath(file).stem
 
 
 class Engine(Block):

@@ -60,6 +60,11 @@ class Account(Block):
         example={"EUR": 1.08},
     )
 
+    @property
+    def start_balances(self) -> dict[str, Decimal]:
+        """Return the money at the start, in units per currency."""
+        return self.balances if self.balances is not None else {self.currency: self.balance or Decimal(0)}
+
     @model_validator(mode="before")
     @classmethod
     def _fill_balance(cls, value: Any) -> Any:

@@ -152,7 +152,10 @@ def test_every_kind_of_block() -> None:
     assert config.instruments["ON"].delisted == "2021-01-01T05:00:00Z"
 
 
-@pytest.mark.parametrize("text", [EXAMPLE, SHORT, WIDE])
+JOURNAL = "strategy: a.py\ndata: {kind: journal, source: ../runs/x, from: 2017-01-01}\n"
+
+
+@pytest.mark.parametrize("text", [EXAMPLE, SHORT, WIDE, JOURNAL])
 def test_resolved_loads_to_the_same(text: str) -> None:
     loaded = load(text)
     plain = loaded.resolved()
@@ -161,6 +164,18 @@ def test_resolved_loads_to_the_same(text: str) -> None:
     assert again.resolved() == plain
     assert again.hash() == loaded.hash()
     assert load(yaml.safe_dump(plain, sort_keys=True)).hash() == loaded.hash()
+
+
+def test_helpers_of_the_models() -> None:
+    config = load(WIDE).config
+    assert [strategy.label for strategy in config.strategies] == ["fast", "s"]
+    assert [strategy.file_and_class for strategy in config.strategies] == [("s.py", "Fast"), ("s.py", None)]
+    assert load("strategy: 'x/y.py:Slow'\ndata: b.csv\n").config.strategies[0].label == "Slow"
+    assert config.account.start_balances == {"EUR": Decimal("10.1"), "USD": 5}
+    assert load(SHORT).config.account.start_balances == {"USD": 100_000}
+    assert (load(EXAMPLE).config.data[0].to_ns, config.data[0].from_ns) == (1_514_764_800_000_000_000, None)
+    listed = config.instruments["BRK.B"]
+    assert (listed.listed_ns, listed.delisted_ns) == (1_577_836_800_000_000_000, None)
 
 
 def test_models_take_plain_values_too() -> None:
