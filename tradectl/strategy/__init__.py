@@ -1,1 +1,49 @@
 """What a strategy author uses: the decorator, parameters, state, indicators; and the loader behind them."""
+
+from tradectl.core.codes import LiquiditySide, OrderFlag, OrderStatus, OrderType, Reason, Side, TimeInForce
+from tradectl.strategy.declare import (
+    Array,
+    Bool,
+    Choice,
+    Float,
+    Float64,
+    Int,
+    Int64,
+    PerInstrument,
+    Record,
+    strategy,
+)
+from tradectl.strategy.functions import exp, log, power, sqrt
+from tradectl.strategy.indicators import (
+    Atr,
+    Cross,
+    Donchian,
+    Ema,
+    Rma,
+    Roc,
+    Rolling,
+    Rsi,
+    Sma,
+    atr,
+    cross,
+    donchian,
+    ema,
+    momentum,
+    ready,
+    rma,
+    roc,
+    rolling,
+    rolling_std,
+    rsi,
+    sma,
+    sma_compare,
+)
+
+GTC, IOC, FOK = int(TimeInForce.GTC), int(TimeInForce.IOC), int(TimeInForce.FOK)
+
+__all__ = [
+    "FOK", "GTC", "IOC", "Array", "Atr", "Bool", "Choice", "Cross", "Donchian", "Ema", "Float", "Float64", "Int", "Int64",
+    "LiquiditySide", "OrderFlag", "OrderStatus", "OrderType", "PerInstrument", "Reason", "Record", "Rma", "Roc",
+    "Rolling", "Rsi", "Side", "Sma", "TimeInForce", "atr", "cross", "donchian", "ema", "exp", "log", "momentum",
+    "power", "ready", "rma", "roc", "rolling", "rolling_std", "rsi", "sma", "sma_compare", "sqrt", "strategy",
+]  # fmt: skip

@@ -1,0 +1,178 @@
+"""From a loaded strategy to addresses that the kernel can call, compiled or plain Python."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba import types
+from numba.core.errors import NumbaError
+from numba.extending import overload
+
+from tradectl.core import jit as core_jit
+from tradectl.core import records
+from tradectl.core.codes import Hook
+from tradectl.core.jit import DISABLE_JIT, cache_directory
+from tradectl.core.layout import REPORT, report_at
+from tradectl.core.records import struct_of
+from tradectl.errors import StrategyError
+from tradectl.strategy.ctx_type import CTX, ctx_at
+from tradectl.strategy.explain import explain
+from tradectl.strategy.loader import LoadedStrategy
+from tradectl.strategy.typed import AuthorCompiler, collect_faults
+
+__all__ = ["CompiledHooks", "compile_hooks"]
+
+REPORT_HOOKS = (Hook.ON_ORDER, Hook.ON_FILL)  # they get a REPORT as fourth argument
+RAISED = 1  # a hook's status, in numba's convention, when it raised
+AUTHOR = {"error_model": "python", "boundscheck": True, "pipeline_class": AuthorCompiler}
+
+_helpers_known: set[int] = set()
+_package_cache: Path | None = None
+
+
+@dataclass
+class CompiledHooks:
+    """A strategy's hooks by address; keep this object alive while an address is in use.
+
+    `compile_s` is the time spent, `was_cached` whether nothing had to be compiled. With plain hooks
+    `last_error` is what a hook raised last, with its traceback: KeyboardInterrupt is the user's Ctrl-C.
+    """
+
+    addresses: dict[Hook, int] = field(default_factory=dict)
+    keep: list[Any] = field(default_factory=list)
+    compile_s: float = 0.0
+    was_cached: bool = True
+    last_error: BaseException | None = None
+
+
+def compile_hooks(loaded: LoadedStrategy, jit: bool = True) -> CompiledHooks:
+    """Compile a strategy's hooks or load them from the cache; `jit=False`: wrap them as they are."""
+    start = time.perf_counter()
+    made = CompiledHooks()
+    if jit and not DISABLE_JIT:
+        _compile(loaded, made)
+    else:
+        _wrap(loaded, made)
+    made.compile_s = time.perf_counter() - start
+    return made
+
+
+# --- compiled
+
+
+def _know_helpers(helpers: tuple[Callable[..., Any], ...]) -> None:
+    """Let compiled hooks call the other functions of the author's files."""
+    for helper in helpers:
+        if id(helper) not in _helpers_known:
+            _helpers_known.add(id(helper))  # modules are never dropped, so neither is the id reused
+            overload(helper, jit_options=dict(AUTHOR), strict=False)(lambda *_a, _fn=helper, **_k: _fn)
+
+
+def _shared_cache() -> Path:
+    global _package_cache
+    _package_cache = _package_cache or cache_directory()
+    return _package_cache
+
+
+def _dispatcher(fn: Callable[..., Any], signature: Any, cache: Path) -> Any:
+    """Compile one hook into `cache`; the library functions it calls go to the cache that all strategies share."""
+    with core_jit._lock:
+        before = numba.config.CACHE_DIR
+        try:
+            numba.config.CACHE_DIR = str(cache)
+            made = numba.njit(cache=True, nogil=True, fastmath=False, **AUTHOR)(fn)
+            numba.config.CACHE_DIR = str(_shared_cache())
+            made.compile(signature.args)
+            return made
+        finally:
+            numba.config.CACHE_DIR = before
+
+
+def _compile(loaded: LoadedStrategy, made: CompiledHooks) -> None:
+    cache = cache_directory(extra=f"strategy {loaded.source_hash}")
+    params, state = numba.from_dtype(loaded.params_dtype), numba.from_dtype(loaded.state_dtype)
+    report = numba.from_dtype(REPORT)
+    _know_helpers(loaded.helpers)
+    for hook, fn in loaded.functions.items():
+        arguments = (CTX, params, state, report) if hook in REPORT_HOOKS else (CTX, params, state)
+        collect_faults()
+        try:
+            compiled = _dispatcher(fn, types.void(*arguments), cache)
+        except NumbaError as error:
+            raise StrategyError(explain(error, loaded.sources, fn, collect_faults())) from error
+        library = compiled.overloads[arguments].library
+        name = compiled.overloads[arguments].fndesc.llvm_func_name
+        made.addresses[hook] = int(library.get_pointer_to_function(name))
+        made.keep.append(compiled)
+        made.was_cached = made.was_cached and bool(compiled.stats.cache_hits)
+
+
+# --- plain Python
+
+
+class _Frozen(ctypes.Structure):
+    """Parameters as a hook sees them: read-only."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"parameters cannot be written (p.{name})")
+
+
+def _views(loaded: LoadedStrategy) -> Callable[[int, int, int], tuple[Any, Any, Any]]:
+    """Return what makes (ctx, p, s) of addresses; equal addresses give equal objects, which saves their making."""
+    params = struct_of(loaded.params_dtype, _Frozen)
+    state = struct_of(loaded.state_dtype)
+    known: dict[tuple[int, int, int], tuple[Any, Any, Any]] = {}
+
+    def view(ctx: int, p: int, s: int) -> tuple[Any, Any, Any]:
+        key = (ctx, p, s)
+        found = known.get(key)
+        if found is None:
+            found = known[key] = (ctx_at(ctx), params.from_address(p), state.from_address(s))
+        return found
+
+    return view
+
+
+def _wrap(loaded: LoadedStrategy, made: CompiledHooks) -> None:
+    view = _views(loaded)
+    for hook, fn in loaded.functions.items():
+        call = _reporting(fn, view, made) if hook in REPORT_HOOKS else _plain(fn, view, made)
+        if DISABLE_JIT:
+            made.addresses[hook] = id(call)
+            records.HOOKS[id(call)] = call
+            made.keep.append(call)
+            continue
+        pointers = 4 if hook in REPORT_HOOKS else 3
+        callback = ctypes.CFUNCTYPE(ctypes.c_int32, *([ctypes.c_void_p] * (2 + pointers)))(call)
+        made.addresses[hook] = int(ctypes.cast(callback, ctypes.c_void_p).value or 0)
+        made.keep.append(callback)
+
+
+def _plain(fn: Callable[..., Any], view: Any, made: CompiledHooks) -> Callable[..., int]:
+    def call(_result: int, _error: int, ctx: int, p: int, s: int) -> int:
+        try:
+            fn(*view(ctx, p, s))
+        except BaseException as error:  # nothing may leave a callback: the host looks at last_error
+            made.last_error = error
+            return RAISED
+        return 0
+
+    return call
+
+
+def _reporting(fn: Callable[..., Any], view: Any, made: CompiledHooks) -> Callable[..., int]:
+    def call(_result: int, _error: int, ctx: int, p: int, s: int, report: int) -> int:
+        try:
+            fn(*view(ctx, p, s), report_at(report, 0))
+        except BaseException as error:  # nothing may leave a callback: the host looks at last_error
+            made.last_error = error
+            return RAISED
+        return 0
+
+    return call
