@@ -42,7 +42,8 @@ def _apply(book: int, row: Any) -> int:
     """Apply one row of a flow; return its Reason."""
     op, order_id, qty_lots = signed(row["op"]), signed(row["id"]), signed(row["qty"])
     if op == OP_ADD:
-        return book_submit(book, order_id, 1 - 2 * signed(row["side"]), signed(row["price"]), qty_lots, _GTC, 0)
+        side, price_ticks = 1 - 2 * signed(row["side"]), signed(row["price"])
+        return book_submit(book, order_id, side, price_ticks, qty_lots, _GTC, 0)
     if op == OP_CANCEL:
         return book_cancel(book, order_id)
     if op == OP_MARKET:

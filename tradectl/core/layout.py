@@ -81,8 +81,7 @@ REPORT = record(
 )  # fmt: skip
 STRATEGY = record(
     *words("<i8", "params state state_size sizing_value n_errors"),  # blob offsets; nano of base, atoms, or nano of equity
-    *words("u1", "enabled portfolio sizing_method hooks"),
-    ("pad", "<i4"),
+    *words("u1", "enabled portfolio sizing_method on_error"),
 )
 ENGINE = record(
     # clock and sequences
@@ -101,7 +100,7 @@ ENGINE = record(
     *words("<i8", "n_orders n_fills n_denied n_rejected n_shrunk n_ambiguous n_trades n_bars n_synthetic"),
     *words("<i8", "fault_strategy fault_reason ts_breach"),
     *words("u1", "account_type fill_at path limit_gap_open limit_touch entry_bar write_off trading_state"),
-    *words("u1", "on_breach on_error wants_reports source_hook ambiguous started stopped breached batch_open"),
+    *words("u1", "on_breach wants_reports source_hook ambiguous started stopped breached batch_open"),
 )
 FILL = record(
     *words("<i8", "fill_id order_id ts_event price_ticks qty_lots notional_atoms fee_atoms realised_atoms"),

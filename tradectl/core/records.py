@@ -8,6 +8,7 @@ in Python. Bounds are proven where the addresses are made, not here.
 from __future__ import annotations
 
 import ctypes
+import zlib
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -17,7 +18,8 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.core.datamodel import models
+from numba.extending import intrinsic, overload, register_model
 
 from tradectl.core.jit import DISABLE_JIT
 
@@ -56,6 +58,22 @@ def struct_of(dtype: np.dtype[Any], base: type = ctypes.Structure) -> Any:
     return made
 
 
+class NamedRecord(types.Record):
+    """A record type with a short name: numba writes a type's name into every symbol that mentions it."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        whole = numba.from_dtype(dtype)
+        fields = [
+            (name, {"type": field.type, "offset": field.offset, "alignment": field.alignment, "title": field.title})
+            for name, field in whole.fields.items()
+        ]
+        super().__init__(fields, whole.size, whole.aligned)
+        self.name = f"R{zlib.crc32(whole.name.encode()):08x}"
+
+
+register_model(NamedRecord)(models.RecordModel)
+
+
 def accessor(dtype: np.dtype[Any]) -> Callable[[int, int], Any]:
     """Return `at(base, index)`: the record of `dtype` at address `base` + `index` × its size."""
     struct = struct_of(dtype)
@@ -65,7 +83,7 @@ def accessor(dtype: np.dtype[Any]) -> Callable[[int, int], Any]:
         return struct.from_address(base + index * size)
 
     if not DISABLE_JIT:
-        record = numba.from_dtype(dtype)
+        record = NamedRecord(dtype)
 
         @intrinsic
         def pointer(_typing: Any, base: Any, index: Any) -> Any:

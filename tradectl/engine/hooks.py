@@ -37,7 +37,7 @@ def record_fault(world, engine, s):
     engine.n_requests = 0
     strategy.n_errors += 1
     strategy.enabled = 0
-    if engine.on_error == DISABLE:
+    if strategy.on_error == DISABLE:
         cancel_where(world, engine, s, ANY, CANCELED_BY_FAULT)
     elif engine.fault_strategy == 0:
         engine.fault_strategy = s + 1

@@ -1,0 +1,255 @@
+"""The state of a run as arrays: built from a RunSpec, addressed by WORLD, copied, hashed, restored by its bytes."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tradectl.core import layout as L
+from tradectl.core.codes import FoldCode, Hook, MarketStatus, ReportKind, TradingState
+from tradectl.core.instrument import ATOMS_PER_UNIT, Instrument
+from tradectl.core.records import struct_of
+from tradectl.engine.paths import scratch_words
+from tradectl.engine.spec import InstrumentLimits, RunSpec
+from tradectl.errors import ConfigError
+
+__all__ = ["State", "layout_hash"]
+
+PICO = 1_000_000_000_000
+FLOAT_EXACT = 2**53
+Array = npt.NDArray[Any]
+
+
+def aligned(n: int, dtype: Any) -> Array:
+    """Return `n` zeroed records on a 64-byte boundary."""
+    size = max(n, 1) * np.dtype(dtype).itemsize
+    raw = np.zeros(size + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size].view(dtype)
+
+
+def layout_hash() -> str:
+    """Hash the layout of all records: a snapshot of another layout is refused."""
+    parts = [str(np.dtype(getattr(L, n)).descr) for n in sorted(L.__all__) if n.isupper() and hasattr(getattr(L, n), "descr")]
+    return hashlib.blake2b("|".join(parts).encode(), digest_size=8).hexdigest()
+
+
+class State:
+    """All arrays of one run; `world` holds their addresses and the outputs' cursors and is not hashed."""
+
+    STATE = (
+        "engine", "currencies", "markets", "positions", "orders", "requests", "reports", "frames", "details",
+        "strategies", "blob",
+    )  # fmt: skip
+
+    def __init__(self, spec: RunSpec) -> None:
+        self.spec = spec
+        n, s = len(spec.instruments), len(spec.strategies)
+        if not 0 < n <= 65_535:
+            raise ConfigError(f"a run needs 1 to 65,535 instruments, this one has {n}")
+        self.currency_names = self._currency_names()
+        self.engine = aligned(1, L.ENGINE)
+        self.currencies = aligned(len(self.currency_names), L.CURRENCY)
+        self.markets = aligned(n, L.MARKET)
+        self.positions = aligned(n * s, L.POSITION)
+        self.orders = aligned(spec.order_capacity + 1, L.ORDER)
+        self.requests = aligned(spec.request_capacity + n * max(s, 1), L.REQUEST)
+        self.reports = aligned(spec.report_capacity, L.REPORT)
+        self.frames = aligned(n * len(spec.frames_ns), L.FRAME)
+        self.details = aligned(n * spec.detail_capacity, L.DETAIL)
+        self.strategies = aligned(s, L.STRATEGY)
+        self.blob = self._build_blob(n)
+        self.hooks = np.zeros(max(s, 1) * len(Hook), np.int64)
+        self.used = np.zeros(max(s * n, 1), np.int64)
+        self.scratch = np.zeros(scratch_words(len(self.currency_names), s, spec.order_capacity), np.int64)
+        self.fills = aligned(spec.output_capacity, L.FILL)
+        self.orders_out = aligned(spec.output_capacity, L.ORDER)
+        self.equity = aligned(spec.equity_capacity, L.EQUITY)
+        self._fill_currencies()
+        for i, (instrument, limits) in enumerate(zip(spec.instruments, spec.limits, strict=True)):
+            self._fill_market(i, instrument, limits)
+        self._fill_strategies()
+        self._fill_engine()
+        self.world = self._build_world()
+
+    def _currency_names(self) -> list[str]:
+        spec = self.spec
+        names = [spec.account.currency]
+        quotes = sorted({i.quote for i in spec.instruments} | set(spec.account.balances))
+        return names + [c for c in quotes if c not in names]
+
+    def _build_blob(self, n: int) -> Array:
+        self.offsets: list[tuple[int, int, int]] = []
+        at = 0
+        chunks: list[tuple[int, bytes]] = []
+        for strategy in self.spec.strategies:
+            copies = 1 if strategy.portfolio else n
+            params, state = at, at + -(-len(strategy.params) // 64) * 64
+            size = -(-len(strategy.state) // 8) * 8
+            chunks.append((params, strategy.params))
+            chunks += [(state + i * size, strategy.state) for i in range(copies)]
+            self.offsets.append((params, state, size))
+            at = -(-(state + size * copies) // 64) * 64
+        blob = aligned(max(at, 64), np.uint8)
+        for offset, content in chunks:
+            blob[offset : offset + len(content)] = np.frombuffer(content, np.uint8)
+        return blob
+
+    def _fill_currencies(self) -> None:
+        spec = self.spec
+        priced = {i.base for i in spec.instruments if i.quote == spec.account.currency}
+        for k, name in enumerate(self.currency_names):
+            row = self.currencies[k]
+            balance = spec.account.balances.get(name, 0)
+            row["initial_atoms"] = row["balance_atoms"] = balance
+            rate = PICO if k == 0 else spec.account.rates_pico.get(name, 0)
+            row["rate_pico"] = rate
+            if rate == 0 and name not in priced:
+                raise ConfigError(
+                    f"no rate from {name} to {spec.account.currency}: give account.rates: {{{name}: …}} "
+                    f"or add an instrument {name}/{spec.account.currency}"
+                )
+
+    def _fill_market(self, i: int, instrument: Instrument, limits: InstrumentLimits) -> None:
+        row = self.markets[i]
+        account = self.spec.account
+        row["tf_ns"] = limits.timeframe_ns
+        row["volume"] = -1
+        row["currency"] = self.currency_names.index(instrument.quote)
+        rated = instrument.quote == account.currency and instrument.base in self.currency_names[1:]
+        if rated and instrument.base not in account.rates_pico:
+            row["rate_of"] = 1 + self.currency_names.index(instrument.base)
+        row["first_order"] = row["last_order"] = L.NONE
+        row["key_up"], row["key_down"] = L.NEVER, -L.NEVER
+        for name, size in (("tick", instrument.tick_size), ("lot", instrument.lot_size)):
+            num, den = size.as_integer_ratio()
+            if num > FLOAT_EXACT or den > FLOAT_EXACT:
+                raise ConfigError(f"{instrument.id}: {name}_size {size} is too fine or too coarse")
+            row[f"{name}_num"], row[f"{name}_den"] = num, den
+        row["tick_pico"] = int(instrument.tick_size * PICO)
+        unit = instrument.atoms_per_tick_lot
+        row["unit_num"], row["unit_den"] = unit.numerator, unit.denominator
+        row["min_qty_lots"] = -(-instrument.min_qty // instrument.lot_size)
+        # Bounds that keep price × quantity × unit inside int64 wherever it is formed exactly.
+        row["max_price_ticks"] = 2**53
+        row["max_qty_lots"] = 2**53
+        row["min_notional_atoms"] = int(instrument.min_notional * ATOMS_PER_UNIT)
+        row["maker_nano"], row["taker_nano"] = limits.maker_nano, limits.taker_nano
+        row["max_order_lots"] = limits.max_order_lots
+        row["max_position_lots"] = limits.max_position_lots
+        row["max_position_notional"] = limits.max_position_notional
+        row["status"] = MarketStatus.LISTED if limits.listed else MarketStatus.UNLISTED
+        for k, frame_ns in enumerate(self.spec.frames_ns):
+            self.frames[i * len(self.spec.frames_ns) + k]["tf_ns"] = frame_ns
+            self.frames[i * len(self.spec.frames_ns) + k]["volume"] = -1
+
+    def _fill_strategies(self) -> None:
+        n = len(self.spec.instruments)
+        for k, strategy in enumerate(self.spec.strategies):
+            row = self.strategies[k]
+            row["params"], row["state"], row["state_size"] = self.offsets[k]
+            row["sizing_value"] = strategy.sizing_value
+            row["sizing_method"] = strategy.sizing_method
+            row["enabled"] = 1
+            row["portfolio"] = strategy.portfolio
+            row["on_error"] = 2 if strategy.disable_on_error else 1
+            for hook, address in strategy.addresses.items():
+                self.hooks[k * len(Hook) + hook] = address
+            for i in range(n) if strategy.instruments is None else strategy.instruments:
+                self.used[k * n + i] = 1
+
+    def _fill_engine(self) -> None:
+        spec, row = self.spec, self.engine[0]
+        row["next_order_id"] = row["next_fill_id"] = row["next_priority"] = 1
+        row["next_frame_end"] = L.NEVER
+        row["rate_start"] = -L.NEVER
+        row["trading_state"] = TradingState.ACTIVE
+        row["account_type"] = spec.account.account_type
+        row["leverage_nano"] = spec.account.leverage_nano
+        for name in spec.execution.__dataclass_fields__:
+            row[name] = getattr(spec.execution, name)
+        risk = spec.risk
+        row["max_notional_atoms"] = risk.max_order_notional_atoms
+        row["collar_nano"] = risk.price_collar_nano
+        row["max_exposure_atoms"] = risk.max_exposure_atoms
+        row["max_open_orders"] = risk.max_open_orders
+        row["rate_orders"], row["rate_ns"] = risk.rate_orders, risk.rate_ns
+        row["drawdown_limit_nano"] = risk.max_drawdown_nano
+        row["on_breach"] = risk.on_breach
+        row["source_hook"] = spec.call_source_bars
+        for strategy in spec.strategies:
+            if strategy.addresses.get(Hook.ON_ORDER):
+                row["wants_reports"] |= ReportKind.ORDER
+            if strategy.addresses.get(Hook.ON_FILL):
+                row["wants_reports"] |= ReportKind.FILL
+        total = sum(
+            int(c["balance_atoms"]) * int(c["rate_pico"]) // PICO for c in self.currencies
+        )
+        row["equity_atoms"] = row["peak_atoms"] = row["trough_atoms"] = total
+
+    def _build_world(self) -> Any:
+        self._world_bytes = aligned(1, L.WORLD)
+        world = struct_of(L.WORLD).from_address(self._world_bytes.ctypes.data)
+        for name in (*self.STATE, "hooks", "used", "scratch", "fills", "orders_out", "equity"):
+            setattr(world, name, getattr(self, name).ctypes.data)
+        world.self_address = self._world_bytes.ctypes.data
+        world.n_currencies = len(self.currency_names)
+        world.n_instruments = len(self.spec.instruments)
+        world.n_strategies = len(self.spec.strategies)
+        world.order_mask = self.spec.order_capacity - 1
+        world.request_capacity = self.spec.request_capacity
+        world.report_mask = self.spec.report_capacity - 1
+        world.n_frames = len(self.spec.frames_ns)
+        world.detail_capacity = self.spec.detail_capacity
+        world.fills_capacity = world.orders_capacity = self.spec.output_capacity
+        world.equity_capacity = self.spec.equity_capacity
+        return world
+
+    @property
+    def address(self) -> int:
+        """Return the address of WORLD: the first argument of `advance`."""
+        return int(self._world_bytes.ctypes.data)
+
+    @property
+    def nbytes(self) -> int:
+        """Return the size of the state in bytes (outputs and scratch not counted)."""
+        return sum(getattr(self, name).nbytes for name in self.STATE)
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return a copy of the state's bytes."""
+        return {name: getattr(self, name).tobytes() for name in self.STATE}
+
+    def restore(self, snapshot: dict[str, bytes]) -> None:
+        """Put a snapshot's bytes back."""
+        for name in self.STATE:
+            array = getattr(self, name)
+            ctypes.memmove(array.ctypes.data, snapshot[name], array.nbytes)
+
+    def hash(self) -> str:
+        """Return the hash of the state's bytes and of their layout."""
+        digest = hashlib.blake2b(layout_hash().encode(), digest_size=16)
+        for name in self.STATE:
+            digest.update(getattr(self, name).data)
+        return digest.hexdigest()
+
+    def drain(self) -> dict[str, Array]:
+        """Return copies of the output rows written so far and reset the cursors."""
+        world = self.world
+        rows = {
+            "fills": self.fills[: world.n_fills].copy(),
+            "orders": self.orders_out[: world.n_orders].copy(),
+            "equity": self.equity[: world.n_equity].copy(),
+        }
+        world.n_fills = world.n_orders = world.n_equity = 0
+        return rows
+
+    def fold(self, events: Array) -> tuple[FoldCode, int]:
+        """Fold events (EVENT records, contiguous); return why it stopped and the first index not applied."""
+        from tradectl.engine.advance import advance
+
+        code, at = advance(self.address, events.ctypes.data, 0, len(events))
+        return FoldCode(code), int(at)
