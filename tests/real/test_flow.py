@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -81,6 +82,11 @@ def test_made_up_flow_is_fixed_by_its_seed():
     assert result["trades"] > ops // 50
     assert result["live"] > ops // 50
     assert result["best_bid"] < result["best_ask"]
+
+
+def test_a_seed_has_the_same_bytes_everywhere():
+    digest = hashlib.sha256(generate_flow(3000, seed=3, live=150).tobytes()).hexdigest()
+    assert digest.startswith("68347eff32c98515")
 
 
 def test_bench_reports_what_it_measured():
