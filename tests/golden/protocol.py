@@ -153,6 +153,7 @@ class Step:
 
     In this order: `statuses` (instrument, status, price in ticks or 0 for the last one), `commands`, `bars`
     by instrument index (`details`: the finer bars inside them, in time order), then `requests` one by one.
+    A step has at least one status, command or bar, and requests only where it has a bar.
     """
 
     ts: int

@@ -69,6 +69,7 @@ class Oracle:
             self.command(command)
         if step.bars:
             self.batch(step.bars, step.details)
+        self.drawdown()
         outcomes = [int(self.request(request)) for request in step.requests]
         self.equity.append((step.ts, self.world.equity()))
         self.refresh()
@@ -97,7 +98,6 @@ class Oracle:
             self.path(index, bars[index], details.get(index, []))
         for index in indexes:
             self.world.last[index] = bars[index].close
-        self.drawdown()
 
     def begin(self, index: int, bar: Bar) -> None:
         """Begin a bar: its volume budget (none for a synthetic one)."""

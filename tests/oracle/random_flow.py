@@ -125,7 +125,7 @@ def random_bar(rng: random.Random, last: int, volumes: bool) -> Bar:
     """Return a bar near `last`: small ranges, so that coincidences are frequent; some gaps, some flat."""
     jump = rng.choice([0, 0, 0, 0, 1, -1, 2, -2, 6, -6])
     opened = max(5, last + jump)
-    reach = rng.choice([0, 1, 2, 3, 3, 6])
+    reach = rng.choice([0, 1, 2, 3, 3, 6, 9])
     high, low = opened + rng.randint(reach // 2, reach), max(1, opened - rng.randint(reach // 2, reach))
     closed = rng.randint(low, high)
     volume = rng.choice([0, 1, 3, 10, 10, 50, 1000]) if volumes else None
@@ -238,7 +238,7 @@ def make_flow(seed: int, n_steps: int = 40) -> Flow:
     sent: list[Submit] = []
     steps = []
     busy = rng.choice([0.4, 0.8, 1.6])
-    brackets = rng.choice([0.0, 0.1, 0.25])
+    brackets = rng.choice([0.0, 0.15, 0.35])
     irregular, now = rng.random() < 0.2, START
     for number in range(n_steps):
         step = Step(now)
@@ -256,6 +256,10 @@ def make_flow(seed: int, n_steps: int = 40) -> Flow:
         asked = min(6, int(rng.expovariate(1 / busy)))
         if number == 0 and rng.random() < 0.9:
             asked = 0  # seldom orders come before the first price is known
+        if not step.bars:  # nobody is called at a time without bars
+            if step.statuses or step.commands:
+                steps.append(step)
+            continue
         step.requests = [random_request(rng, config, lasts, sent) for _ in range(asked)]
         if rng.random() < brackets:
             made = bracket(rng, rng.randrange(n), lasts)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
 from tests.golden.oracle_backend import OracleBackend
-from tests.golden.protocol import E9
+from tests.golden.protocol import E9, Config
+from tests.oracle.bars_compare import compare_seeds
 from tests.oracle.bars_oracle import Oracle
 from tests.oracle.random_flow import Flow, census, compare, make_flow, run_flow
 from tradectl.core.codes import AccountType, FillPhase, LiquiditySide, OrderStatus, Side
@@ -75,6 +79,31 @@ def test_compare_names_the_first_difference() -> None:
     second, _ = run_flow(flow, OracleBackend())
     second.fills.pop(1)
     assert compare(first, second).startswith("fills[1]")
+
+
+class DearOracle(OracleBackend):
+    """An oracle that takes the maker's fee for the taker's."""
+
+    name = "dear"
+
+    def configure(self, config: Config) -> None:
+        """Begin a new run with a wrong fee."""
+        super().configure(replace(config, maker_e9=config.taker_e9))
+
+
+def test_compare_seeds_finds_a_planted_fault_and_no_other() -> None:
+    assert compare_seeds(range(20), OracleBackend())[0] == ""
+    assert "fee_atoms" in compare_seeds(range(20), DearOracle())[0]
+
+
+def test_kernels_equal_the_oracle_on_random_runs() -> None:
+    if importlib.util.find_spec("tests.golden.kernel_backend") is None:
+        pytest.skip("there is no kernel backend")
+    backend = importlib.import_module("tests.golden.kernel_backend").KernelBackend()
+    seeds = range(int(os.environ.get("TRADECTL_FLOW_SEEDS", "400")))
+    text, counts = compare_seeds(seeds, backend)
+    assert text == ""
+    assert len(counts) == 12, counts
 
 
 def test_random_runs_reach_every_type_and_status() -> None:
