@@ -209,6 +209,19 @@ def test_far_orders_are_kept_and_matched_in_time_order():
     assert pair.digest()["best_ask"] == -2_000_000
 
 
+@pytest.mark.parametrize("price", [5, 5000])
+def test_fok_takes_all_or_nothing(price):
+    pair = Pair()
+    pair.do(ADD, 1, 1, -5, 1)
+    pair.do(ADD, 2, -1, price, 4)
+    pair.do(ADD, 3, -1, price + 1, 6)
+    assert pair.do(ADD, 4, 1, price + 1, 11, "FOK") == "FOK_UNFILLED"
+    assert pair.do(ADD, 5, 1, price, 5, "FOK") == "FOK_UNFILLED"
+    assert pair.do(ADD, 6, 1, price, 4, "FOK") == "NONE"
+    assert pair.do(ADD, 7, 1, price + 1, 6, "FOK") == "NONE"
+    assert pair.do(ADD, 8, -1, -5, 1, "FOK") == "NONE"
+
+
 def test_priority_of_modify():
     pair = Pair()
     for order_id in (1, 2, 3):

@@ -114,9 +114,7 @@ def match_all(book: int, order_id: int, side: int, limit_ticks: int, qty_lots: i
     qty_lots = _match(book, order_id, side, _limit_level(book, side, limit_ticks), qty_lots)
     while qty_lots > 0 and state.far_head[index] != 0:
         if (limit_ticks - state.far_best[index]) * side < 0:
-            break
-        if state.best[index] >= 0 and state.best[index] < state.window:
-            break  # a level of the window is left, and far orders are worse
+            break  # `far_best` may be better than any far order left: only then is the exact one needed
         best = _far_best(book, index)
         if (limit_ticks - best) * side < 0:
             break
