@@ -1,0 +1,40 @@
+# Needs a Python of 3.11 or newer, git and make; everything else goes into .venv.
+.PHONY: demo test lint proof docs clean install
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST_ARGS ?= -n auto --dist loadgroup
+NEWER := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+	$$p -c '$(NEWER)' 2>/dev/null && { echo $$p; break; }; done)
+
+demo: $(STAMP)
+	$(BIN)/tradectl backtest configs/quickstart.yaml
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest -n 0 tests/test_tidy.py
+
+proof: $(STAMP)
+	$(BIN)/python -m pytest -n 0 -m proof
+
+docs: $(STAMP)
+	$(BIN)/python -m tradectl.cli.docs
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "no Python of 3.11 or newer with venv found; set PYTHON=/path/to/python"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
