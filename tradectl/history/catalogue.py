@@ -255,6 +255,8 @@ def _united(old: Rows, new: Rows, name: str, keep_old: bool) -> Rows:
 def _plain(steps: Steps) -> dict[str, Any]:
     made = asdict(steps)
     del made["fixed"]
+    if not steps.rows:
+        made["lowest"] = 0.0
     return made
 
 
@@ -264,7 +266,7 @@ def _steps(parts: Sequence[Mapping[str, Any]], key: str) -> Steps:
     for index, part in enumerate(parts):
         stored = part[key]
         first = [[((index << FILE_SHIFT) + row, text) for row, text in found] for found in stored["first"]]
-        whole.merge(Steps(None, stored["rows"], stored["highest"], stored["off"], stored["error"], first))
+        whole.merge(Steps(None, stored["rows"], stored["highest"], stored["lowest"], stored["off"], first))
     assert len(whole.off) == MOST + 1
     return whole
 

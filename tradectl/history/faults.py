@@ -61,6 +61,13 @@ class FaultLog:
         if self.strict and action == "fail":
             raise failing(entry)
 
+    def merge(self, other: FaultLog) -> None:
+        """Add another log's counts."""
+        for key, found in other.counts.items():
+            entry = self.counts.setdefault(key, FaultCount(*key, found.action))
+            entry.count += found.count
+            entry.examples = (entry.examples + found.examples)[:EXAMPLES]
+
     def _example(self, origin: int, value: str) -> Example:
         file = self.files[origin >> FILE_SHIFT]
         row = origin & ((1 << FILE_SHIFT) - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -36,13 +37,18 @@ def in_steps(values: Floats, step: Decimal) -> Floats:
 
 
 def on_grid(quotient: Floats) -> npt.NDArray[np.bool_]:
-    """Tell which values in steps are whole."""
-    return np.abs(quotient - np.rint(quotient)) <= NEAR + np.abs(quotient) * FAR
+    """Tell which values in steps, none negative, are whole."""
+    distance = np.rint(quotient)
+    np.subtract(quotient, distance, out=distance)
+    np.abs(distance, out=distance)
+    limit = quotient * FAR
+    limit += NEAR
+    return np.less_equal(distance, limit)
 
 
 @dataclass
 class Steps:
-    """Counts, per candidate step, the rows off its grid and their largest relative rounding error.
+    """Counts, per candidate step, the rows off its grid.
 
     Candidates are 1, 0.1, … 10**-12; a row on one grid is on all finer ones, so few are looked at twice.
     """
@@ -50,8 +56,8 @@ class Steps:
     fixed: Decimal | None = None  # only this step
     rows: int = 0
     highest: float = 0.0
+    lowest: float = math.inf
     off: list[int] = field(default_factory=lambda: [0] * (MOST + 1))
-    error: list[float] = field(default_factory=lambda: [0.0] * (MOST + 1))
     first: list[list[tuple[int, str]]] = field(default_factory=lambda: [[] for _ in range(MOST + 1)])
 
     def candidate(self, k: int) -> Decimal:
@@ -64,36 +70,35 @@ class Steps:
         for start in range(0, len(origin), BLOCK):
             block = np.stack([column[start : start + BLOCK] for column in columns])
             self.highest = max(self.highest, float(block.max()))
+            self.lowest = min(self.lowest, float(block.min()))
             self._block(block, origin[start : start + BLOCK])
 
     def _block(self, block: Floats, origin: npt.NDArray[np.int64]) -> None:
         left = np.ones(len(origin), np.bool_)  # rows off all grids so far
         for k in range(1 if self.fixed is not None else MOST + 1):
-            steps = in_steps(block, self.candidate(k))
-            distance = np.abs(steps - np.rint(steps))
-            left &= np.any(distance > NEAR + np.abs(steps) * FAR, axis=0)
-            at = np.flatnonzero(left)
-            if not len(at):
+            left &= ~np.all(on_grid(in_steps(block, self.candidate(k))), axis=0)
+            count = int(np.count_nonzero(left))
+            if not count:
                 return
-            if len(at) * 2 < len(left):  # looking only at what is left is cheaper now
-                block, origin, left = block[:, at], origin[at], left[at]
-                distance, steps, at = distance[:, at], steps[:, at], np.arange(len(at))
-            self.off[k] += len(at)
-            self.error[k] = max(
-                self.error[k], float((distance / np.maximum(np.abs(steps), 1e-300))[:, left].max())
-            )
+            if count * 2 < len(left):  # looking only at what is left is cheaper now
+                block, origin, left = block[:, left], origin[left], np.ones(count, np.bool_)
+            self.off[k] += count
             if len(self.first[k]) < 5:
-                bars = zip(origin[at[:5]], block[:, at[:5]].T, strict=True)
+                at = np.flatnonzero(left)[:5]
+                bars = zip(origin[at], block[:, at].T, strict=True)
                 shown = [(int(place), ", ".join(f"{v:.12g}" for v in bar)) for place, bar in bars]
                 self.first[k] = (self.first[k] + shown)[:5]
+
+    def error(self, k: int) -> float:
+        """Return a bound of the relative change of any value that is put on the k-th grid."""
+        return 0.5 * float(self.candidate(k)) / self.lowest if self.off[k] and self.lowest > 0 else 0.0
 
     def merge(self, other: Steps) -> None:
         """Add another's counts."""
         self.rows += other.rows
-        self.highest = max(self.highest, other.highest)
+        self.highest, self.lowest = max(self.highest, other.highest), min(self.lowest, other.lowest)
         for k in range(MOST + 1):
             self.off[k] += other.off[k]
-            self.error[k] = max(self.error[k], other.error[k])
             self.first[k] = (self.first[k] + other.first[k])[:5]
 
 
@@ -104,13 +109,12 @@ def choose_tick(steps: Steps) -> int:
     1e-4; or 75 %, by no more than 1e-5. Where nothing dominates (adjusted prices), the coarsest that moves
     none by more than 1e-6.
     """
-    if steps.fixed is not None:
-        return 0
-    shares = [1 - off / max(steps.rows, 1) for off in steps.off]
-    for k, (share, error) in enumerate(zip(shares, steps.error, strict=True)):
-        if steps.off[k] == 0 or (share >= 0.99 and error <= 1e-4) or (share >= 0.75 and error <= 1e-5):
+    for k, off in enumerate(steps.off):
+        share = 1 - off / max(steps.rows, 1)
+        bound = steps.error(k)
+        if off == 0 or (share >= 0.99 and bound <= 1e-4) or (share >= 0.75 and bound <= 1e-5):
             return k
-    return next((k for k, error in enumerate(steps.error) if error <= 1e-6), MOST)
+    return next((k for k in range(MOST + 1) if steps.error(k) <= 1e-6), MOST)
 
 
 def choose_lot(steps: Steps, tick: Decimal) -> Decimal:

@@ -142,7 +142,7 @@ class InstrumentReport:
     lot_size: str
     tick_from: str  # config | profile | catalogue | inferred
     lot_from: str
-    worst_rounding: float = 0.0  # largest relative change of a price when it was put on a tick
+    worst_rounding: float = 0.0  # bound of a price's relative change when put on a tick
     outside_listing: int = 0
     gap_count: int = 0
     missing_bars: int = 0

@@ -329,7 +329,7 @@ def _count_off(one: Loaded, source: Source, step: Decimal, kind: str) -> float:
             1,
             [(source.files[0].index << 40, f"{steps.highest:.10g} in steps of {step:f}")],
         )
-    return steps.error[k]
+    return steps.error(k)
 
 
 def window(spec: InstrumentSpec, block: DataBlock, *, only_listing: bool = False) -> tuple[int, int]:

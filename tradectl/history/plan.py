@@ -16,7 +16,7 @@ from tradectl.history.faults import FaultLog
 from tradectl.history.model import DataBlock, InstrumentSpec, actions_for
 from tradectl.history.reader import SourceFile, inspect
 from tradectl.history.rows import Budget
-from tradectl.history.source import FileSurvey, Source, judge_pairs
+from tradectl.history.source import FileSurvey, Judge, Source
 
 __all__ = ["Loaded", "is_catalogue", "key_of", "load_bars", "wanted"]
 
@@ -70,6 +70,7 @@ def load_bars(
     loaded.paths = [file.place.path for file in files]
     keys = wanted(block, specs)
     sources: dict[str, Source] = {}
+    judges: dict[str, Judge] = {}
     seen: set[str] = set()
     for file in files:
 
@@ -87,12 +88,12 @@ def load_bars(
                 made.files.append(file)
             return made
 
-        one = FileSurvey(file, loaded.log, budget)
+        one = FileSurvey(file, loaded.log, budget, judges)
         one.run(find, progress)
         one.finish(sources)
     loaded.sources = list(sources.values())
-    for source in loaded.sources:
-        judge_pairs(source, loaded.log)
+    for name, judge in judges.items():
+        judge.settle(sources[name], loaded.log)
     if keys is not None and not sources:
         raise DataError(
             f"no rows of {', '.join(block.symbols or [])}", hint=nearest((block.symbols or [""])[0], seen)

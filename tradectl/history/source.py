@@ -21,7 +21,7 @@ from tradectl.history.model import DataBlock, Gap
 from tradectl.history.reader import BATCH, RawBatch, SourceFile, binary_rows, read
 from tradectl.history.rows import FILE_SHIFT, Budget, Rows, Tape, concat_rows
 
-__all__ = ["FileSurvey", "Part", "Source", "end_stamps", "judge_pairs", "slice_rows"]
+__all__ = ["FileSurvey", "Judge", "Part", "Source", "end_stamps", "slice_rows"]
 
 BINARY_IN_MEMORY = 400_000  # rows of a Parquet file up to which it is kept after the survey
 
@@ -120,8 +120,8 @@ def end_stamps(
 class FileSurvey:
     """One pass over one file: every symbol's rows are cleaned and kept, or remembered as readable again."""
 
-    def __init__(self, file: SourceFile, log: FaultLog, budget: Budget) -> None:
-        self.file, self.log, self.budget = file, log, budget
+    def __init__(self, file: SourceFile, log: FaultLog, budget: Budget, judges: dict[str, Judge]) -> None:
+        self.file, self.log, self.budget, self.judges = file, log, budget, judges
         self.tapes: dict[str, Tape] = {}
         self.parts: dict[str, Part] = {}
         self.unsorted: set[str] = set()
@@ -156,8 +156,11 @@ class FileSurvey:
         rows = _usable(raw, source, self.file, latest, self.log)
         if not len(rows):
             return
-        if rows.ts[0] < latest or bool((np.diff(rows.ts) < 0).any()):
+        judge = self.judges.setdefault(source.id, Judge(source, self.log))
+        is_sorted = bool(rows.ts[0] >= latest) and not bool((np.diff(rows.ts) < 0).any())
+        if not is_sorted:
             self.unsorted.add(source.id)
+        judge.feed(rows, is_sorted)
         if part is None:
             tape = self.tapes[source.id] = Tape(self.budget)
             part = self.parts[source.id] = Part(lambda _streams: iter(tape), int(rows.ts.min()), 0, 0)
@@ -217,17 +220,46 @@ def _by_symbol(
             yield source, raw if mask.all() else raw.take(mask)
 
 
-def judge_pairs(source: Source, log: FaultLog) -> None:
-    """Go over a source's whole stream: count repeated stamps, gaps and jumps; gather its grid and range."""
-    pairs = Pairs(source.id, source.timeframe_ns, source.gap_ns, log)
-    for rows in source.raw_rows(1):
-        kept = pairs.feed(rows)
-        if len(kept):
-            source.first_ns = source.first_ns or int(kept.ts[0])
-            source.last_ns = int(kept.ts[-1])
-            source.rows += len(kept)
-            source.zero_volume += int((kept.volume == 0).sum())
-            source.prices.feed(prices_of(kept), kept.origin)
-            if not np.isnan(kept.volume[0]):
-                source.volumes.feed((kept.volume,), kept.origin)
-    source.gap_count, source.missing_bars, source.gaps = pairs.gap_count, pairs.missing, pairs.gaps
+class Judge:
+    """Looks at a source's stream as it comes: repeated stamps, gaps, jumps, its grid and range.
+
+    It goes along with the survey while files come in time order; where they do not, `settle` starts over.
+    """
+
+    def __init__(self, source: Source, log: FaultLog) -> None:
+        self.log = FaultLog(log.actions, log.files, log.strict)
+        self.pairs = Pairs(source.id, source.timeframe_ns, source.gap_ns, self.log)
+        self.prices, self.volumes = Steps(), Steps()
+        self.in_order = True
+        self.latest = FIRST
+        self.first_ns = self.last_ns = self.rows = self.zero_volume = 0
+
+    def feed(self, rows: Rows, is_sorted: bool = True) -> None:
+        """Look at the next rows; give up once the order is broken."""
+        self.in_order &= is_sorted and bool(rows.ts[0] >= self.latest)
+        if not self.in_order:
+            return
+        self.latest = int(rows.ts[-1])
+        kept = self.pairs.feed(rows)
+        if not len(kept):
+            return
+        self.first_ns = self.first_ns or int(kept.ts[0])
+        self.last_ns = int(kept.ts[-1])
+        self.rows += len(kept)
+        self.prices.feed(prices_of(kept), kept.origin)
+        if not np.isnan(kept.volume[0]):
+            self.zero_volume += int(np.count_nonzero(kept.volume == 0))
+            self.volumes.feed((kept.volume,), kept.origin)
+
+    def settle(self, source: Source, log: FaultLog) -> None:
+        """Write what was found into the source and the block's log."""
+        judge = self
+        if not self.in_order:
+            judge = Judge(source, log)
+            for rows in source.raw_rows(1):
+                judge.feed(rows)
+        log.merge(judge.log)
+        source.first_ns, source.last_ns, source.rows = judge.first_ns, judge.last_ns, judge.rows
+        source.prices, source.volumes, source.zero_volume = judge.prices, judge.volumes, judge.zero_volume
+        source.gap_count, source.missing_bars = judge.pairs.gap_count, judge.pairs.missing
+        source.gaps = judge.pairs.gaps
