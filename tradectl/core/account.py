@@ -7,7 +7,7 @@ from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import currency_at, market_at
 from tradectl.core.money import fee_atoms, muldiv_ceil, muldiv_floor, notional_ceil, notional_floor
 
-__all__ = ["apply_trade", "closing_lots", "freed_margin", "mark_market", "refresh_equity", "to_account", "value_of"]
+__all__ = ["apply_trade", "closing_lots", "freed_margin", "mark_market", "notional_of", "refresh_equity", "to_account", "value_of"]
 
 NANO = 1_000_000_000
 PICO = 1_000_000_000_000
@@ -20,6 +20,14 @@ def to_account(atoms, rate_pico):
     if rate_pico == PICO:
         return atoms
     return muldiv_floor(atoms, rate_pico, PICO)
+
+
+@kernel
+def notional_of(market, side, price_ticks, lots):
+    """Return price × quantity in atoms of the quote currency: rounded up for a buy, down for a sell."""
+    if side > 0:
+        return notional_ceil(price_ticks, lots, market.unit_num, market.unit_den)
+    return notional_floor(price_ticks, lots, market.unit_num, market.unit_den)
 
 
 @kernel
@@ -100,10 +108,7 @@ def apply_trade(engine, market, position, currency, side, price_ticks, lots, fee
     Cost released on closing is pro rata, rounded toward zero, and all of it when the position closes, so
     balance + cost + fees = initial + realised holds to the atom.
     """
-    if side > 0:
-        notional = notional_ceil(price_ticks, lots, market.unit_num, market.unit_den)
-    else:
-        notional = notional_floor(price_ticks, lots, market.unit_num, market.unit_den)
+    notional = notional_of(market, side, price_ticks, lots)
     fee = fee_atoms(notional, fee_nano)
     closed = closing_lots(position.lots, side, lots)
     realised = 0

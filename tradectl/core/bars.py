@@ -109,7 +109,10 @@ def act_at_open(world, engine, market, slot):
             expire(world, engine, market, currency_at(world.currencies, market.currency), slot)
             return True
         return False
-    if order.side * price < order.side * order.price_ticks:
+    if market.volume >= 0 and market.budget == 0:
+        return False
+    reached = order.side * price < order.side * order.price_ticks
+    if reached or (engine.limit_touch and price == order.price_ticks):
         at = price if engine.limit_gap_open else order.price_ticks
         execute(world, engine, market, slot, at, False, UNCAPPED, MAKER, AT_OPEN)
         return True

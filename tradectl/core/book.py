@@ -36,8 +36,8 @@ __all__ = [
     "book_cancel", "book_market", "book_modify", "book_resting_lots", "book_submit", "book_trade",
 ]  # fmt: skip
 
-DUPLICATE_ORDER_ID = 150  # the client id rests already
-ORDER_ID_OUT_OF_RANGE = 151  # the client id is not one of the book's dense ids
+DUPLICATE_ORDER_ID = int(Reason.DUPLICATE_ORDER_ID)  # the client id rests already
+ORDER_ID_OUT_OF_RANGE = int(Reason.ORDER_ID_OUT_OF_RANGE)  # not one of the dense ids
 
 _GTC, _IOC, _FOK = int(TimeInForce.GTC), int(TimeInForce.IOC), int(TimeInForce.FOK)
 _POST_ONLY = int(OrderFlag.POST_ONLY)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tradectl.core.account import closing_lots
+from tradectl.core.account import closing_lots, notional_of
 from tradectl.core.codes import AccountType, OrderFlag
 from tradectl.core.jit import kernel, routine
-from tradectl.core.money import fee_atoms, muldiv_ceil, notional_ceil
+from tradectl.core.money import fee_atoms, muldiv_ceil
 
 __all__ = ["affordable_lots", "available_atoms", "cost_to_open", "opening_lots"]
 
@@ -31,27 +31,27 @@ def available_atoms(engine, currency):
 
 
 @kernel
-def cost_to_open(engine, market, price_ticks, lots):
-    """Return what opening `lots` at a price takes from buying power: notional / leverage + taker fee, atoms."""
-    notional = notional_ceil(price_ticks, lots, market.unit_num, market.unit_den)
-    fee = fee_atoms(notional, market.taker_nano)
+def cost_to_open(engine, market, side, price_ticks, lots, fee_nano):
+    """Return what opening `lots` at a price takes from buying power: notional / leverage + fee, atoms."""
+    notional = notional_of(market, side, price_ticks, lots)
+    fee = fee_atoms(notional, fee_nano)
     if engine.leverage_nano == NANO:
         return notional + fee
     return muldiv_ceil(notional, NANO, engine.leverage_nano) + fee
 
 
 @routine
-def affordable_lots(engine, market, price_ticks, lots, available):
+def affordable_lots(engine, market, side, price_ticks, lots, fee_nano, available):
     """Return the most lots, at most `lots`, whose `cost_to_open` is at most `available` atoms."""
     if lots <= 0 or available <= 0:
         return 0
-    if cost_to_open(engine, market, price_ticks, lots) <= available:
+    if cost_to_open(engine, market, side, price_ticks, lots, fee_nano) <= available:
         return lots
     unit = price_ticks * (market.unit_num / market.unit_den)
-    per_lot = unit * (NANO / engine.leverage_nano) + unit * (market.taker_nano / 1e9)
+    per_lot = unit * (NANO / engine.leverage_nano) + unit * (fee_nano / 1e9)
     guess = min(lots, int(available / per_lot)) if per_lot > 0.0 else lots
-    while guess > 0 and cost_to_open(engine, market, price_ticks, guess) > available:
+    while guess > 0 and cost_to_open(engine, market, side, price_ticks, guess, fee_nano) > available:
         guess -= 1  # float error: a few lots at the most
-    while guess < lots and cost_to_open(engine, market, price_ticks, guess + 1) <= available:
+    while guess < lots and cost_to_open(engine, market, side, price_ticks, guess + 1, fee_nano) <= available:
         guess += 1
     return guess

@@ -258,6 +258,8 @@ class Reason(IntEnum):
     PRICE_NOT_ON_TICK = 122
     SIZE_IS_ZERO = 123
     MODIFY_BELOW_FILLED = 124
+    DUPLICATE_ORDER_ID = 150
+    ORDER_ID_OUT_OF_RANGE = 151
     TRADING_HALTED = 201
     ONLY_REDUCING = 202
     MAX_ORDER_QTY = 203
@@ -316,6 +318,8 @@ MESSAGES: dict[Reason, str] = {
     Reason.PRICE_NOT_ON_TICK: "the price is not a whole number of ticks",
     Reason.SIZE_IS_ZERO: "the sizing method gives less than one lot",
     Reason.MODIFY_BELOW_FILLED: "the new quantity is not above what has been filled",
+    Reason.DUPLICATE_ORDER_ID: "an order with this id is resting in the book already",
+    Reason.ORDER_ID_OUT_OF_RANGE: "the order id is beyond the book's capacity",
     Reason.TRADING_HALTED: "trading is HALTED",
     Reason.ONLY_REDUCING: "trading is REDUCING and the order would not reduce the position",
     Reason.MAX_ORDER_QTY: "above risk.max_order_qty",

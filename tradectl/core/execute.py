@@ -16,7 +16,7 @@ NANO, MICRO = 1_000_000_000, 1_000_000
 UNCAPPED = 0  # no limit on the price after slippage
 CASH = int(AccountType.CASH)
 TAKER = int(LiquiditySide.TAKER)
-AT_OPEN = int(FillPhase.OPEN)
+AT_OPEN, AT_CLOSE = int(FillPhase.OPEN), int(FillPhase.CLOSE)
 REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
 SYSTEM = int(OrderFlag.SYSTEM)
 IOC, FOK = int(TimeInForce.IOC), int(TimeInForce.FOK)
@@ -70,7 +70,7 @@ def shrink_reduce_only(world, engine, market, currency, strategy, instrument):
 
 
 @routine
-def affordable(world, engine, market, currency, position, order, price_ticks, lots):
+def affordable(world, engine, market, currency, position, order, price_ticks, lots, fee_nano):
     """Return (lots, reason): what the account can hold or pay for of `lots` at a price."""
     closing = closing_lots(position.lots, order.side, lots)
     if engine.account_type == CASH and order.side < 0:
@@ -84,13 +84,13 @@ def affordable(world, engine, market, currency, position, order, price_ticks, lo
         available += freed_margin(market, closing)
         if currency.rate_pico != 1_000_000_000_000:
             available = muldiv_floor(available, 1_000_000_000_000, currency.rate_pico)
-    paid = affordable_lots(engine, market, price_ticks, opening, available)
+    paid = affordable_lots(engine, market, order.side, price_ticks, opening, fee_nano, available)
     return (closing + paid, SHRUNK_TO_BUYING_POWER) if paid < opening else (lots, 0)
 
 
 @routine
 def book_fill(world, engine, market, currency, position, slot, price_ticks, lots, liquidity, phase):
-    """Book a fill: account, order, output row, report."""
+    """Book a fill: account, order, output row, report; return the lots that it closed."""
     order = order_at(world.orders, slot)
     rate = market.taker_nano if liquidity == TAKER else market.maker_nano
     closed = closing_lots(position.lots, order.side, lots)
@@ -136,7 +136,7 @@ def book_fill(world, engine, market, currency, position, slot, price_ticks, lots
     fill.side = order.side
     fill.liquidity_side = liquidity
     fill.phase = phase
-    fill.ambiguous = engine.ambiguous
+    fill.ambiguous = 0
     fill.order_type = order.order_type
     fill.time_in_force = order.time_in_force
     push_report(world, engine, order, 2, price_ticks, lots, fee, liquidity)
@@ -148,7 +148,7 @@ def execute(world, engine, market, slot, price_ticks, slips, cap_ticks, liquidit
     """Fill an order at a price as far as budget, position and buying power allow, and settle what is left.
 
     `slips`: the price is made worse by slippage, not beyond `cap_ticks` (UNCAPPED: no cap). What a
-    GTC order could not fill for want of budget goes on working.
+    GTC order could not fill for want of budget goes on working; at a close (`fill_at: close`) any order does.
     """
     order = order_at(world.orders, slot)
     strategy, instrument = order.strategy, order.instrument
@@ -164,7 +164,7 @@ def execute(world, engine, market, slot, price_ticks, slips, cap_ticks, liquidit
             return
     lots = lots if market.volume < 0 else min(lots, market.budget)
     if lots == 0 or (fok and lots < order.leaves_lots):
-        if immediate:
+        if immediate and phase != AT_CLOSE:
             expire(world, engine, market, currency, slot)
         return
     price = price_ticks
@@ -173,10 +173,12 @@ def execute(world, engine, market, slot, price_ticks, slips, cap_ticks, liquidit
         if cap_ticks != UNCAPPED:
             price = min(price, cap_ticks) if order.side > 0 else max(price, cap_ticks)
     reason = 0
+    fee_nano = market.taker_nano if liquidity == TAKER else market.maker_nano
     if order.flags & SYSTEM == 0:
-        lots, reason = affordable(world, engine, market, currency, position, order, price, lots)
+        lots, reason = affordable(world, engine, market, currency, position, order, price, lots, fee_nano)
     if fok and lots < order.leaves_lots:
-        expire(world, engine, market, currency, slot)
+        if phase != AT_CLOSE:
+            expire(world, engine, market, currency, slot)
         return
     closed = 0
     if lots > 0:
@@ -188,7 +190,7 @@ def execute(world, engine, market, slot, price_ticks, slips, cap_ticks, liquidit
     elif reason != 0:
         engine.n_shrunk += 1
         finish_order(world, engine, market, currency, slot, CANCELED, reason)
-    elif immediate:
+    elif immediate and phase != AT_CLOSE:
         expire(world, engine, market, currency, slot)
     if closed > 0:
         shrink_reduce_only(world, engine, market, currency, strategy, instrument)

@@ -16,12 +16,13 @@ from tradectl.core.records import accessor
 
 __all__ = [
     "BAR", "CURRENCY", "DETAIL", "ENGINE", "EQUITY", "FILL", "FRAME", "MARKET", "NEVER", "NO_LIMIT", "NONE", "ORDER",
-    "POSITION", "REPORT", "REQUEST", "STRATEGY", "WORLD",
+    "POSITION", "REPORT", "REQUEST", "STRATEGY", "UNCHANGED", "WORLD",
 ]  # fmt: skip
 
 NO_LIMIT = 2**62  # a limit that is not set
 NEVER = 2**62  # a time that does not come, a price that is not reached
 NONE = -1  # no slot
+UNCHANGED = -(2**62)  # what a modify leaves as it is
 
 
 def record(*fields: tuple[Any, ...]) -> np.dtype[Any]:
@@ -45,7 +46,7 @@ MARKET = record(
     *_BAR,
     *words("<i8", "start batch last budget currency rate_of first_order last_order n_orders key_up key_down"),
     *words("<i8", "net_lots value_atoms margin_atoms n_detail tick_pico unit_num unit_den"),
-    *words("<i8", "min_qty_lots max_qty_lots max_price_ticks min_notional_atoms maker_nano taker_nano"),
+    *words("<i8", "min_qty_lots max_qty_lots max_price_ticks min_notional_atoms max_notional_atoms maker_nano taker_nano"),
     *words("<i8", "max_order_lots max_position_lots max_position_notional"),
     *words("<f8", "tick_num tick_den lot_num lot_den"),
     *words("u1", "status has_price synthetic attention"),
@@ -62,6 +63,7 @@ CURRENCY = record(
 ORDER = record(
     *words("<i8", "id priority ts_submitted ts_arrival ts_accepted ts_last price_ticks trigger_ticks"),
     *words("<i8", "qty_lots leaves_lots filled_lots notional_atoms fees_atoms reserve_atoms exposure_atoms"),
+    *words("<i8", "pend_reserve_atoms pend_exposure_atoms"),
     *words("<i8", "held_lots acted_batch pend_ts pend_qty_lots pend_price_ticks pend_trigger_ticks tag"),
     *words("<i4", "instrument strategy prev next reason n_fills"),
     ("side", "i1"),
@@ -100,7 +102,7 @@ ENGINE = record(
     *words("<i8", "n_orders n_fills n_denied n_rejected n_shrunk n_ambiguous n_trades n_bars n_synthetic"),
     *words("<i8", "fault_strategy fault_reason ts_breach"),
     *words("u1", "account_type fill_at path limit_gap_open limit_touch entry_bar write_off trading_state"),
-    *words("u1", "on_breach wants_reports source_hook ambiguous started stopped breached batch_open"),
+    *words("u1", "on_breach wants_reports source_hook started stopped breached batch_open"),
 )
 FILL = record(
     *words("<i8", "fill_id order_id ts_event price_ticks qty_lots notional_atoms fee_atoms realised_atoms"),
@@ -120,7 +122,7 @@ WORLD = record(
     # outputs
     *words("<i8", "fills fills_capacity n_fills orders_out orders_capacity n_orders equity equity_capacity n_equity"),
     # what a hook looks at
-    *words("<i8", "cursor_instrument cursor_strategy cursor_bar cursor_market cursor_position cursor_frame"),
+    *words("<i8", "cursor_instrument cursor_strategy cursor_bar cursor_market cursor_position cursor_frame batch_fills"),
 )
 
 bar_at = accessor(BAR)

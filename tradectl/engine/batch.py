@@ -31,6 +31,7 @@ CANCELED_BY_RISK = int(Reason.CANCELED_BY_RISK)
 def match_batch(world, engine):
     """Match the working orders of all bars of this timestamp: arrivals and opens, then paths."""
     low, high = engine.batch_low, engine.batch_high + 1
+    world.batch_fills = world.n_fills
     busy = 0
     for i in range(low, high):
         market = market_at(world.markets, i)

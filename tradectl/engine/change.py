@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from tradectl.core.codes import OrderFlag, OrderStatus, OrderType, Reason
+from tradectl.core.codes import OrderFlag, OrderStatus, Reason
 from tradectl.core.jit import kernel, routine
-from tradectl.core.layout import NONE, currency_at, market_at, order_at, position_at
+from tradectl.core.layout import NONE, UNCHANGED, currency_at, market_at, order_at, position_at
 from tradectl.core.orders import (
     finish_order, hold_lots, link_order, order_of, push_report, refresh_keys, release_reserves, unlink_order,
 )  # fmt: skip
-from tradectl.engine.submit import accept_order, check_request, is_marketable
+from tradectl.engine.submit import accept_order, is_marketable, validate_record, venue_code
+from tradectl.risk.gate import check_order
 
 __all__ = ["apply_arrivals", "cancel_where", "handle_cancel", "handle_cancel_all", "handle_modify"]
 
 CASH = 1
 ANY = -1
 CANCEL_PENDING, MODIFY_PENDING = 1, 2
-UNCHANGED = -1
-POST_ONLY = int(OrderFlag.POST_ONLY)
 TRIGGERED, MARKETABLE, RESTED = int(OrderFlag.TRIGGERED), int(OrderFlag.MARKETABLE), int(OrderFlag.RESTED)
-LIMIT = int(OrderType.LIMIT)
 SUBMITTED, CANCELED = int(OrderStatus.SUBMITTED), int(OrderStatus.CANCELED)
 PENDING_UPDATE, PENDING_CANCEL = int(OrderStatus.PENDING_UPDATE), int(OrderStatus.PENDING_CANCEL)
 CANCELED_BY_STRATEGY = int(Reason.CANCELED_BY_STRATEGY)
 MODIFY_BELOW_FILLED = int(Reason.MODIFY_BELOW_FILLED)
 UNKNOWN_ORDER, REQUEST_PENDING = int(Reason.UNKNOWN_ORDER), int(Reason.REQUEST_PENDING)
-POST_ONLY_WOULD_TAKE = int(Reason.POST_ONLY_WOULD_TAKE)
 
 
 @routine
@@ -61,29 +58,33 @@ def cancel_where(world, engine, strategy, instrument, reason):
 
 @routine
 def begin_cancel(world, engine, market, slot):
-    """Cancel now, or let the cancel travel."""
+    """Cancel now, or let the cancel travel; return the reason of a refusal or 0."""
     order = order_at(world.orders, slot)
     if engine.latency_entry_ns == 0:
         cancel_now(world, engine, market, slot, CANCELED_BY_STRATEGY)
     elif order.pend_kind != 0:
         report_refusal(world, engine, order, REQUEST_PENDING)
+        return REQUEST_PENDING
     else:
+        market.attention = 1
         order.before = order.status
         order.status = PENDING_CANCEL
         order.pend_kind = CANCEL_PENDING
         order.pend_ts = engine.now + engine.latency_entry_ns
         push_report(world, engine, order, 1, 0, 0, 0, 0)
+    return 0
 
 
 @routine
 def handle_cancel(world, engine, request):
-    """Take a cancel request; one for an order that is final or another strategy's does nothing."""
+    """Take a cancel request; return the reason of a refusal (UNKNOWN_ORDER: final or another strategy's) or 0."""
     slot = order_of(world, request.order_id)
     if slot == NONE or order_at(world.orders, slot).strategy != request.strategy:
-        return
+        return UNKNOWN_ORDER
     market = market_at(world.markets, order_at(world.orders, slot).instrument)
-    begin_cancel(world, engine, market, slot)
+    code = begin_cancel(world, engine, market, slot)
     refresh_keys(world, market)
+    return code
 
 
 @routine
@@ -102,31 +103,36 @@ def handle_cancel_all(world, engine, request):
 
 @routine
 def handle_modify(world, engine, request):
-    """Take a modify request: apply it now, or let it travel."""
+    """Take a modify request: apply it now, or let it travel; return the reason of a refusal or 0."""
     slot = order_of(world, request.order_id)
     if slot == NONE or order_at(world.orders, slot).strategy != request.strategy:
-        return
+        return UNKNOWN_ORDER
     order = order_at(world.orders, slot)
     market = market_at(world.markets, order.instrument)
     if request.reason != 0:
         report_refusal(world, engine, order, request.reason)
-        return
+        return request.reason
     if order.pend_kind != 0:
         report_refusal(world, engine, order, REQUEST_PENDING)
-        return
+        return REQUEST_PENDING
     order.pend_qty_lots = request.qty_lots
     order.pend_price_ticks = request.price_ticks
     order.pend_trigger_ticks = request.trigger_ticks
+    code = judge_modify(world, engine, market, order)
+    if code != 0:
+        report_refusal(world, engine, order, code)
+        return code
     order.before = order.status
     if engine.latency_entry_ns == 0:
-        apply_modify(world, engine, market, slot)
+        code = apply_modify(world, engine, market, slot)
         refresh_keys(world, market)
-        return
+        return code
     order.status = PENDING_UPDATE
     order.pend_kind = MODIFY_PENDING
     order.pend_ts = engine.now + engine.latency_entry_ns
     market.attention = 1
     push_report(world, engine, order, 1, 0, 0, 0, 0)
+    return 0
 
 
 @routine
@@ -143,53 +149,78 @@ def restore_reserves(world, engine, currency, order, reserve, exposure, held):
     hold_lots(world, order, held)
 
 
-@routine
-def apply_modify(world, engine, market, slot):
-    """Change an order as its pending request says, or leave it as it was and report why."""
-    order = order_at(world.orders, slot)
-    currency = currency_at(world.currencies, market.currency)
-    position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
-    price, stop, qty, leaves = order.price_ticks, order.trigger_ticks, order.qty_lots, order.leaves_lots
-    reserve, exposure, held = order.reserve_atoms, order.exposure_atoms, order.held_lots
-    order.status = order.before
-    order.pend_kind = 0
-    release_reserves(world, engine, currency, order, 0)
-    engine.n_live -= 1  # its own place among the open orders
-    if order.pend_price_ticks != UNCHANGED and price != 0:
+@kernel
+def take_changes(order):
+    """Write an order's pending changes into it; what its type does not have stays."""
+    if order.pend_price_ticks != UNCHANGED and order.price_ticks != 0:
         order.price_ticks = order.pend_price_ticks
-    if order.pend_trigger_ticks != UNCHANGED and stop != 0 and order.flags & TRIGGERED == 0:
+    if order.pend_trigger_ticks != UNCHANGED and order.trigger_ticks != 0 and order.flags & TRIGGERED == 0:
         order.trigger_ticks = order.pend_trigger_ticks
     if order.pend_qty_lots != UNCHANGED:
         order.qty_lots = order.pend_qty_lots
         order.leaves_lots = order.qty_lots - order.filled_lots
-    code = 0
-    if order.pend_qty_lots != UNCHANGED and order.leaves_lots <= 0:
+
+
+@routine
+def judge_modify(world, engine, market, order):
+    """Return 0, or why a modification is refused: validation of the new total, what is filled, the risk gate.
+
+    The order is as it was afterwards, but with the reserves that the changed one needs in `pend_*` fields.
+    """
+    currency = currency_at(world.currencies, market.currency)
+    position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
+    price, stop, qty, leaves = order.price_ticks, order.trigger_ticks, order.qty_lots, order.leaves_lots
+    reserve, exposure, held = order.reserve_atoms, order.exposure_atoms, order.held_lots
+    release_reserves(world, engine, currency, order, 0)
+    engine.n_live -= 1  # its own place among the open orders
+    take_changes(order)
+    left = order.leaves_lots
+    order.leaves_lots = order.qty_lots
+    code = validate_record(market, order, 0)
+    order.leaves_lots = left
+    if code == 0 and left <= 0:
         code = MODIFY_BELOW_FILLED
-    else:
-        code = check_request(world, engine, market, position, order, 0, 0)
-    if code == 0 and order.flags & POST_ONLY and is_marketable(engine, market, order):
-        code = POST_ONLY_WOULD_TAKE
+    if code == 0:
+        code = check_order(world, engine, market, position, order, order.qty_lots, 0)
+    order.pend_reserve_atoms = order.reserve_atoms
+    order.pend_exposure_atoms = order.exposure_atoms
     engine.n_live += 1
+    order.price_ticks, order.trigger_ticks, order.qty_lots, order.leaves_lots = price, stop, qty, leaves
+    restore_reserves(world, engine, currency, order, reserve, exposure, held)
+    return code
+
+
+@routine
+def apply_modify(world, engine, market, slot):
+    """Let a modification take effect unless the venue refuses it: then the order stays; return why, or 0."""
+    order = order_at(world.orders, slot)
+    currency = currency_at(world.currencies, market.currency)
+    price, stop, qty, leaves = order.price_ticks, order.trigger_ticks, order.qty_lots, order.leaves_lots
+    order.status = order.before
+    order.pend_kind = 0
+    take_changes(order)
+    code = MODIFY_BELOW_FILLED if order.leaves_lots <= 0 else venue_code(world, engine, market, order)
     if code != 0:
-        order.price_ticks, order.trigger_ticks = price, stop
-        order.qty_lots, order.leaves_lots = qty, leaves
-        restore_reserves(world, engine, currency, order, reserve, exposure, held)
+        order.price_ticks, order.trigger_ticks, order.qty_lots, order.leaves_lots = price, stop, qty, leaves
         report_refusal(world, engine, order, code)
-        return
+        return code
+    new_leaves = order.leaves_lots
+    order.leaves_lots = leaves
+    release_reserves(world, engine, currency, order, 0)
+    order.leaves_lots = new_leaves
     restore_reserves(
-        world, engine, currency, order, order.reserve_atoms, order.exposure_atoms, order.leaves_lots
+        world, engine, currency, order, order.pend_reserve_atoms, order.pend_exposure_atoms, new_leaves
     )
     moved = order.price_ticks != price or order.trigger_ticks != stop
-    if moved or order.leaves_lots > leaves:
+    if moved or order.qty_lots > qty:
         unlink_order(world, market, slot)
         link_order(world, engine, market, slot)
-    if moved and order.order_type == LIMIT and order.status != SUBMITTED:
+        order.flags &= ~(MARKETABLE | RESTED)
         if is_marketable(engine, market, order):
-            order.flags = (order.flags | MARKETABLE) & ~RESTED
-        else:
-            order.flags &= ~MARKETABLE
+            order.flags |= MARKETABLE
     order.ts_last = engine.now
     push_report(world, engine, order, 1, 0, 0, 0, 0)
+    return 0
 
 
 @routine

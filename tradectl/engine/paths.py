@@ -7,7 +7,8 @@ from tradectl.core.bars import high_comes_first, is_stop, takes_part, walk_path
 from tradectl.core.codes import OrderType, PathRule
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import (
-    CURRENCY, DETAIL, ENGINE, MARKET, NONE, ORDER, POSITION, bar_at, currency_at, order_at, position_at, word_at,
+    CURRENCY, DETAIL, ENGINE, MARKET, NONE, ORDER, POSITION, bar_at, currency_at, fill_at, order_at, position_at,
+    word_at,
 )  # fmt: skip
 from tradectl.core.orders import refresh_keys
 from tradectl.core.records import copy_words
@@ -80,7 +81,9 @@ def same_outcome(world, instrument, area):
             return False
     at += (world.n_currencies * CURRENCY_WORDS + MARKET_WORDS) * 8
     for s in range(world.n_strategies):
-        if position_at(at, s).lots != position_at(world.positions, s * world.n_instruments + instrument).lots:
+        was_held = position_at(at, s)
+        held = position_at(world.positions, s * world.n_instruments + instrument)
+        if was_held.lots != held.lots or was_held.cost_atoms != held.cost_atoms:
             return False
     at += world.n_strategies * POSITION_WORDS * 8
     for k in range(word_at(world.scratch, 0).value):
@@ -150,9 +153,11 @@ def resolve(world, engine, market, instrument, bar, is_detail, from_open):
         return 2
     if (engine.path == ADVERSE and other < own) or (engine.path == FAVOURABLE and other > own):
         high_first = not high_first
-    engine.ambiguous = 1
     walk_path(world, engine, market, bar, high_first, from_open)
-    engine.ambiguous = 0
+    for k in range(world.batch_fills, world.n_fills):
+        fill = fill_at(world.fills, k)
+        if fill.instrument == instrument:
+            fill.ambiguous = 1
     return 1
 
 

@@ -79,7 +79,7 @@ def handle_rebalance(world, engine, first, end):
 
 @routine
 def handle_requests(world, engine):
-    """Take all requests of the hook that has just returned."""
+    """Take all requests of the hook that has just returned; each keeps its refusal's reason."""
     k = 0
     while k < engine.n_requests:  # at most request_capacity steps
         request = request_at(world.requests, k)
@@ -91,11 +91,11 @@ def handle_requests(world, engine):
                 handle_rebalance(world, engine, k, end)
                 k = end - 1
             else:
-                handle_submit(world, engine, request)
+                request.reason = handle_submit(world, engine, request)
         elif request.kind == CANCEL:
-            handle_cancel(world, engine, request)
+            request.reason = handle_cancel(world, engine, request)
         elif request.kind == MODIFY:
-            handle_modify(world, engine, request)
+            request.reason = handle_modify(world, engine, request)
         else:
             handle_cancel_all(world, engine, request)
         k += 1

@@ -137,6 +137,7 @@ class State:
         # Bounds that keep price × quantity × unit inside int64 wherever it is formed exactly.
         row["max_price_ticks"] = 2**53
         row["max_qty_lots"] = 2**53
+        row["max_notional_atoms"] = 2**62
         row["min_notional_atoms"] = int(instrument.min_notional * ATOMS_PER_UNIT)
         row["maker_nano"], row["taker_nano"] = limits.maker_nano, limits.taker_nano
         row["max_order_lots"] = limits.max_order_lots

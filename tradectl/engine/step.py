@@ -10,12 +10,10 @@ from tradectl.core.codes import (
 )  # fmt: skip
 from tradectl.core.execute import book_fill
 from tradectl.core.jit import kernel, routine
-from tradectl.core.layout import currency_at, detail_at, market_at, order_at, position_at, request_at
-from tradectl.core.orders import emit_order, take_order_id
+from tradectl.core.layout import currency_at, detail_at, market_at, order_at, position_at
 from tradectl.engine.batch import flatten, process_batch, sample_equity
 from tradectl.engine.change import ANY, cancel_where
 from tradectl.engine.hooks import call_everywhere, deliver_reports
-from tradectl.engine.submit import fill_order_record, order_slot
 
 __all__ = ["step"]
 
@@ -32,7 +30,7 @@ CANCEL_ALL, FLATTEN = int(Command.CANCEL_ALL), int(Command.FLATTEN)
 CANCELED_BY_COMMAND = int(Reason.CANCELED_BY_COMMAND)
 INSTRUMENT_DELISTED = int(Reason.INSTRUMENT_DELISTED)
 DETAILS_FULL = int(Reason.DETAILS_FULL)
-CLOSE_OUT_FLAGS = int(OrderFlag.REDUCE_ONLY) | int(OrderFlag.SYSTEM)
+REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
 DELISTING = int(FillPhase.DELISTING)
 TAKER = int(LiquiditySide.TAKER)
 
@@ -92,22 +90,19 @@ def delist(world, engine, market, instrument, price_ticks):
     for s in range(world.n_strategies):
         position = position_at(world.positions, s * world.n_instruments + instrument)
         if position.lots != 0:
-            request = request_at(world.requests, 0)
-            request.order_id = take_order_id(world, engine)
-            request.qty_lots = abs(position.lots)
-            request.instrument = instrument
-            request.strategy = s
-            request.side = -1 if position.lots > 0 else 1
-            request.order_type = 1
-            request.time_in_force = 1
-            request.flags = CLOSE_OUT_FLAGS
-            request.price_ticks = 0
-            request.trigger_ticks = 0
-            request.tag = 0
-            slot = order_slot(world, request.order_id)
-            fill_order_record(engine, order_at(world.orders, slot), request)
+            slot = world.order_mask + 1  # the spare slot: the fill of no order
+            order = order_at(world.orders, slot)
+            order.id = 0
+            order.instrument = instrument
+            order.strategy = s
+            order.side = -1 if position.lots > 0 else 1
+            order.order_type = 1
+            order.time_in_force = 1
+            order.tag = 0
+            order.leaves_lots = abs(position.lots)
+            order.held_lots = 0
+            order.flags = REDUCE_ONLY
             book_fill(world, engine, market, currency, position, slot, price, abs(position.lots), TAKER, DELISTING)
-            emit_order(world, engine, slot)
     mark_market(world, engine, market, price if price > 0 else market.last)
     refresh_equity(world, engine)
 
@@ -136,6 +131,8 @@ def take_command(world, engine, event):
         engine.trading_state = HALTED
     elif event.w0 == RESUME:
         engine.trading_state = ACTIVE
+        engine.breached = 0
+        engine.trough_atoms = engine.peak_atoms  # a drawdown that is still beyond its limit breaches again
     elif event.w0 == REDUCE:
         engine.trading_state = REDUCING
     elif event.w0 == CANCEL_ALL or event.w0 == FLATTEN:

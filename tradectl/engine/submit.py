@@ -23,6 +23,7 @@ AT_CLOSE = int(FillPhase.CLOSE)
 FILL_AT_CLOSE = int(FillAt.CLOSE)
 TAKER = int(LiquiditySide.TAKER)
 ORDERS_FULL = int(Reason.ORDERS_FULL)
+UNKNOWN_INSTRUMENT = int(Reason.UNKNOWN_INSTRUMENT)
 POST_ONLY_WOULD_TAKE = int(Reason.POST_ONLY_WOULD_TAKE)
 REDUCE_ONLY_WOULD_OPEN = int(Reason.REDUCE_ONLY_WOULD_OPEN)
 
@@ -54,6 +55,8 @@ def fill_order_record(engine, order, request):
     order.held_lots = 0
     order.acted_batch = 0
     order.pend_ts = 0
+    order.pend_reserve_atoms = 0
+    order.pend_exposure_atoms = 0
     order.pend_qty_lots = 0
     order.pend_price_ticks = 0
     order.pend_trigger_ticks = 0
@@ -73,12 +76,10 @@ def fill_order_record(engine, order, request):
     order.flags = request.flags
 
 
-@routine
-def check_request(world, engine, market, position, order, reason, credit):
-    """Return 0, or why an order is denied: 1xx, then 2xx; sets the order's reserves."""
-    if reason != 0:
-        return reason
-    code = validate_order(
+@kernel
+def validate_record(market, order, fault):
+    """Return 0 or the 1xx code of an order record; `fault`: what was wrong with its numbers as written."""
+    return validate_order(
         market,
         order.side,
         order.order_type,
@@ -87,10 +88,19 @@ def check_request(world, engine, market, position, order, reason, credit):
         order.leaves_lots,
         order.price_ticks,
         order.trigger_ticks,
+        fault,
     )
+
+
+@routine
+def check_request(world, engine, market, position, order, reason, credit):
+    """Return 0, or why an order is denied: 1xx, then 2xx; sets the order's reserves."""
+    if reason == ORDERS_FULL:
+        return reason
+    code = validate_record(market, order, reason)
     if code != 0:
         return code
-    return check_order(world, engine, market, position, order, credit)
+    return check_order(world, engine, market, position, order, order.qty_lots, credit)
 
 
 @routine
@@ -142,14 +152,14 @@ def venue_code(world, engine, market, order):
 
 @routine
 def accept_order(world, engine, market, slot):
-    """Let the venue judge an order that has arrived: accept or reject it."""
+    """Let the venue judge an order that has arrived: accept or reject it; return the 3xx code or 0."""
     order = order_at(world.orders, slot)
     code = venue_code(world, engine, market, order)
     if code != 0:
         engine.n_rejected += 1
         currency = currency_at(world.currencies, market.currency)
         finish_order(world, engine, market, currency, slot, REJECTED, code)
-        return
+        return code
     order.ts_accepted = order.ts_arrival
     if order.pend_kind == 0:
         order.status = ACCEPTED
@@ -162,11 +172,12 @@ def accept_order(world, engine, market, slot):
     at_close = engine.fill_at == FILL_AT_CLOSE and order.order_type == MARKET
     if at_close and market.synthetic == 0 and order.flags & SYSTEM == 0:
         execute(world, engine, market, slot, market.last, True, UNCAPPED, TAKER, AT_CLOSE)
+    return 0
 
 
 @routine
 def admit_order(world, engine, market, slot):
-    """Put an order that passed the gate on its way: reserves, list, and with zero latency the venue."""
+    """Put an order that passed on its way: reserves, list, with zero latency the venue; return its code or 0."""
     order = order_at(world.orders, slot)
     currency = currency_at(world.currencies, market.currency)
     if engine.account_type == CASH:
@@ -179,18 +190,24 @@ def admit_order(world, engine, market, slot):
     engine.n_live += 1
     link_order(world, engine, market, slot)
     if engine.latency_entry_ns == 0:
-        accept_order(world, engine, market, slot)
-    else:
-        market.attention = 1
+        return accept_order(world, engine, market, slot)
+    market.attention = 1
+    return 0
 
 
 @routine
 def handle_submit(world, engine, request):
-    """Judge one request for an order and admit or deny it."""
+    """Judge one request for an order and admit or deny it; return the reason of a refusal or 0."""
     slot = order_slot(world, request.order_id)
     order = order_at(world.orders, slot)
     fill_order_record(engine, order, request)
     engine.n_orders += 1
+    if request.instrument < 0 or request.instrument >= world.n_instruments:
+        order.status = DENIED
+        order.reason = UNKNOWN_INSTRUMENT
+        engine.n_denied += 1
+        emit_order(world, engine, slot)
+        return UNKNOWN_INSTRUMENT
     market = market_at(world.markets, request.instrument)
     position = position_at(world.positions, request.strategy * world.n_instruments + request.instrument)
     reason = request.reason if request.order_id > 0 else ORDERS_FULL
@@ -199,8 +216,8 @@ def handle_submit(world, engine, request):
         code = check_rate(engine)
     if code != 0:
         deny_order(world, engine, slot, code)
-    else:
-        admit_order(world, engine, market, slot)
+        return code
+    return admit_order(world, engine, market, slot)
 
 
 @routine

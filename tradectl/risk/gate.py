@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tradectl.core.account import freed_margin, to_account
+from tradectl.core.account import freed_margin, notional_of, to_account
 from tradectl.core.buying import available_atoms, cost_to_open, opening_lots
 from tradectl.core.codes import AccountType, OrderFlag, OrderType, Reason, TradingState
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NO_LIMIT, currency_at, position_at
-from tradectl.core.money import muldiv_ceil, muldiv_floor, notional_ceil
+from tradectl.core.money import muldiv_ceil, muldiv_floor
 from tradectl.core.validate import reference_ticks
 
 __all__ = ["check_order", "check_rate", "is_reducing"]
@@ -59,17 +59,17 @@ def exceeds_position(world, engine, market, instrument, side, lots, reference):
     if abs(worst) > market.max_position_lots:
         return True
     if market.max_position_notional < NO_LIMIT:
-        notional = notional_ceil(reference, abs(worst), market.unit_num, market.unit_den)
+        notional = notional_of(market, side, reference, abs(worst))
         return notional > market.max_position_notional
     return False
 
 
 @routine
-def check_order(world, engine, market, position, order, credit):
+def check_order(world, engine, market, position, order, total_lots, credit):
     """Return 0, or the 2xx code of the first limit that an order breaks; set what it must reserve.
 
-    `order` carries side, type, flags, prices and `leaves_lots`; `credit` is what an atomic rebalance's
-    reductions will free, atoms. Sets `reserve_atoms` and `exposure_atoms` of the order.
+    `order` carries side, type, flags, prices and `leaves_lots`; order quantity and notional see `total_lots`;
+    `credit` is what an atomic rebalance's reductions will free, atoms. Sets `reserve_atoms` and `exposure_atoms` of the order.
     """
     currency = currency_at(world.currencies, market.currency)
     lots = order.leaves_lots
@@ -78,11 +78,11 @@ def check_order(world, engine, market, position, order, credit):
         return TRADING_HALTED
     if engine.trading_state != ACTIVE and not reducing:
         return ONLY_REDUCING
-    if lots > market.max_order_lots:
+    if total_lots > market.max_order_lots:
         return MAX_ORDER_QTY
     reference = reference_ticks(order.order_type, order.price_ticks, order.trigger_ticks, market.last)
     if engine.max_notional_atoms < NO_LIMIT:
-        notional = notional_ceil(reference, lots, market.unit_num, market.unit_den)
+        notional = notional_of(market, order.side, reference, total_lots)
         if to_account(notional, currency.rate_pico) > engine.max_notional_atoms:
             return MAX_ORDER_NOTIONAL
     if engine.collar_nano > 0:
@@ -108,20 +108,18 @@ def check_opening(world, engine, market, position, order, reference, credit):
     """Check position, exposure and buying power of an order that may open; set its reserves."""
     currency = currency_at(world.currencies, market.currency)
     side, lots = order.side, order.leaves_lots
+    if engine.account_type == CASH and side < 0:
+        return INSUFFICIENT_POSITION  # else it would be reducing
     if market.max_position_lots < NO_LIMIT or market.max_position_notional < NO_LIMIT:
         if exceeds_position(world, engine, market, order.instrument, side, lots, reference):
             return MAX_POSITION
-    if engine.account_type == CASH and side < 0:
-        if position.open_sell_lots + lots > max(position.lots, 0):
-            return INSUFFICIENT_POSITION
-        return 0
     opening = opening_lots(position, side, lots, order.flags)
-    exposure = to_account(notional_ceil(reference, opening, market.unit_num, market.unit_den), currency.rate_pico)
+    exposure = to_account(notional_of(market, side, reference, opening), currency.rate_pico)
     if engine.gross_atoms + engine.exposure_atoms + exposure > engine.max_exposure_atoms:
         return MAX_EXPOSURE
     if order.order_type == MARKET:
         reference += muldiv_ceil(reference, engine.collar_nano, NANO)
-    need = cost_to_open(engine, market, reference, opening)
+    need = cost_to_open(engine, market, side, reference, opening, market.taker_nano)
     available = available_atoms(engine, currency) + credit
     if engine.account_type != CASH:
         need = -to_account(-need, currency.rate_pico)

@@ -35,4 +35,4 @@ def sized_lots(engine, market, strategy, equity, available):
     budget = muldiv_floor(equity, strategy.sizing_value, NANO)
     lots = lots_for_atoms(market, budget, market.last)
     collared = market.last + muldiv_ceil(market.last, engine.collar_nano, NANO)
-    return affordable_lots(engine, market, collared, lots, available)
+    return affordable_lots(engine, market, 1, collared, lots, market.taker_nano, available)

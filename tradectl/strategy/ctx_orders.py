@@ -11,7 +11,9 @@ import math
 from tradectl.core.buying import available_atoms
 from tradectl.core.codes import OrderFlag, OrderType, Reason, RequestKind
 from tradectl.core.jit import kernel, routine
-from tradectl.core.layout import NONE, currency_at, engine_at, market_at, order_at, position_at, request_at, strategy_at
+from tradectl.core.layout import (
+    NONE, UNCHANGED, currency_at, engine_at, market_at, order_at, position_at, request_at, strategy_at,
+)  # fmt: skip
 from tradectl.core.money import muldiv_floor
 from tradectl.core.orders import order_of, take_order_id
 from tradectl.core.units import lots_of_qty, ticks_at_least, ticks_at_most
@@ -29,7 +31,6 @@ NOT_A_NUMBER = int(Reason.NOT_A_NUMBER)
 QTY_NOT_ON_LOT = int(Reason.QTY_NOT_ON_LOT)
 SIZE_IS_ZERO = int(Reason.SIZE_IS_ZERO)
 REQUESTS_FULL = int(Reason.REQUESTS_FULL)
-UNCHANGED = -1  # of a modified quantity or price
 
 
 @kernel
@@ -125,6 +126,7 @@ def _order(ctx, side, qty, limit, stop, tif, post_only, reduce_only, tag):
         if exact < 0:
             reason = NOT_A_NUMBER
         elif exact == 0:
+            lots += 1  # not zero: it is refused for its lots, not for its size
             reason = QTY_NOT_ON_LOT
     return _send(ctx, side, lots, reason, limit, stop, tif, post_only, reduce_only, tag)
 
