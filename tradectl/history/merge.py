@@ -11,9 +11,14 @@ __all__ = ["merge"]
 
 
 def merge(
-    streams: Sequence[Iterator[Any]], stamps: Callable[[Any], Any], join: Callable[[list[Any]], Any]
+    streams: Sequence[Iterator[Any]],
+    stamps: Callable[[Any], Any],
+    join: Callable[[list[Any]], Any],
+    pick: Callable[[Any, Any], Any],
 ) -> Iterator[Any]:
     """Yield the batches of all streams in the order of their stamps; equal stamps in stream order.
+
+    `join` makes one batch of several, `pick(batch, order)` puts one in order.
 
     Every stream's batches are sorted by `stamps(batch)`. A slice ends at the earliest last stamp of the
     batches at hand, so a stream that never repeats a stamp has all rows of a stamp in one slice.
@@ -50,4 +55,4 @@ def merge(
             yield parts[0]
         else:
             whole = join(parts)
-            yield whole[np.argsort(stamps(whole), kind="stable")]
+            yield pick(whole, np.argsort(stamps(whole), kind="stable"))

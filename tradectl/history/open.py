@@ -20,7 +20,15 @@ from tradectl.errors import DataError, nearest
 from tradectl.history import files as places
 from tradectl.history import grid, profiles, stamps
 from tradectl.history.catalogue import load_catalogue
-from tradectl.history.events import bar_events, chunked, direct, join_events, off_grid, status_event
+from tradectl.history.events import (
+    bar_events,
+    chunked,
+    direct,
+    join_events,
+    off_grid,
+    pick_events,
+    status_event,
+)
 from tradectl.history.merge import merge
 from tradectl.history.model import DataBlock, DataReport, InstrumentReport, InstrumentSpec
 from tradectl.history.plan import Loaded, check_kind, is_catalogue, key_of, load_bars
@@ -126,7 +134,9 @@ class History:
             yield from direct(feeds[0].rows(1), *feeds[0].grid, feeds[0].tags, max_rows)
             return
         streams += [feed.events(len(feeds)) for feed in feeds]
-        yield from chunked(merge(streams, lambda events: events["ts_recv"], join_events), max_rows)
+        yield from chunked(
+            merge(streams, lambda events: events["ts_recv"], join_events, pick_events), max_rows
+        )
 
     def _statuses(self) -> Iterator[Events]:
         """Yield one batch: listings and delistings, not before the run's first moment nor after its last.

@@ -212,17 +212,25 @@ def binary_batches(file: SourceFile, slice_rows: int = 0) -> Iterator[pl.DataFra
 
     `slice_rows` > 0 reads slice by slice, which holds nothing in memory between two of them.
     """
-    names = {file.header[at]: key for key, at in file.at.items()}
-    lazy = _scan(file.place).select(pl.col(name).alias(key) for name, key in names.items())
-    if slice_rows:
-        at = 0
-        while (frame := _guarded(file.place, lazy.slice(at, slice_rows).collect)).height:
-            at += slice_rows
+    names = [file.header[at] for at in file.at.values()]
+    lazy = _scan(file.place).select(
+        names
+    )  # only a projection: with expressions Polars would buffer without bound
+    for frame in _pieces(file.place, lazy, slice_rows):
+        frame.columns = list(file.at)
+        yield frame
+
+
+def _pieces(place: Place, lazy: pl.LazyFrame, slice_rows: int) -> Iterator[pl.DataFrame]:
+    if not slice_rows:
+        batches = lazy.collect_batches(chunk_size=BATCH, maintain_order=True)
+        while (frame := _guarded(place, lambda: next(batches, None))) is not None:
             yield frame
         return
-    batches = lazy.collect_batches(chunk_size=BATCH, maintain_order=True)
-    while (piece := _guarded(file.place, lambda: next(batches, None))) is not None:
-        yield piece
+    at = 0
+    while (frame := _guarded(place, lazy.slice(at, slice_rows).collect)).height:
+        at += slice_rows
+        yield frame
 
 
 def binary_rows(place: Place) -> int:

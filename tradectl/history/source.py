@@ -80,7 +80,7 @@ class Source:
                 yield from part.batches(streams)
         else:
             opened = [part.batches(streams + len(parts)) for part in self.parts]
-            yield from merge(opened, lambda rows: rows.ts, concat_rows)
+            yield from merge(opened, lambda rows: rows.ts, concat_rows, lambda rows, order: rows[order])
 
     def stream(self, streams: int = 1, start: int = FIRST, end: int = LAST) -> Iterator[Rows]:
         """Yield rows with strictly increasing end stamps: all those in (start, end], and others near them."""
