@@ -1,0 +1,157 @@
+"""From a checked configuration to everything a run needs: events, strategies, and the engine's RunSpec."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tradectl.config.load import Loaded
+from tradectl.config.wire_data import Opened, find_instrument, open_data
+from tradectl.config.wire_numbers import (
+    account_spec, execution_spec, limits_of, risk_spec, sizing_of, wanted_frames,
+)  # fmt: skip
+from tradectl.core.instrument import Instrument
+from tradectl.engine.advance import OUTPUT_MARGIN, advance
+from tradectl.engine.spec import RunSpec, StrategySpec
+from tradectl.errors import StrategyError
+from tradectl.strategy.compile import CompiledHooks, compile_hooks
+from tradectl.strategy.loader import LoadedStrategy, load_strategy
+
+if TYPE_CHECKING:
+    from tradectl.config.models import RunConfig, StrategyBlock
+
+__all__ = ["Timings", "Wired", "wire"]
+
+MIN_CAPACITY = 65_536  # rows of fills and orders that the output buffers hold
+MIN_EQUITY = 131_072
+
+
+@dataclass
+class Timings:
+    """Seconds spent: opening and surveying data, compiling strategies and kernels."""
+
+    load_s: float = 0.0
+    compile_s: float = 0.0
+    was_cached: bool = True
+
+
+@dataclass
+class Wired:
+    """A run that only needs to be folded."""
+
+    config: RunConfig
+    spec: RunSpec
+    data: Opened
+    loaded: list[LoadedStrategy]
+    hooks: list[CompiledHooks]
+    timings: Timings
+    notes: list[str] = field(default_factory=list)
+
+    def chunks(self, max_rows: int) -> Iterator[Any]:
+        """Yield the run's events."""
+        return self.data.chunks(max_rows)
+
+
+def wire(
+    loaded: Loaded,
+    told: Callable[[str], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Wired:
+    """Open the data, load and compile the strategies, and turn all settings into the engine's integers.
+
+    `told` hears what is being done (`data`, `compile`), `progress` the number of rows of each batch that
+    is surveyed.
+    """
+    config, folder = loaded.config, loaded.path.resolve().parent
+    timings = Timings()
+    tell = told or (lambda _what: None)
+    # Faults in a strategy's source are told before minutes are spent on data.
+    references = [_reference(block, folder) for block in config.strategies]
+    for block, reference in zip(config.strategies, references, strict=True):
+        if not block.file_and_class[0].endswith(".py"):
+            raise StrategyError(f"{reference}: a strategy is a Python file, e.g. strategies/sma_cross.py")
+    start = time.perf_counter()
+    tell("data")
+    data = open_data(config, folder, progress)
+    timings.load_s = time.perf_counter() - start
+    start = time.perf_counter()
+    tell("compile")
+    strategies = [
+        load_strategy(reference, block.params, n_instruments=len(data.instruments), jit=block.jit)
+        for block, reference in zip(config.strategies, references, strict=True)
+    ]
+    hooks = [compile_hooks(one, block.jit) for one, block in zip(strategies, config.strategies, strict=True)]
+    advance.load()
+    timings.compile_s = time.perf_counter() - start
+    timings.was_cached = advance.was_cached and all(h.was_cached for h in hooks)
+    spec = _spec(config, data, strategies, hooks)
+    return Wired(config, spec, data, strategies, hooks, timings, data.notes)
+
+
+def _reference(block: StrategyBlock, folder: Path) -> str:
+    file, name = block.file_and_class
+    path = folder / file
+    return f"{path}:{name}" if name else str(path)
+
+
+def _spec(
+    config: RunConfig, data: Opened, loaded: Sequence[LoadedStrategy], hooks: Sequence[CompiledHooks]
+) -> RunSpec:
+    n = len(data.instruments)
+    frames_ns, call_source_bars = wanted_frames(config, data.frame_of)
+    requests = max(config.engine.request_capacity, 2 * n + 64)
+    coarsest = max(data.frame_of)
+    outputs = max(MIN_CAPACITY, 2 * OUTPUT_MARGIN + 2 * (config.engine.order_capacity + requests))
+    return RunSpec(
+        instruments=tuple(data.instruments),
+        limits=tuple(
+            limits_of(config, instrument, frame)
+            for instrument, frame in zip(data.instruments, data.frame_of, strict=True)
+        ),
+        strategies=tuple(
+            _strategy_spec(config, block, one, compiled, data.instruments)
+            for block, one, compiled in zip(config.strategies, loaded, hooks, strict=True)
+        ),
+        account=account_spec(config.account),
+        execution=execution_spec(config.execution),
+        risk=risk_spec(config.risk),
+        frames_ns=frames_ns,
+        call_source_bars=call_source_bars,
+        detail_capacity=coarsest // data.detail_ns + 1 if data.detail_ns else 0,
+        order_capacity=config.engine.order_capacity,
+        request_capacity=requests,
+        report_capacity=config.engine.report_capacity,
+        output_capacity=outputs,
+        equity_capacity=max(MIN_EQUITY, config.engine.chunk + 16),
+        keep_alive=list(hooks),
+    )
+
+
+def _strategy_spec(
+    config: RunConfig,
+    block: StrategyBlock,
+    loaded: LoadedStrategy,
+    hooks: CompiledHooks,
+    instruments: Sequence[Instrument],
+) -> StrategySpec:
+    used = None
+    if block.symbols is not None:
+        used = tuple(sorted(find_instrument(symbol, instruments) for symbol in block.symbols))
+    made = StrategySpec(
+        name=block.label,
+        params=loaded.params_bytes(),
+        state=loaded.state_bytes(),
+        addresses={int(hook): address for hook, address in hooks.addresses.items()},
+        portfolio=loaded.is_portfolio,
+        instruments=used,
+        disable_on_error=(block.on_error or config.on_strategy_error or "stop") == "disable",
+        tag=block.label,
+    )
+    sizing = block.sizing or config.sizing
+    if sizing is None:
+        return made
+    method, value = sizing_of(sizing)
+    return replace(made, sizing_method=method, sizing_value=value)

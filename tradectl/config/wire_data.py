@@ -1,0 +1,217 @@
+"""The data blocks of a configuration as one stream of events: history, or a journal."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tradectl.config.units import format_ns
+from tradectl.core.instrument import Instrument
+from tradectl.engine.journal import META, Journal, JournalMeta
+from tradectl.errors import ConfigError, DataError, nearest
+
+if TYPE_CHECKING:
+    from tradectl.config.models import DataBlock, RunConfig
+    from tradectl.history.model import DataBlock as HistoryBlock
+    from tradectl.history.model import DataReport, InstrumentSpec
+
+__all__ = ["Opened", "block_of", "find_instrument", "journal_folder", "open_data"]
+
+
+@dataclass
+class Opened:
+    """An opened source: `frame_of` is the timeframe of each instrument's bars, `detail_ns` of the finer ones.
+
+    `whole`: the stream holds its own START and STOP (a journal).
+    """
+
+    instruments: Sequence[Instrument]
+    timeframes_ns: Sequence[int]
+    frame_of: Sequence[int]
+    chunks: Callable[[int], Iterator[Any]]
+    paths: Sequence[Path]
+    detail_ns: int = 0
+    total_rows: int | None = None
+    whole: bool = False
+    report: DataReport | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def meta(self) -> JournalMeta:
+        """Return what a journal of this run writes about its events."""
+        frames = tuple(self.timeframes_ns), tuple(self.frame_of)
+        return JournalMeta(tuple(self.instruments), *frames, self.detail_ns)
+
+
+def open_data(config: RunConfig, folder: Path, progress: Callable[[int], None] | None = None) -> Opened:
+    """Open all data blocks; paths are relative to `folder`. DataError where a fault stops the run."""
+    journals = [block for block in config.data if block.kind == "journal"]
+    if journals:
+        if len(config.data) > 1:
+            raise ConfigError("data: a journal holds a whole run; it cannot be merged with other blocks")
+        return _open_journal(config, journals[0], folder)
+    return _open_history(config, folder, progress)
+
+
+def find_instrument(symbol: str, instruments: Sequence[Instrument]) -> int:
+    """Return the index of an instrument named by its id or by a bare symbol that is unique."""
+    found = [k for k, one in enumerate(instruments) if symbol in (one.id, one.symbol)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(instruments[k].id for k in found)
+        raise ConfigError(f"the symbol {symbol!r} is on several venues: name one of {ids}")
+    raise ConfigError(
+        f"the symbol {symbol!r} is not in the data", hint=nearest(symbol, [one.symbol for one in instruments])
+    )
+
+
+# --- history
+
+
+def _absolute(source: str, folder: Path) -> str:
+    """Return a source's path relative to the config's folder as an absolute one (globs stay globs)."""
+    return str(folder / Path(source).expanduser())
+
+
+def block_of(block: DataBlock, folder: Path) -> HistoryBlock:
+    """Return a data block in the words of the history unit."""
+    from tradectl.history.model import DataBlock as HistoryBlock
+
+    mapping = {name: value for name, value in block.mapping.model_dump().items() if value is not None}
+    return HistoryBlock(
+        source=[_absolute(source, folder) for source in block.source],
+        profile=block.profile,
+        mapping=mapping or None,
+        kind=block.kind,
+        timeframe=None if block.timeframe is None else str(block.timeframe),
+        symbols=None if block.symbols is None else list(block.symbols),
+        venue=block.venue,
+        start_ns=block.from_ns,
+        end_ns=block.to_ns,
+        session=None if block.session is None else (block.session.close, block.session.tz),
+        stamp=block.stamp,
+        tz=block.tz,
+        on_error=block.on_error.model_dump(),
+        detail=block.detail,
+    )
+
+
+def _specs(config: RunConfig) -> dict[str, InstrumentSpec]:
+    from tradectl.history.model import InstrumentSpec
+
+    return {
+        symbol: InstrumentSpec(
+            tick_size=one.tick_size,
+            lot_size=one.lot_size,
+            min_qty=one.min_qty,
+            min_notional=one.min_notional,
+            base=one.base,
+            quote=one.quote,
+            listed=one.listed_ns,
+            delisted=one.delisted_ns,
+            alias=one.alias,
+        )
+        for symbol, one in config.instruments.items()
+    }
+
+
+def _open_history(config: RunConfig, folder: Path, progress: Callable[[int], None] | None) -> Opened:
+    from tradectl.history.open import History, open_history
+
+    blocks = [block_of(block, folder) for block in config.data]
+    history: History = open_history(
+        blocks, _specs(config), default_quote=config.account.currency, progress=progress
+    )
+    frame_of = [_frame_of(history, index) for index in range(len(history.instruments))]
+    details = {s.timeframe_ns for t in history.targets for s, _ in t.sources if s.block.detail}
+    if len(details) > 1:
+        raise ConfigError("data: all `detail: true` blocks must have one timeframe")
+    notes = [
+        f"{row.instrument} {row.timeframe}: tick {row.tick_size} ({row.tick_from}), lot {row.lot_size} ({row.lot_from})"
+        for row in history.report.instruments
+    ]
+    notes += [f"{f.instrument}: {f.count:,} × {f.kind}: {f.action}" for f in history.report.faults if f.count]
+    return Opened(
+        instruments=history.instruments,
+        timeframes_ns=history.timeframes_ns,
+        frame_of=frame_of,
+        chunks=history.chunks,
+        paths=history.paths,
+        detail_ns=details.pop() if details else 0,
+        total_rows=history.total_rows,
+        report=history.report,
+        notes=notes,
+    )
+
+
+def _frame_of(history: Any, index: int) -> int:
+    """Return the timeframe, ns, of the bars on which an instrument's orders fill."""
+    target = history.targets[index]
+    frames = sorted({s.timeframe_ns for s, _ in target.sources if not s.block.detail})
+    if not frames:
+        raise ConfigError(f"data: {target.id} has only `detail: true` bars; name it in the block that is traded too")
+    if len(frames) > 1:
+        names = " and ".join(format_ns(ns) for ns in frames)
+        raise ConfigError(
+            f"data: {target.id} comes in bars of {names}",
+            hint="an instrument fills on one; make the coarser with `bars:`, or mark the finer `detail: true`",
+        )
+    return int(frames[0])
+
+
+# --- journal
+
+
+def journal_folder(source: str, folder: Path) -> Path:
+    """Return the journal of a run folder, or the journal folder itself."""
+    path = Path(_absolute(source, folder))
+    matches = [Path(one) for one in glob.glob(str(path))] if not path.exists() else [path]
+    for base in matches[:1]:
+        for place in (base / "journal", base):
+            if (place / META).is_file():
+                return place
+    if matches:
+        raise DataError(f"{path} holds no journal", hint="run the backtest with --journal to write one")
+    names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    raise DataError(f"no such run or journal: {path}", hint=nearest(path.name, names) if names else "")
+
+
+def _open_journal(config: RunConfig, block: DataBlock, folder: Path) -> Opened:
+    if len(block.source) > 1:
+        raise ConfigError("data.source: a journal is one folder; name one")
+    for name, value in (("symbols", block.symbols), ("from", block.from_), ("to", block.to)):
+        if value is not None:
+            raise ConfigError(f"data.{name}: a journal is replayed whole; `{name}` is only for `kind: bars`")
+    journal = Journal(journal_folder(block.source[0], folder))
+    meta = journal.meta
+    instruments = [_checked(one, config) for one in meta.instruments]
+    return Opened(
+        instruments=instruments,
+        timeframes_ns=meta.timeframes_ns,
+        frame_of=meta.frame_of,
+        chunks=journal.chunks,
+        paths=journal.paths,
+        detail_ns=meta.detail_ns,
+        total_rows=meta.events,
+        whole=True,
+    )
+
+
+def _checked(instrument: Instrument, config: RunConfig) -> Instrument:
+    """Return a journal's instrument with the config's minima; its grid is that of the recorded integers."""
+    from dataclasses import replace
+
+    block = config.instruments.get(instrument.id) or config.instruments.get(instrument.symbol)
+    if block is None:
+        return instrument
+    for name in ("tick_size", "lot_size"):
+        asked, recorded = getattr(block, name), getattr(instrument, name)
+        if asked is not None and asked != recorded:
+            raise ConfigError(
+                f"instruments.{instrument.symbol}.{name}: the journal was recorded with {recorded:f}, not {asked:f}"
+            )
+    changes = {n: getattr(block, n) for n in ("min_qty", "min_notional") if getattr(block, n) is not None}
+    return replace(instrument, **changes)

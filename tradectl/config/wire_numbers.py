@@ -1,0 +1,154 @@
+"""Settings as the engine's integers: decimals to lots, atoms, nanos; ConfigError where one does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from tradectl.config.units import format_ns
+from tradectl.core.codes import AccountType, Breach, FillAt, PathRule, SizingMethod
+from tradectl.core.instrument import ATOMS_PER_UNIT, Instrument
+from tradectl.core.layout import NO_LIMIT
+from tradectl.engine.spec import AccountSpec, ExecutionSpec, InstrumentLimits, RiskSpec
+from tradectl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tradectl.config.models import Account, Execution, Instrument as InstrumentBlock, Risk, RunConfig, Sizing
+
+__all__ = [
+    "account_spec", "execution_spec", "instrument_block", "limits_of", "risk_spec", "scaled", "sizing_of",
+    "wanted_frames",
+]  # fmt: skip
+
+NANO, PICO = 10**9, 10**12
+BPS_TO_NANO = 10**5
+MAX_INT = 2**62 - 1  # NO_LIMIT stands above all values
+
+
+def scaled(value: Decimal, factor: int, name: str) -> int:
+    """Return value × factor as an exact integer below 2**62; `name` is the key for the error."""
+    numerator, denominator = value.as_integer_ratio()
+    whole, rest = divmod(numerator * factor, denominator)
+    if rest:
+        raise ConfigError(f"{name}: {value:f} is finer than the engine holds (1/{factor:,})")
+    if abs(whole) > MAX_INT:
+        raise ConfigError(f"{name}: {value:f} is larger than the engine holds ({Decimal(MAX_INT) / factor:.6g})")
+    return whole
+
+
+def account_spec(account: Account) -> AccountSpec:
+    """Return the account in atoms, nanos and picos."""
+    return AccountSpec(
+        account_type=AccountType[account.type.upper()],
+        currency=account.currency,
+        balances={
+            name: scaled(value, ATOMS_PER_UNIT, f"account.balances.{name}")
+            for name, value in account.start_balances.items()
+        },
+        leverage_nano=scaled(account.leverage, NANO, "account.leverage"),
+        rates_pico={
+            name: scaled(value, PICO, f"account.rates.{name}") for name, value in account.rates.items()
+        },
+    )
+
+
+def execution_spec(execution: Execution) -> ExecutionSpec:
+    """Return the fill rules as codes and integers."""
+    slippage = execution.slippage
+    zero = Decimal(0)
+    return ExecutionSpec(
+        fill_at=FillAt[execution.fill_at.upper()],
+        path=PathRule[execution.path.upper()],
+        participation_nano=scaled(execution.participation, NANO, "execution.participation"),
+        slip_ticks=slippage.ticks or 0,
+        slip_nano=scaled(slippage.bps or zero, BPS_TO_NANO, "execution.slippage.bps"),
+        slip_share_nano=scaled(slippage.volume_share or zero, NANO, "execution.slippage.volume_share"),
+        limit_gap_open=execution.limit_gap == "open",
+        limit_touch=execution.limit_touch == "touch",
+        entry_bar=execution.entry_bar,
+        write_off=execution.delisting == "write_off",
+        latency_entry_ns=execution.latency.entry.ns,
+        latency_response_ns=execution.latency.response.ns,
+    )
+
+
+def _atoms(value: Decimal | None, name: str) -> int:
+    return NO_LIMIT if value is None else scaled(value, ATOMS_PER_UNIT, name)
+
+
+def _nano(value: Decimal | None, name: str, unset: int) -> int:
+    return unset if value is None else scaled(value, NANO, name)
+
+
+def risk_spec(risk: Risk) -> RiskSpec:
+    """Return the account's limits."""
+    rate = risk.max_order_rate
+    return RiskSpec(
+        max_order_notional_atoms=_atoms(risk.max_order_notional, "risk.max_order_notional"),
+        price_collar_nano=_nano(risk.price_collar, "risk.price_collar", 0),
+        max_exposure_atoms=_atoms(risk.max_exposure, "risk.max_exposure"),
+        max_open_orders=NO_LIMIT if risk.max_open_orders is None else risk.max_open_orders,
+        rate_orders=rate.orders if rate is not None else 0,
+        rate_ns=rate.per.ns if rate is not None else 0,
+        max_drawdown_nano=_nano(risk.max_drawdown, "risk.max_drawdown", NO_LIMIT),
+        on_breach=Breach[risk.on_breach.upper()],
+    )
+
+
+def instrument_block(config: RunConfig, instrument: Instrument) -> InstrumentBlock | None:
+    """Return what the configuration says about an instrument, under its id or its bare symbol."""
+    return config.instruments.get(instrument.id) or config.instruments.get(instrument.symbol)
+
+
+def _lots(value: Decimal | None, instrument: Instrument, name: str) -> int:
+    """Return the whole lots in a limit; one below a lot would refuse every order and is an error."""
+    if value is None:
+        return NO_LIMIT
+    lots = int(value // instrument.lot_size)
+    if lots == 0:
+        raise ConfigError(f"{name}: {value:f} is less than one lot of {instrument.id} ({instrument.lot_size:f})")
+    return min(lots, MAX_INT)
+
+
+def limits_of(config: RunConfig, instrument: Instrument, timeframe_ns: int) -> InstrumentLimits:
+    """Return fees and limits of one instrument."""
+    block, risk = instrument_block(config, instrument), config.risk
+    fees = block.fees if block is not None and block.fees is not None else config.fees
+    largest = _lots(risk.max_order_qty, instrument, "risk.max_order_qty")
+    if block is not None:
+        name = f"instruments.{instrument.symbol}.max_qty"
+        largest = min(largest, _lots(block.max_qty, instrument, name))
+    return InstrumentLimits(
+        maker_nano=scaled(fees.maker, NANO, "fees.maker"),
+        taker_nano=scaled(fees.taker, NANO, "fees.taker"),
+        max_order_lots=largest,
+        max_position_lots=_lots(risk.max_position, instrument, "risk.max_position"),
+        max_position_notional=_atoms(risk.max_position_notional, "risk.max_position_notional"),
+        timeframe_ns=timeframe_ns,
+        listed=instrument.listed_ns is None,
+    )
+
+
+def sizing_of(sizing: Sizing) -> tuple[SizingMethod, int]:
+    """Return (method, value): nanos of base, atoms of quote, or nanos of equity."""
+    method = SizingMethod[sizing.method.upper()]
+    factor = ATOMS_PER_UNIT if method == SizingMethod.NOTIONAL else NANO
+    return method, scaled(sizing.value, factor, "sizing.value")
+
+
+def wanted_frames(config: RunConfig, frame_of: Sequence[int]) -> tuple[tuple[int, ...], bool]:
+    """Return (derived timeframes in ns, finest first; whether strategies are called on the source's bars)."""
+    sources = sorted(set(frame_of))
+    if not config.bars:
+        return (), True
+    for frame in config.bars:
+        for source in sources:
+            if frame.ns < source or frame.ns % source:
+                raise ConfigError(
+                    f"bars: {frame!s} is no multiple of the data's timeframe {format_ns(source)}",
+                    hint="bars can only be made longer, by whole multiples",
+                )
+    asked = sorted(frame.ns for frame in config.bars)
+    own = sources[0] if len(sources) == 1 else 0
+    return tuple(ns for ns in asked if ns != own), own in asked
