@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_bitfinex_folder_and_the_outage_of_ltc() -> None:
     assert [i.symbol for i in history.instruments] == ["BTC/USD", "ETH/USD", "LTC/USD"]
     assert len(events(history)) == rows("bitfinex_1m")
     stamps = [int(row["timestamp_ms"]) for row in lines(DATA / "bitfinex_1m" / "LTCUSD_1m_2016.csv.gz")]
-    longest = max(b - a for a, b in zip(stamps, stamps[1:], strict=False))
+    longest = max(b - a for a, b in pairwise(stamps))
     gap = max((g for g in history.report.gaps if g.instrument.endswith("LTC/USD")), key=lambda g: g.missing)
     assert gap.to_ns - gap.from_ns == longest * 10**6
     assert 61 * DAY < longest * 10**6 < 62 * DAY

@@ -103,7 +103,7 @@ def detect(sample: Sequence[Any], unit: str | None, text: str | None, tz: str) -
     clock = CLOCK.fullmatch(match[5])
     if not clock:
         raise DataError(f"time stamp {first!r} is not an ISO date and time")
-    form = f"{day}{clock[1]}%H:%M" + (":%S%.f" if clock[3] else "")
+    form = f"{day}{clock[1]}%H:%M" + (":%S" if clock[3] else "")
     gap = " " if " " in match[5][1:] else ""
     if clock[5] in ("Z", "UTC"):
         return StampFormat(text=f"{form}{gap}{clock[5]}", tz="UTC")
@@ -142,10 +142,18 @@ def to_ns(column: pl.Series, form: StampFormat) -> pl.Series:
         return made
     words = column.cast(pl.String).str.strip_chars()
     if form.aware:
-        return words.str.to_datetime(form.text, time_unit="ns", strict=False).dt.timestamp("ns")
+        return _parsed(words, form.text).dt.timestamp("ns")
     if form.date_only:
         return words.str.to_date(form.text, strict=False).cast(pl.Datetime("ns")).dt.timestamp("ns")
-    return _from_datetime(words.str.to_datetime(form.text, time_unit="ns", strict=False), form.tz)
+    return _from_datetime(_parsed(words, form.text), form.tz)
+
+
+def _parsed(words: pl.Series, text: str) -> pl.Series:
+    """Read text stamps; where some fail, allow fractions of a second (which Polars reads more slowly)."""
+    made = words.str.to_datetime(text, time_unit="ns", strict=False, cache=False)
+    if made.null_count() > words.null_count() and text.count("%S") == 1:
+        made = words.str.to_datetime(text.replace("%S", "%S%.f"), time_unit="ns", strict=False, cache=False)
+    return made
 
 
 def _from_number(column: pl.Series, unit_ns: int) -> pl.Series:

@@ -154,7 +154,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: str, part
 
 def test_places_that_are_not_there(tmp_path: Path) -> None:
     write(tmp_path / "BTCUSD_1m.csv", bars(3))
-    with pytest.raises(DataError, match="did you mean 'BTCUSD_1m.csv'"):
+    with pytest.raises(DataError, match=r"did you mean 'BTCUSD_1m\.csv'"):
         opened(tmp_path / "BTCUSD_1n.csv")
     with pytest.raises(DataError, match="no file matches"):
         opened(f"{tmp_path}/*.parquet")
@@ -195,7 +195,7 @@ def test_wrong_timeframe_and_wrong_unit(tmp_path: Path) -> None:
 
 def test_values_beyond_what_an_integer_holds(tmp_path: Path) -> None:
     lines = [f"{START_MS + k * 60_000},1e17,1e17,1e17,1e17,1" for k in range(20)]
-    with pytest.raises(DataError, match="2\\*\\*53"):
+    with pytest.raises(DataError, match=r"2\*\*53"):
         opened(write(tmp_path / "X_1m.csv", lines))
 
 

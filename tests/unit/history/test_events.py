@@ -125,8 +125,7 @@ def test_every_format_gives_the_same_events(tmp_path: Path) -> None:
 def test_many_symbols_in_one_file(tmp_path: Path) -> None:
     lines = []
     for k in range(200):
-        for name in ("BBB", "AAA"):
-            lines.append(f"{bar(k, 100 + k % 3)},{name}")
+        lines += [f"{bar(k, 100 + k % 3)},{name}" for name in ("BBB", "AAA")]
     made = opened(write(tmp_path / "all.csv", lines, f"{HEADER},ticker"))
     assert [i.symbol for i in made.instruments] == ["AAA", "BBB"]
     assert events(made)["instrument"].tolist() == [0, 1] * 200
@@ -220,3 +219,41 @@ def test_unknown_instrument_override(tmp_path: Path) -> None:
     path = write(tmp_path / "BTCUSD_1m.csv", bars(30))
     with pytest.raises(DataError, match="did you mean 'BTC/USD'"):
         opened(path, {"BTC/USDT": InstrumentSpec(tick_size=Decimal("0.1"))})
+
+
+@pytest.mark.parametrize(
+    ("texts", "first"),
+    [
+        (["2024-01-02 00:00:00", "2024-01-02 00:01:00.250", "2024-01-02 00:02:00"], 0),
+        (["20240102 00:00", "20240102 00:01", "20240102 00:02"], 0),
+        (["2024-01-02T00:00Z", "2024-01-02T00:01Z", "2024-01-02T00:02Z"], 0),
+        (["2024-01-02T02:00:00+0200", "2024-01-02T02:01:00+0200", "2024-01-02T02:02:00+0200"], 0),
+        (["1704153600", "1704153660", "1704153720"], 0),
+        (["1704153600.5", "1704153660.5", "1704153720.5"], 500_000_000),
+        (["1704153600000000", "1704153660000000", "1704153720000000"], 0),
+        (["1704153600000000000", "1704153660000000000", "1704153720000000000"], 0),
+    ],
+)
+def test_stamps_of_every_kind(tmp_path: Path, texts: list[str], first: int) -> None:
+    path = write(tmp_path / "X_1m.csv", [f"{text},100,101,99,100,5" for text in texts])
+    made = events(opened(path))
+    assert len(made) == 3
+    assert made["ts_event"][0] == 1_704_153_600 * 10**9 + MINUTE + first
+
+
+def test_a_given_format_and_columns_without_a_header(tmp_path: Path) -> None:
+    path = write(tmp_path / "X_1m.csv", [f"7;02/01/2024 00:{k:02d};99;100;101;100" for k in range(9)], "")
+    mapping = {"header": ["n", "when", "low", "open", "high", "close"], "timestamp": "when"}
+    made = events(opened(path, mapping={**mapping, "timestamp_format": "%d/%m/%Y %H:%M"}))
+    assert made["ts_event"][0] == 1_704_153_600 * 10**9 + MINUTE
+    assert made[["w0", "w1", "w2", "w3", "w4"]][0].tolist() == (100, 101, 99, 100, -1)
+
+
+def test_venue_dumps_without_a_header(tmp_path: Path) -> None:
+    line = "{t},100.1,101.5,99.5,100.2,7.5,{t},1,2,3,4,0"
+    lines = [line.format(t=1_735_689_600_000_000 + k * 60_000_000) for k in range(9)]
+    history = opened(write(tmp_path / "BTCUSDT-1m-2025.csv", lines, ""), profile="binance_klines")
+    assert [i.id for i in history.instruments] == ["BINANCE:BTC/USDT"]
+    assert events(history)["ts_event"][0] == 1_735_689_600 * 10**9 + MINUTE
+    scaled = opened(tmp_path / "BTCUSDT-1m-2025.csv", profile="binance_klines", mapping={"scale": "0.1"})
+    assert (scaled.instruments[0].tick_size, events(scaled)["w0"][0]) == (Decimal("0.01"), 1_001)
