@@ -35,8 +35,8 @@ _TEXT = """
 
 3.2/path.adaptive 3.2/path.tie_low 3.2/path.ohlc 3.2/path.olhc 3.2/path.adverse 3.2/path.favourable
 3.2/path.equal_equity 3.2/nearest_first 3.2/equal_price_priority 3.2/STOP_MARKET 3.2/STOP_LIMIT.within
-3.2/STOP_LIMIT.clamped 3.2/STOP_LIMIT.rests 3.2/LIMIT.through 3.2/LIMIT.touch 3.2/overdue 3.2/search_goes_on
-3.2/no_budget.stop_triggers 3.2/no_budget.acts_as_market 3.2/no_budget.stop_limit_rests
+3.2/STOP_LIMIT.clamped 3.2/STOP_LIMIT.rests 3.2/LIMIT.through 3.1/LIMIT.touch 3.2/LIMIT.touch 3.2/overdue
+3.2/search_goes_on 3.2/no_budget.stop_triggers 3.2/no_budget.acts_as_market 3.2/no_budget.stop_limit_rests
 3.2/MARKET_not_on_path 3.2/entry_bar.true 3.2/entry_bar.false 3.3/ticks 3.3/bps 3.3/volume_share
 3.3/volume_share.unknown 3.3/not_for_limits 3.3/one_tick_floor 3.4/reduce_only.fills_at_most
 3.4/reduce_only.REDUCE_ONLY_CLOSED 3.4/reduce_only.shrinks 3.4/reduce_only.closed 3.4/reduce_only.flips

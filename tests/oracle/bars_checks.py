@@ -96,15 +96,16 @@ def order_of(s: Submit, order_id: int, ts: int) -> Order:
 
 
 class Gate:
-    """The risk gate; it remembers when orders passed, for the rate."""
+    """The risk gate; it counts orders in a window, for the rate."""
 
     def __init__(self) -> None:
-        self.passed: list[int] = []
+        self.began: int | None = None  # start of the window of the order rate, ns
+        self.count = 0  # orders in it
 
     def check(self, world: World, order: Order, ts: int, changing: Order | None = None) -> Reason:
         """Check an order, or the modified twin of the live order `changing`; count a new one that passes."""
         reason = (
-            self.trading_state(world, order)
+            self.trading_state(world, order, changing)
             or self.size(world, order)
             or self.collar(world, order)
             or self.account(world, order, changing)
@@ -114,19 +115,21 @@ class Gate:
         config = world.config
         if config.max_open_orders is not None and len(live(world)) >= config.max_open_orders:
             return Reason.MAX_OPEN_ORDERS
-        # choice: the window is (now - w, now], and what passed the gate counts
-        recent = [t for t in self.passed if t > ts - config.rate_window_ns]
-        if config.max_order_rate is not None and len(recent) >= config.max_order_rate:
+        if config.max_order_rate is None:
+            return Reason.NONE
+        if self.began is None or ts >= self.began + config.rate_window_ns:
+            self.began, self.count = ts, 0
+        if self.count >= config.max_order_rate:
             return Reason.MAX_ORDER_RATE
-        self.passed = [*recent, ts]
+        self.count += 1
         return Reason.NONE
 
     @staticmethod
-    def trading_state(world: World, order: Order) -> Reason:
+    def trading_state(world: World, order: Order, changing: Order | None) -> Reason:
         """HALTED lets nothing through, REDUCING only what reduces."""
         if world.trading == TradingState.HALTED:
             return Reason.TRADING_HALTED
-        if world.trading == TradingState.REDUCING and not world.reduces(order):
+        if world.trading == TradingState.REDUCING and not reducing(world, order, changing):
             return Reason.ONLY_REDUCING
         return Reason.NONE
 
@@ -152,39 +155,49 @@ class Gate:
 
     def account(self, world: World, order: Order, changing: Order | None) -> Reason:
         """Check position, exposure and buying power of what does not only reduce."""
-        if world.cash and order.side == Side.SELL and not order.reduce_only:
-            return self.holding(world, order, changing)
-        if world.reduces(order):
+        if reducing(world, order, changing):
             return Reason.NONE
         config, index = world.config, order.instrument
-        lots = world.positions[index].lots
         most = config.instruments[index].max_position_lots
-        # choice: the position after this order alone, without the other working ones.
-        if most is not None and abs(lots + order.side * order.leaves) > most:
+        same_side = world.positions[index].lots + order.side * (ahead(world, order, changing) + order.leaves)
+        if most is not None and abs(same_side) > most:
             return Reason.MAX_POSITION
         if config.max_exposure_atoms is not None:
-            # choice: positions as the order would leave them; what it opens counts at its reference price
-            kept = [i for i in range(len(world.positions)) if i != index or not world.reducible(order)]
-            gross = sum(abs(world.value(i)) for i in kept)
-            gross += world.notional(index, world.reference(order), world.opening(order), order.side)
-            if gross > config.max_exposure_atoms:
+            gross = sum(abs(world.value(i)) for i in range(len(world.positions)))
+            gross += sum(opening_notional(world, other) for other in live(world) if other is not changing)
+            if gross + opening_notional(world, order) > config.max_exposure_atoms:
                 return Reason.MAX_EXPOSURE
-        if reserve_for(world, order) > world.free(but=changing):
-            return Reason.INSUFFICIENT_BUYING_POWER
-        return Reason.NONE
+        if world.cash and order.side == Side.SELL:
+            return self.holding(world, order, changing)
+        flips = world.opening(order) and world.reducible(order)
+        free = world.free(but=changing) + (world.freed_by_flip(order) if flips else 0)
+        return Reason.INSUFFICIENT_BUYING_POWER if reserve_for(world, order) > free else Reason.NONE
 
     @staticmethod
     def holding(world: World, order: Order, changing: Order | None) -> Reason:
-        """Check that a cash account holds what it sells.
-
-        # choice: a sell of at most the position "reduces", but what other sells reserve is not there.
-        """
-        held = world.positions[order.instrument].lots
-        for other in live(world):
-            same = other.instrument == order.instrument and other.side == Side.SELL
-            if same and not other.reduce_only and other is not changing:
-                held -= other.leaves
+        """Check that a cash account holds what it sells and what its other sells reserve."""
+        held = world.positions[order.instrument].lots - ahead(world, order, changing)
         return Reason.INSUFFICIENT_POSITION if order.leaves > held else Reason.NONE
+
+
+def ahead(world: World, order: Order, changing: Order | None) -> int:
+    """Return the lots that the other live orders of the same side (not reduce_only) have left."""
+    return sum(
+        other.leaves
+        for other in live(world)
+        if other.instrument == order.instrument and other.side == order.side
+        and not other.reduce_only and other is not changing
+    )  # fmt: skip
+
+
+def reducing(world: World, order: Order, changing: Order | None) -> bool:
+    """Say whether the risk gate takes an order for one that only reduces."""
+    return order.reduce_only or order.leaves + ahead(world, order, changing) <= world.reducible(order)
+
+
+def opening_notional(world: World, order: Order) -> int:
+    """Return the notional, at its reference price, of what an order opens."""
+    return world.notional(order.instrument, world.reference(order), world.opening(order), order.side)
 
 
 def live(world: World) -> list[Order]:

@@ -41,12 +41,8 @@ def slipped(world: World, order: Order, price: int, qty: int) -> int:
 
 
 def affordable(world: World, order: Order, price: int, liquidity: int, closing: int, opening: int) -> int:
-    """Return how many of `opening` lots the account can pay for after `closing` lots were closed (3.4)."""
-    trial = world.clone()
-    if closing:
-        trial.transfer(order.instrument, order.side, price, closing, liquidity)
-    twin = next(o for o in trial.orders if o.id == order.id)
-    free = trial.free(but=twin)
+    """Return how many of `opening` lots the account can pay for, `closing` lots being closed first (3.4)."""
+    free = world.free(but=order) + (world.freed_by_flip(order) if closing else 0)
 
     def cost(qty: int) -> int:
         notional = world.notional(order.instrument, price, qty, order.side)
@@ -157,7 +153,7 @@ def act_at_open(world: World, order: Order, price: int, ts: int) -> None:
     elif order.type == OrderType.LIMIT and first and order.marketable:
         if within(order, price):
             execute(world, order, price, LiquiditySide.TAKER, FillPhase.OPEN, ts)
-    elif within(order, price) and price != order.limit:
+    elif within(order, price) and (price != order.limit or world.config.limit_touch):
         if world.budget[order.instrument] == 0:  # choice: without budget not even looked at, as on the path
             return
         at = price if world.config.limit_gap_open else order.limit

@@ -301,7 +301,10 @@ class Oracle:
                 self.world.end(order, OrderStatus.CANCELED, reason)
 
     def flatten(self) -> None:
-        """Close every position by a reduce_only MARKET order, by instrument index, and halt."""
+        """Close every position by a reduce_only MARKET order, by instrument index, and halt.
+
+        # choice: a FLATTEN command halts as a breach with `on_breach: flatten` does.
+        """
         self.world.trading = TradingState.HALTED
         for index, position in enumerate(self.world.positions):
             if not position.lots:

@@ -190,6 +190,10 @@ class World:
         own = self.balance if self.cash else self.equity() - self.margin_used()
         return own - sum(order.reserved for order in self.orders if order is not but)
 
+    def freed_by_flip(self, order: Order) -> int:
+        """Return the margin of the position that an order closes on its way to the other side."""
+        return 0 if self.cash else self.over_leverage(abs(self.value(order.instrument)))
+
     def reference(self, order: Order) -> int:
         """Return the reference price: limit, trigger, or the last price."""
         if order.type in (OrderType.LIMIT, OrderType.STOP_LIMIT):
@@ -224,7 +228,7 @@ class World:
                 order.id, order.instrument, order.side, price, qty, liquidity, phase, fee, realised, ts
             )
         )
-        self.shrink_reduce_only(order.instrument, before)
+        self.shrink_reduce_only(order.instrument, before, order.side)
 
     def transfer(
         self, instrument: int, side: int, price: int, qty: int, liquidity: int | None
@@ -234,8 +238,7 @@ class World:
         notional = self.notional(instrument, price, qty, side)
         fee = 0 if liquidity is None else self.fee(notional, liquidity)
         closed = min(qty, abs(position.lots)) if position.lots * side < 0 else 0
-        # choice: a fill that flips is rounded once as a whole, its closing part by itself; the rest opens
-        closing_notional = notional if closed == qty else self.notional(instrument, price, closed, side)
+        closing_notional = notional * closed // qty
         realised = 0
         if closed:
             released = abs(position.cost)
@@ -256,15 +259,16 @@ class World:
         self.fees += fee
         return realised, fee
 
-    def shrink_reduce_only(self, instrument: int, before: int) -> None:
-        """Shrink or cancel working reduce_only orders after a fill that made the position smaller.
+    def shrink_reduce_only(self, instrument: int, before: int, side: int) -> None:
+        """Shrink or cancel working reduce_only orders of the side of a fill that made the position smaller.
 
-        # choice: all of them, whatever their side; those still SUBMITTED are judged by the venue on arrival.
+        # choice: those still SUBMITTED are judged by the venue on arrival.
         """
         after = self.positions[instrument].lots
         gone = before != 0 and (after == 0 or (after > 0) != (before > 0))
         for order in self.orders:
-            if not (order.working and order.reduce_only and order.instrument == instrument):
+            mine = (order.instrument, order.side) == (instrument, side)
+            if not (mine and order.working and order.reduce_only):
                 continue
             if gone:
                 self.end(order, OrderStatus.CANCELED, Reason.REDUCE_ONLY_CLOSED)
