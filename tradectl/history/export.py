@@ -17,8 +17,8 @@ from tradectl.core.codes import EventFlag, EventKind, MarketStatus
 from tradectl.core.event import empty_events
 from tradectl.core.instrument import Instrument
 from tradectl.errors import ConfigError
-from tradectl.history.catalogue import write_atomically
 from tradectl.history.stamps import format_timeframe
+from tradectl.history.writer import write_atomically
 
 __all__ = ["decode", "export_events"]
 

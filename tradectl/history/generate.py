@@ -18,9 +18,9 @@ import polars as pl
 
 from tradectl.errors import ConfigError
 from tradectl.history import profiles
-from tradectl.history.catalogue import Writer, write_atomically
 from tradectl.history.rows import Rows
 from tradectl.history.stamps import parse_timeframe
+from tradectl.history.writer import Writer, write_atomically
 
 __all__ = ["Walk", "generate", "walk"]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tradectl.history.catalogue import Summary, Writer
 from tradectl.history.model import DataBlock, InstrumentSpec
-from tradectl.history.open import History, open_history, window, within
+from tradectl.history.open import open_history
 from tradectl.history.plan import Loaded
 from tradectl.history.rows import Rows
 from tradectl.history.source import Source
+from tradectl.history.stream import History, window, within
+from tradectl.history.writer import Summary, Writer
 
 __all__ = ["import_data", "names_of", "windowed"]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from tradectl.errors import DataError
-from tradectl.history.catalogue import Summary, Writer
 from tradectl.history.importing import names_of, windowed
 from tradectl.history.model import DataBlock, InstrumentSpec
 from tradectl.history.open import open_history
 from tradectl.history.rows import Rows, concat_rows
 from tradectl.history.stamps import MONTH_NS, format_timeframe, parse_timeframe
+from tradectl.history.writer import Summary, Writer
 
 __all__ = ["resample", "resample_data"]
 
