@@ -42,8 +42,8 @@ from tradectl.strategy.indicators import (
 GTC, IOC, FOK = int(TimeInForce.GTC), int(TimeInForce.IOC), int(TimeInForce.FOK)
 
 __all__ = [
-    "FOK", "GTC", "IOC", "Array", "Atr", "Bool", "Choice", "Cross", "Donchian", "Ema", "Float", "Float64", "Int", "Int64",
-    "LiquiditySide", "OrderFlag", "OrderStatus", "OrderType", "PerInstrument", "Reason", "Record", "Rma", "Roc",
-    "Rolling", "Rsi", "Side", "Sma", "TimeInForce", "atr", "cross", "donchian", "ema", "exp", "log", "momentum",
+    "FOK", "GTC", "IOC", "Array", "Atr", "Bool", "Choice", "Cross", "Donchian", "Ema", "Float", "Float64", "Int",
+    "Int64", "LiquiditySide", "OrderFlag", "OrderStatus", "OrderType", "PerInstrument", "Reason", "Record", "Rma",
+    "Roc", "Rolling", "Rsi", "Side", "Sma", "TimeInForce", "atr", "cross", "donchian", "ema", "exp", "log", "momentum",
     "power", "ready", "rma", "roc", "rolling", "rolling_std", "rsi", "sma", "sma_compare", "sqrt", "strategy",
 ]  # fmt: skip

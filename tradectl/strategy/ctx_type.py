@@ -22,8 +22,9 @@ from tradectl.strategy.context import ATTRIBUTES, METHODS
 
 __all__ = ["CTX", "Ctx", "CtxType", "ctx_at", "is_ctx_name"]
 
-INLINE = {"forceinline": True, "error_model": "numpy"}
-CACHED = {"cache": True, "error_model": "numpy"}  # what sends orders is big and rare: compiled once per machine
+# Each is compiled once per machine: a strategy's own compile finds them in the cache.
+CACHED = {"cache": True, "error_model": "numpy"}
+INLINE = {**CACHED, "forceinline": True}
 READS = ("order_status", "is_live", "leaves", "round_qty", "select")  # small methods that only look
 
 

@@ -18,7 +18,9 @@ __all__ = [
 ]  # fmt: skip
 
 SCOPES = ("instrument", "portfolio")
-INT_LIMIT = 2**53  # larger integers are not exact as floats, and compiled and plain code would divide them apart
+INT_LIMIT = (
+    2**53
+)  # larger integers are not exact as floats, and compiled and plain code would divide them apart
 MIN_INSTRUMENTS = 16  # per-instrument arrays are sized in powers of two from here: fewer shapes to compile
 Value = int | float | bool | str
 
@@ -130,7 +132,9 @@ class Choice(Param):
 
     def problem(self, value: Any) -> str:
         """Return what is wrong with a value, or nothing."""
-        return "" if value in self.options else f"= {value!r} is no choice; {nearest(str(value), self.options)}"
+        return (
+            "" if value in self.options else f"= {value!r} is no choice; {nearest(str(value), self.options)}"
+        )
 
     def code(self, value: Any) -> int:
         """Return the code of a valid name."""
@@ -155,9 +159,10 @@ class Sizes:
     def _int_param(self, name: str) -> Int:
         found = self.params.get(name)
         if found is None:
-            raise StrategyError(f"the state names a parameter {name!r} that is not declared; {nearest(name, self.params)}")
+            hint = nearest(name, self.params)
+            raise StrategyError(f"the state names a parameter {name!r} that is not declared; {hint}")
         if not isinstance(found, Int) or found.high == INT_LIMIT:
-            raise StrategyError(f"parameter {name!r} sizes a window: declare it as Int(..., high=<the most it may be>)")
+            raise StrategyError(f"parameter {name!r} sizes a window: declare it as Int(..., high=<its most>)")
         if found.low < 1:
             raise StrategyError(f"parameter {name!r} sizes a window: its low must be 1 or more")
         return found
@@ -323,7 +328,11 @@ def _declared(cls: type, block: str) -> dict[str, Any]:
     inner = vars(cls).get(block)
     if inner is None:
         return {}
-    return {name: value for name, value in vars(inner).items() if not (name.startswith("__") and name.endswith("__"))}
+    return {
+        name: value
+        for name, value in vars(inner).items()
+        if not (name.startswith("__") and name.endswith("__"))
+    }
 
 
 def _param(cls: type, name: str, declared: Any) -> Param:
@@ -344,8 +353,12 @@ def _make_spec(cls: type, scope: str) -> Spec:
     state = {name: _field(value) for name, value in _declared(cls, "State").items()}
     for name in (*params, *state):
         if name.startswith("_") or name == "pad_":
-            raise StrategyError(f"{cls.__name__}: the name {name!r} is reserved; names do not start with an underscore")
-    hooks = {name: value for name, value in vars(cls).items() if callable(value) and not isinstance(value, type)}
+            raise StrategyError(
+                f"{cls.__name__}: the name {name!r} is reserved; names do not start with an underscore"
+            )
+    hooks = {
+        name: value for name, value in vars(cls).items() if callable(value) and not isinstance(value, type)
+    }
     return Spec(cls.__name__, scope, (cls.__doc__ or "").strip(), params, state, hooks)
 
 
@@ -373,7 +386,8 @@ def spec_of(cls: type) -> Spec | None:
 
 def check_params(spec: Spec, given: Mapping[str, Any]) -> dict[str, Value]:
     """Return the value of every parameter (defaults filled in), or raise one error that lists all faults."""
-    faults = [f"parameter {name!r} is unknown: {nearest(name, spec.params)}" for name in given if name not in spec.params]
+    unknown = [name for name in given if name not in spec.params]
+    faults = [f"parameter {name!r} is unknown: {nearest(name, spec.params)}" for name in unknown]
     values: dict[str, Value] = {}
     for name, param in spec.params.items():
         value = given.get(name, param.default)

@@ -26,8 +26,8 @@ CAUSES: tuple[tuple[str, str], ...] = (
     (r"got an unexpected keyword argument '(\w+)'", "there is no argument {0!r}"),
     (r"No conversion from (.+?) to none for", "a hook returns nothing: write a bare `return`"),
     (r"[Cc]an(?:no|')t cast .*? to none", "a hook returns nothing: write a bare `return`"),
-    (r"No implementation of function Function\(<(?:built-in function|class|function) '?([\w.<>]+)'?[^)]*\)>?\)? found for signature:"
-     r"\s*>>> [\w.<>]+\(([^\n]*)\)", "{0} cannot take ({1}) in compiled code"),
+    (r"No implementation of function Function\(<(?:built-in function|class|function) '?([\w.<>]+)'?"
+     r"[^)]*\)>?\)? found for signature:\s*>>> [\w.<>]+\(([^\n]*)\)", "{0} cannot take ({1}) in compiled code"),
     (r"Unsupported|not supported", ""),
 )  # fmt: skip
 
@@ -52,7 +52,9 @@ def _cause(text: str) -> str:
         if found and template:
             return template.format(*(_short(group) for group in found.groups()))
     lines = [line.strip() for line in text.splitlines()]
-    told = [line for line in lines if line and not line.startswith(("Failed in", "-", "During", "File", ">>>"))]
+    told = [
+        line for line in lines if line and not line.startswith(("Failed in", "-", "During", "File", ">>>"))
+    ]
     return _short(told[0]) if told else "numba cannot compile this"
 
 
@@ -62,7 +64,9 @@ def _short(text: str) -> str:
     return text if len(text) <= 160 else text[:157] + "…"
 
 
-def explain(error: Exception, sources: Sequence[Path], fn: Callable[..., Any], faults: Sequence[Fault]) -> str:
+def explain(
+    error: Exception, sources: Sequence[Path], fn: Callable[..., Any], faults: Sequence[Fault]
+) -> str:
     """Return `file:line: what is wrong` and the source line; `faults` are our own findings and come first."""
     if faults:
         place, message = (faults[-1].filename, faults[-1].line), faults[-1].message

@@ -12,7 +12,7 @@ from tradectl.core.jit import kernel, routine
 
 __all__ = ["exp", "log", "power", "sqrt"]
 
-LN2_HIGH = 0.6931471803691238  # ln 2 with 21 low bits zero: k × LN2_HIGH is exact for |k| < 2**21
+LN2_HIGH = 0.6931471803691238  # ln 2 with 21 low bits zero: k * LN2_HIGH is exact for |k| < 2**21
 LN2_LOW = 1.9082149292705877e-10  # ln 2 - LN2_HIGH
 ROOT_HALF = 0.7071067811865476
 EXP_MAX = 709.782712893384  # exp of more is infinite
@@ -31,7 +31,7 @@ def sqrt(x: float) -> float:
 def log(x: float) -> float:
     """Return the natural logarithm, -inf for 0, NaN for x < 0.
 
-    x = m × 2^k with m near 1; ln m = 2 atanh(f) with f = (m - 1) / (m + 1), |f| < 0.172, by its power series.
+    x = m * 2^k with m near 1; ln m = 2 atanh(f) with f = (m - 1) / (m + 1), |f| < 0.172, by its power series.
     """
     x = float(x)
     if not x > 0.0:
@@ -63,7 +63,7 @@ def exp(x: float) -> float:
         return math.inf
     if x < EXP_MIN:
         return 0.0
-    k = int(math.floor(x / (LN2_HIGH + LN2_LOW) + 0.5))
+    k = math.floor(x / (LN2_HIGH + LN2_LOW) + 0.5)
     r = (x - k * LN2_HIGH) - k * LN2_LOW
     series = 0.0
     for term in EXP_TERMS:

@@ -61,7 +61,9 @@ class Function:
         arguments = self.node.args
         self.locals = {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
         declared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
-        self.locals |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} - declared
+        self.locals |= {
+            n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        } - declared
         self.parents = {child: parent for parent in nodes for child in ast.iter_child_nodes(parent)}
 
     @property
@@ -95,7 +97,9 @@ def _hook_roles(node: ast.FunctionDef) -> tuple[dict[str, str], str]:
     names = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
     plain = not (arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults)
     if len(names) != len(wanted) or not plain:
-        return {}, f"{node.name} takes exactly ({', '.join(wanted)})" + (", no self" if "self" in names else "")
+        return {}, f"{node.name} takes exactly ({', '.join(wanted)})" + (
+            ", no self" if "self" in names else ""
+        )
     roles = dict(zip(names, ("ctx", "p", "s", "report"), strict=False))
     return roles, ""
 
@@ -139,7 +143,9 @@ def _lengths(declared: StateField) -> Iterator[str]:
 def _unused(spec: Spec, sources: Sources) -> Iterator[Finding]:
     """Yield a warning for each parameter that nothing reads."""
     tree = sources.trees[sources.main]
-    read = {node.attr for t in sources.trees.values() for node in ast.walk(t) if isinstance(node, ast.Attribute)}
+    read = {
+        node.attr for t in sources.trees.values() for node in ast.walk(t) if isinstance(node, ast.Attribute)
+    }
     read |= {name for declared in spec.state.values() for name in _lengths(declared)}
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and node.name == "Params":
@@ -147,14 +153,18 @@ def _unused(spec: Spec, sources: Sources) -> Iterator[Finding]:
                 for target in getattr(statement, "targets", []):
                     if isinstance(target, ast.Name) and target.id in spec.params and target.id not in read:
                         message = f"parameter {target.id!r} is declared but never used"
-                        yield Finding(sources.main, statement.lineno, statement.col_offset + 1, message, False)
+                        yield Finding(
+                            sources.main, statement.lineno, statement.col_offset + 1, message, False
+                        )
 
 
 def lint(spec: Spec, sources: Sources, modules: Mapping[Path, ModuleType], *, jit: bool) -> list[Finding]:
     """Return all findings on a strategy's files, in the order of their places."""
     findings: list[Finding] = []
     for path, tree in sources.trees.items():
-        findings += [Finding(path, line, col, message) for line, col, message in module_problems(tree, jit=jit)]
+        findings += [
+            Finding(path, line, col, message) for line, col, message in module_problems(tree, jit=jit)
+        ]
     for function in _functions(spec, sources, modules, jit, findings):
         Access(function).check()
         Language(function).check()

@@ -14,7 +14,7 @@ from tradectl.strategy.declare import Array, Float, Float64, Int64, PerInstrumen
 if TYPE_CHECKING:
     from tradectl.strategy.lint import Function
 
-__all__ = ["Access", "FLOAT_ATTRIBUTES", "REPORT_FIELDS"]
+__all__ = ["FLOAT_ATTRIBUTES", "REPORT_FIELDS", "Access"]
 
 assert REPORT.names is not None
 REPORT_FIELDS = tuple(name for name in REPORT.names if not name.startswith("pad"))
@@ -23,7 +23,6 @@ FLOAT_ATTRIBUTES = frozenset(
     "open high low close volume last tick_size lot_size position entry_price unrealised realised equity balance "
     "buying_power drawdown".split()
 )
-ROOTS = {"ctx": "ctx", "p": "params", "s": "state", "report": "report"}
 LEAF = "leaf"
 
 
@@ -157,13 +156,16 @@ class Access:
 
     def _ctx_call(self, node: ast.Call, name: str) -> None:
         signature = inspect.signature(METHODS[name])
-        if any(isinstance(arg, ast.Starred) for arg in node.args) or any(k.arg is None for k in node.keywords):
+        if any(isinstance(arg, ast.Starred) for arg in node.args) or any(
+            k.arg is None for k in node.keywords
+        ):
             self.function.report(node, "name the arguments one by one, without * and **")
             return
         known = [name for name in signature.parameters if name != "ctx"]
         for keyword in node.keywords:
             if keyword.arg not in known:
-                self.function.report(node, f"ctx.{name} has no argument {keyword.arg!r}: {nearest(keyword.arg or '', known)}")
+                hint = nearest(keyword.arg or "", known)
+                self.function.report(node, f"ctx.{name} has no argument {keyword.arg!r}: {hint}")
                 return
         try:
             signature.bind(None, *node.args, **{str(k.arg): k.value for k in node.keywords})
@@ -179,8 +181,9 @@ class Access:
         if isinstance(given, (Array, PerInstrument)):
             self.function.report(node, f"{shown} is an array: pick one cell, {shown}[i]")
         elif given is not None and not isinstance(given, kind):
-            what = type(given).__name__ if given not in (*ROOTS, LEAF) else "no record of the state"
-            self.function.report(node, f"{ast.unparse(node.func)} needs a {kind.__name__}(…) of the state; {shown} is {what}")
+            what = "no record of the state" if isinstance(given, str) else type(given).__name__
+            called = ast.unparse(node.func)
+            self.function.report(node, f"{called} needs a {kind.__name__}(…) of the state; {shown} is {what}")
 
     def _assignment(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> None:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -206,7 +209,9 @@ class Access:
         elif role in ("ctx", "report"):
             report(target, f"{shown} cannot be written; keep what changes in the state")
         elif isinstance(target, ast.Attribute) and isinstance(owner, Record) and owner.is_protected:
-            message = f"{shown} belongs to {type(owner).__name__}: only its functions write it; declare the length"
+            message = (
+                f"{shown} belongs to {type(owner).__name__}: only its functions write it; declare the length"
+            )
             report(target, message)
         elif isinstance(self.shape(target), (Array, PerInstrument)) and not _has_slice(target):
             report(target, f"{shown} is an array: write its cells in a loop")
@@ -226,7 +231,9 @@ class Access:
         operands = [node.left, node.right] if isinstance(node, ast.BinOp) else [node.operand]
         for operand in operands:
             if isinstance(self.shape(operand), (Array, PerInstrument)):
-                self.function.report(node, f"arithmetic on the whole array {ast.unparse(operand)}: write a loop")
+                self.function.report(
+                    node, f"arithmetic on the whole array {ast.unparse(operand)}: write a loop"
+                )
 
     def _subscript(self, node: ast.Subscript) -> None:
         owner = self.shape(node.value)

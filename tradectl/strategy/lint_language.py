@@ -26,7 +26,9 @@ BANNED_MODULES = {
     **dict.fromkeys(("time", "datetime", "calendar", "zoneinfo"), CLOCK),
     **dict.fromkeys(("random", "secrets", "uuid"), CHANCE),
     **dict.fromkeys(("os", "platform", "getpass", "locale", "sys", "tempfile", "gc", "ctypes"), OUTSIDE),
-    **dict.fromkeys(("threading", "multiprocessing", "asyncio", "concurrent", "signal", "subprocess"), PARALLEL),
+    **dict.fromkeys(
+        ("threading", "multiprocessing", "asyncio", "concurrent", "signal", "subprocess"), PARALLEL
+    ),
     **dict.fromkeys(("socket", "requests", "urllib", "http", "ssl", "httpx", "aiohttp", "ccxt"), NETWORK),
 }
 BANNED_NAMES = {
@@ -147,7 +149,9 @@ class Language:
             targets = [node.target]
         elif isinstance(node, ast.Delete):
             targets = list(node.targets)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS:
+        elif (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS
+        ):
             targets = [node.func]
         for target in targets:
             name = self._global_root(target)
@@ -157,7 +161,11 @@ class Language:
     def _global_root(self, node: ast.AST) -> str:
         while isinstance(node, (ast.Attribute, ast.Subscript)):
             node = node.value
-        if isinstance(node, ast.Name) and node.id not in self.function.locals and node.id in self.function.module:
+        if (
+            isinstance(node, ast.Name)
+            and node.id not in self.function.locals
+            and node.id in self.function.module
+        ):
             return node.id
         return ""
 
@@ -184,7 +192,8 @@ class Language:
         value = node.value
         if isinstance(value, (str, bytes)):
             if not self._is_said(node):
-                hint = "math.nan and math.inf are numbers" if value in ("nan", "inf", "-inf") else "use numbers, such as tag=1"
+                special = value in ("nan", "inf", "-inf")
+                hint = "math.nan and math.inf are numbers" if special else "use numbers, such as tag=1"
                 self.report(node, f"text is not for compiled code: {hint}{LATER}")
         elif isinstance(value, complex):
             self.report(node, "complex numbers are not for strategies")
@@ -208,22 +217,35 @@ class Language:
         if found is print:
             self.report(node, "print is not for compiled code" + LATER)
         elif found is round and len(node.args) + len(node.keywords) > 1:
-            self.report(node, "round(x, digits) differs between compiled and plain code: use round(x), or ticks")
+            self.report(
+                node, "round(x, digits) differs between compiled and plain code: use round(x), or ticks"
+            )
         elif isinstance(node.func, ast.Name) and found is getattr(builtins, node.func.id, self):
             raises = isinstance(found, type) and issubclass(found, BaseException)
             if node.func.id not in ALLOWED_BUILTINS and not raises and node.func.id not in BANNED_NAMES:
                 allowed = ", ".join(sorted(ALLOWED_BUILTINS))
                 self.report(node, f"{name}() is not for compiled code (of Python's own: {allowed}){LATER}")
-        elif isinstance(found, BuiltinFunctionType) and found.__module__ == "math" and found.__name__ in UNSAFE_MATH:
+        elif (
+            isinstance(found, BuiltinFunctionType)
+            and found.__module__ == "math"
+            and found.__name__ in UNSAFE_MATH
+        ):
             own = f"import {', '.join(OWN_MATH)} from tradectl.strategy, which give the same everywhere"
-            self.report(node, f"math.{found.__name__} differs between machines, compiled and plain code: {own}")
-        elif getattr(found, "__module__", "") and str(getattr(found, "__module__", "")).split(".")[0] == "numpy":
+            self.report(
+                node, f"math.{found.__name__} differs between machines, compiled and plain code: {own}"
+            )
+        elif (
+            getattr(found, "__module__", "")
+            and str(getattr(found, "__module__", "")).split(".")[0] == "numpy"
+        ):
             self._numpy(node, name)
         elif isinstance(found, np.ufunc):
             self._numpy(node, name)
 
     def _numpy(self, node: ast.Call, name: str) -> None:
-        self.report(node, f"{name}: numpy is not for compiled hooks: use math, loops and arrays of the state{LATER}")
+        self.report(
+            node, f"{name}: numpy is not for compiled hooks: use math, loops and arrays of the state{LATER}"
+        )
 
     def _power(self, node: ast.BinOp) -> None:
         exponent = node.right

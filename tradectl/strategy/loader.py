@@ -83,7 +83,11 @@ def _find_file(path: Path) -> Path:
     if path.is_dir():
         raise StrategyError(f"{path} is a folder; name a Python file in it: {_python_files(path)}")
     folder = path.parent
-    near = nearest(path.name, [p.name for p in folder.glob("*.py")]) if folder.is_dir() else f"no folder {folder}"
+    near = (
+        nearest(path.name, [p.name for p in folder.glob("*.py")])
+        if folder.is_dir()
+        else f"no folder {folder}"
+    )
     raise StrategyError(f"no strategy file {path}: {near}")
 
 
@@ -118,13 +122,17 @@ def _hooks(spec: Spec, path: Path, tree: ast.Module) -> dict[Hook, Callable[...,
     for name, fn in spec.hooks.items():
         where = f"{path}:{lines.get(name, 1)}: "
         if name in LATER_HOOKS:
-            raise StrategyError(f"{where}{name} comes later, with order books and live feeds; on bars use on_bar")
+            raise StrategyError(
+                f"{where}{name} comes later, with order books and live feeds; on bars use on_bar"
+            )
         if name not in HOOK_NAMES:
             if name.startswith("on"):
                 raise StrategyError(f"{where}unknown hook {name!r}: {nearest(name, HOOK_NAMES)}")
             raise StrategyError(f"{where}{name!r} is no hook; write helper functions outside the class")
         if name in PORTFOLIO_HOOKS and spec.scope != "portfolio":
-            raise StrategyError(f'{where}{name} needs @strategy(scope="portfolio"); with scope instrument use on_bar')
+            raise StrategyError(
+                f'{where}{name} needs @strategy(scope="portfolio"); with scope instrument use on_bar'
+            )
         made[HOOK_NAMES[name]] = fn
     if not made:
         raise StrategyError(f"{path}: {spec.name} has no hooks; write at least on_bar(ctx, p, s)")
@@ -164,7 +172,9 @@ def load_strategy(
     findings = lint(spec, sources, modules, jit=jit)
     errors = [f for f in findings if f.is_error]
     if errors:
-        raise StrategyError(f"{spec.name}: {len(errors)} fault(s) in its source\n" + "\n".join(map(str, errors)))
+        raise StrategyError(
+            f"{spec.name}: {len(errors)} fault(s) in its source\n" + "\n".join(map(str, errors))
+        )
     return LoadedStrategy(
         name=spec.name,
         scope=spec.scope,

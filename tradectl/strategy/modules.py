@@ -93,7 +93,9 @@ def read_sources(main: Path) -> Sources:
         text, tree = _parse(path, wanted_by)
         for other, line in imported_siblings(tree, path.parent):
             if other in (*chain, path):
-                raise StrategyError(f"{path}:{line}: {other.name} is imported in a circle{source_line(path, line)}")
+                raise StrategyError(
+                    f"{path}:{line}: {other.name} is imported in a circle{source_line(path, line)}"
+                )
             visit(other, (*chain, path), f"{path}:{line}: ")
         made.texts[path] = text
         made.trees[path] = tree

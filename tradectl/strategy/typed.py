@@ -19,9 +19,9 @@ from tradectl.errors import nearest
 from tradectl.strategy.context import ATTRIBUTES, METHODS
 from tradectl.strategy.ctx_type import CtxType
 
-__all__ = ["AuthorCompiler", "Fault", "INTEGER_INPUTS", "collect_faults"]
+__all__ = ["INTEGER_INPUTS", "AuthorCompiler", "Fault", "collect_faults"]
 
-INTEGER_INPUTS: dict[Any, str] = {}  # indicator function -> what its integer input is (filled by `indicators`)
+INTEGER_INPUTS: dict[Any, str] = {}  # indicator function -> what its integers are; filled by `indicators`
 BINARY = ("binop", "inplace_binop")
 
 
@@ -134,7 +134,7 @@ class _Checker:
         if fn is operator.pow:
             whole = isinstance(left, types.Integer) and isinstance(right, types.IntegerLiteral)
             if not whole or right.literal_value < 0:
-                return "** differs between compiled and plain code: write x * x, or use power(x, y) of tradectl.strategy"
+                return "** differs between compiled and plain code: write x * x, or use strategy.power(x, y)"
         return ""
 
     def _call(self, expr: Any) -> str:

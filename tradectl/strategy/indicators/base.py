@@ -27,10 +27,18 @@ class Indicator(Record):
     is_protected = True
     extra = 0  # values needed beyond the length
 
-    def __init__(self, length: int | str, **fields: StateField | type[StateField] | Bool | type[Bool]) -> None:
-        if not isinstance(length, (int, str)) or isinstance(length, bool) or (isinstance(length, int) and length < 1):
+    def __init__(
+        self, length: int | str, **fields: StateField | type[StateField] | Bool | type[Bool]
+    ) -> None:
+        if (
+            not isinstance(length, (int, str))
+            or isinstance(length, bool)
+            or (isinstance(length, int) and length < 1)
+        ):
             name = type(self).__name__
-            raise StrategyError(f"{name}({length!r}): give a length of 1 or more, or the name of an Int parameter")
+            raise StrategyError(
+                f"{name}({length!r}): give a length of 1 or more, or the name of an Int parameter"
+            )
         self.length = length
         super().__init__(count=Int64(), needed=Int64(), length=Int64(), **fields)
 
@@ -39,6 +47,12 @@ class Indicator(Record):
         super().fill(target, sizes)
         target["length"] = sizes.length(self.length)
         target["needed"] = sizes.length(self.length) + self.extra
+        if "alpha" in self.fields:
+            target["alpha"] = self.alpha(sizes.length(self.length))
+
+    def alpha(self, length: int) -> float:
+        """Return the weight of the newest value, where the indicator is an exponential average."""
+        return 1.0 / length
 
     def dtype(self, sizes: Sizes) -> Any:
         """Return the record's dtype; a length that no window uses is checked all the same."""
@@ -46,7 +60,9 @@ class Indicator(Record):
         return super().dtype(sizes)
 
 
-def indicator(kind: type[Record], *, integers: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def indicator(
+    kind: type[Record], *, integers: str = ""
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a function that works on a record of `kind`; `integers` says what its whole-number inputs are."""
 
     def declare(fn: Callable[..., Any]) -> Callable[..., Any]:

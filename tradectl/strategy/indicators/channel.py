@@ -23,7 +23,13 @@ class Donchian(Indicator):
             return Record(front=Int64, size=Int64, value=Array(Int64, length), at=Array(Int64, length))
 
         super().__init__(
-            length, upper=Int64, lower=Int64, prior_upper=Int64, prior_lower=Int64, highs=queue(), lows=queue()
+            length,
+            upper=Int64,
+            lower=Int64,
+            prior_upper=Int64,
+            prior_lower=Int64,
+            highs=queue(),
+            lows=queue(),
         )
 
 

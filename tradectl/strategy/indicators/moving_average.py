@@ -8,7 +8,7 @@ from tradectl.core.jit import kernel
 from tradectl.strategy.declare import Array, Float64, Int64
 from tradectl.strategy.indicators.base import Indicator, indicator
 
-__all__ = ["Ema", "Rma", "Sma", "ema", "rma", "sma", "sma_compare"]
+__all__ = ["Ema", "Rma", "Sma", "ema", "rma", "sma", "sma_compare", "smooth"]
 
 
 class Sma(Indicator):
@@ -37,7 +37,7 @@ def sma(rec, ticks):
 def sma_compare(a, b):
     """Return +1 if the mean of `a` is above that of `b`, -1 below, 0 if equal or one is not ready.
 
-    Decided on integers, total(a) × length(b) against total(b) × length(a): exact while |price in ticks| ×
+    Decided on integers, total(a) * length(b) against total(b) * length(a): exact while |price in ticks| *
     both lengths stays below 2**63.
     """
     if a.count < a.length or b.count < b.length:
@@ -51,51 +51,48 @@ class Ema(Indicator):
     """Exponential moving average, alpha = 2 / (length + 1); `value` holds it once ready."""
 
     def __init__(self, length: int | str) -> None:
-        super().__init__(length, value=Float64)
+        super().__init__(length, alpha=Float64, value=Float64)
+
+    def alpha(self, length: int) -> float:
+        """Return the weight of the newest value."""
+        return 2.0 / (length + 1)
 
 
 @indicator(Ema)
 def ema(rec, x):
     """Take in a value; return the average, NaN for the first length - 1 values.
 
-    Seeded with the mean of the first n values, then e[t] = e[t-1] + 2 / (n + 1) × (x[t] - e[t-1]).
+    Seeded with the mean of the first n values, then e[t] = e[t-1] + alpha * (x[t] - e[t-1]).
     Source: the exponential smoothing of R. G. Brown (1956), seeded as is usual in technical analysis.
     """
-    n = rec.length
     rec.count += 1
-    if rec.count > n:
-        rec.value += (x - rec.value) * (2.0 / (n + 1))
-        return rec.value
-    rec.value += x
-    if rec.count < n:
-        return math.nan
-    rec.value /= n
-    return rec.value
+    rec.value = smooth(rec.value, x, rec.count, rec.length, rec.alpha)
+    return rec.value if rec.count >= rec.length else math.nan
+
+
+@kernel
+def smooth(value, x, count, n, alpha):
+    """Return the next value of an exponential average; `count` includes `x`, before n it is the running sum."""
+    if count > n:
+        return value + (x - value) * alpha
+    value += x
+    return value / n if count == n else value
 
 
 class Rma(Indicator):
     """Wilder's moving average, alpha = 1 / length; `value` holds it once ready."""
 
     def __init__(self, length: int | str) -> None:
-        super().__init__(length, value=Float64)
-
-
-@kernel
-def wilder(value, x, count, n):
-    """Return the next value of Wilder's average; `count` includes `x`, before n it is the running sum.
-
-    w[t] = (w[t-1] × (n - 1) + x[t]) / n, seeded with the mean of the first n values.
-    Source: J. Welles Wilder, New Concepts in Technical Trading Systems (1978).
-    """
-    if count > n:
-        return (value * (n - 1) + x) / n
-    value += x
-    return value / n if count == n else value
+        super().__init__(length, alpha=Float64, value=Float64)
 
 
 @indicator(Rma)
 def rma(rec, x):
-    """Take in a value; return Wilder's average, NaN for the first length - 1 values."""
+    """Take in a value; return Wilder's average, NaN for the first length - 1 values.
+
+    w[t] = w[t-1] + (x[t] - w[t-1]) / n, seeded with the mean of the first n values.
+    Source: J. Welles Wilder, New Concepts in Technical Trading Systems (1978).
+    """
     rec.count += 1
-    rec.value = wilder(rec.value, float(x), rec.count, rec.length)
+    rec.value = smooth(rec.value, x, rec.count, rec.length, rec.alpha)
     return rec.value if rec.count >= rec.length else math.nan

@@ -6,7 +6,7 @@ import math
 
 from tradectl.strategy.declare import Array, Float64, Int64
 from tradectl.strategy.indicators.base import Indicator, indicator
-from tradectl.strategy.indicators.moving_average import wilder
+from tradectl.strategy.indicators.moving_average import smooth
 
 __all__ = ["Roc", "Rsi", "momentum", "roc", "rsi"]
 
@@ -17,14 +17,14 @@ class Rsi(Indicator):
     extra = 1
 
     def __init__(self, length: int | str) -> None:
-        super().__init__(length, previous=Float64, gain=Float64, loss=Float64, value=Float64)
+        super().__init__(length, alpha=Float64, previous=Float64, gain=Float64, loss=Float64, value=Float64)
 
 
 @indicator(Rsi)
 def rsi(rec, price):
     """Take in a price (or ticks); return the index in 0..100, NaN for the first `length` prices.
 
-    With up and down Wilder's averages of rises and falls: 100 × up / (up + down), 50 where both are zero.
+    With up and down Wilder's averages of rises and falls: 100 * up / (up + down), 50 where both are zero.
     Source: J. Welles Wilder, New Concepts in Technical Trading Systems (1978).
     """
     change = price - rec.previous
@@ -33,8 +33,8 @@ def rsi(rec, price):
     if rec.count == 1:
         return math.nan
     changes = rec.count - 1
-    rec.gain = wilder(rec.gain, change if change > 0.0 else 0.0, changes, rec.length)
-    rec.loss = wilder(rec.loss, -change if change < 0.0 else 0.0, changes, rec.length)
+    rec.gain = smooth(rec.gain, change if change > 0.0 else 0.0, changes, rec.length, rec.alpha)
+    rec.loss = smooth(rec.loss, -change if change < 0.0 else 0.0, changes, rec.length, rec.alpha)
     if changes < rec.length:
         return math.nan
     both = rec.gain + rec.loss

@@ -7,7 +7,7 @@ import math
 from tradectl.core.jit import kernel
 from tradectl.strategy.declare import Array, Float64, Int64
 from tradectl.strategy.indicators.base import Indicator, indicator
-from tradectl.strategy.indicators.moving_average import wilder
+from tradectl.strategy.indicators.moving_average import smooth
 
 __all__ = ["Atr", "Rolling", "atr", "rolling", "rolling_std"]
 
@@ -16,7 +16,7 @@ class Atr(Indicator):
     """Wilder's average true range; `value` holds it once ready, in the unit of the prices given."""
 
     def __init__(self, length: int | str) -> None:
-        super().__init__(length, previous=Float64, value=Float64)
+        super().__init__(length, alpha=Float64, previous=Float64, value=Float64)
 
 
 @indicator(Atr)
@@ -32,7 +32,7 @@ def atr(rec, high, low, close):
         bottom = min(bottom, rec.previous)
     rec.previous = close
     rec.count += 1
-    rec.value = wilder(rec.value, top - bottom, rec.count, rec.length)
+    rec.value = smooth(rec.value, top - bottom, rec.count, rec.length, rec.alpha)
     return rec.value if rec.count >= rec.length else math.nan
 
 
