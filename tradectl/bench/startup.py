@@ -1,0 +1,110 @@
+"""What a user waits for: help, a warm run from Parquet to summary, the very first run."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tradectl.errors import StoreError
+
+__all__ = ["bench_startup", "timed"]
+
+BARS = 1_000_000
+TIMEOUT_S = 600
+CONFIG = """name: startup
+strategy: {{path: {strategy}}}
+data: {{source: {catalogue}, timeframe: 1m}}
+account: {{type: cash, currency: USD, balance: 1000000}}
+sizing: {{method: percent_equity, value: 0.95}}
+"""
+STRATEGY = '''"""Two averages."""
+
+from tradectl.strategy import Int, Int64, Sma, sma, sma_compare, strategy
+
+
+@strategy
+class Averages:
+    """Long while the fast average is above the slow one."""
+
+    class Params:
+        fast = Int(10, low=2, high=500)
+        slow = Int(30, low=3, high=500)
+
+    class State:
+        fast = Sma("fast")
+        slow = Sma("slow")
+        side = Int64()
+
+    def on_bar(ctx, p, s):
+        sma(s.fast, ctx.close_ticks)
+        sma(s.slow, ctx.close_ticks)
+        side = sma_compare(s.fast, s.slow)
+        if side == 0 or side == s.side:
+            return
+        s.side = side
+        if side > 0 and ctx.position_lots == 0:
+            ctx.buy()
+        elif side < 0 and ctx.position_lots > 0:
+            ctx.close_position()
+'''
+
+
+def timed(args: Sequence[str], env: Mapping[str, str] | None = None) -> float:
+    """Run `tradectl` with `args` in a process of its own; return the seconds it took from start to end."""
+    begun = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "tradectl", *args],
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    took = time.perf_counter() - begun
+    if done.returncode:
+        raise StoreError(
+            f"tradectl {' '.join(args)} ended with {done.returncode}: {done.stderr.strip()[-500:]}"
+        )
+    return took
+
+
+def bench_startup(repeats: int = 5, bars: int = BARS, cold: bool = True) -> dict[str, Any]:
+    """Return medians of seconds: `help_s`, `warm_run_s` (`bars` bars, Parquet to summary), `cold_run_s`.
+
+    The cold run compiles everything into an empty cache, once. `child_rss_mb` is the largest memory that one of these
+    processes used.
+    """
+    with tempfile.TemporaryDirectory(prefix="tradectl-bench-") as name:
+        folder = Path(name)
+        config = _prepare(folder, bars)
+        run = ["backtest", str(config), "--quiet", "--out", str(folder / "runs")]
+        figures: dict[str, Any] = {"bars": bars}
+        figures["help_s"] = round(median(timed(["--help"]) for _ in range(repeats)), 4)
+        timed(run)  # whatever this machine's cache lacks is compiled now
+        figures["warm_run_s"] = round(median(timed(run) for _ in range(repeats)), 4)
+        if cold:
+            empty = {"TRADECTL_CACHE_DIR": str(folder / "cache")}
+            figures["cold_run_s"] = round(timed(run, empty), 3)
+            figures["compile_s"] = round(figures["cold_run_s"] - figures["warm_run_s"], 3)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        figures["child_rss_mb"] = round(used * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)
+    return figures
+
+
+def _prepare(folder: Path, bars: int) -> Path:
+    """Write a catalogue of synthetic bars, a strategy and its configuration; return the configuration."""
+    catalogue, strategy, config = folder / "bars", folder / "averages.py", folder / "startup.yaml"
+    strategy.write_text(STRATEGY, encoding="utf-8")
+    config.write_text(CONFIG.format(strategy=strategy, catalogue=catalogue), encoding="utf-8")
+    timed(
+        ["data", "generate", str(catalogue), "--symbols", "XYZ/USD", "--bars", str(bars), "--price", "30000"]
+    )
+    return config

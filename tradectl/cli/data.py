@@ -1,0 +1,254 @@
+"""`tradectl data`: history in, out, checked, described, resampled, made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tradectl.cli import data_make
+from tradectl.cli.app import command, group
+from tradectl.cli.data_source import Profile, Source, Symbols, Timeframe, data_input
+from tradectl.cli.options import From, Json, Quiet, Sets, To
+
+__all__ = ["register"]
+
+WIDTH = 60  # characters of an example that are shown
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    data = group(
+        "data",
+        "Import, check, describe, resample and generate history.\n\nA SOURCE is what a config's data.source "
+        "may be, or a config itself; any key of a data block can be given by --set.",
+    )
+    app.add_typer(data)
+    _import(data)
+    _export(data)
+    _check(data)
+    _info(data)
+    data_make.register(data)
+
+
+def _symbols(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _options(
+    profile: str | None, timeframe: str | None, symbols: str | None, start: str | None, end: str | None
+) -> Any:
+    return {
+        "profile": profile,
+        "timeframe": timeframe,
+        "symbols": _symbols(symbols),
+        "from": start,
+        "to": end,
+    }
+
+
+def _import(data: typer.Typer) -> None:
+    @command(
+        data,
+        "import",
+        "Add bars of any layout to a Parquet catalogue.",
+        "tradectl data import 'bars/*_1m.csv.gz' --profile bitfinex --timeframe 1m --out catalogue",
+        "tradectl data import ohlc.zip --out catalogue --set data.mapping.timestamp=date --set data.on_error.ohlc=clip",
+    )
+    def import_(
+        sources: Source,
+        out: Annotated[
+            Path, typer.Option("--out", metavar="DIR", help="The catalogue; made if it is not there.")
+        ],
+        profile: Profile = None,
+        timeframe: Timeframe = None,
+        symbols: Symbols = None,
+        start: From = None,
+        end: To = None,
+        sets: Sets = None,
+        as_json: Json = False,
+        quiet: Quiet = False,
+    ) -> None:
+        """Read bars from CSV, Parquet or Arrow (packed or not), clean them, add them to a Parquet catalogue.
+
+        The catalogue changes in one step at the end, or not at all. Bars that it already holds count once.
+        """
+        from tradectl.cli.output import count, print_json, size
+        from tradectl.cli.output import out as console
+        from tradectl.cli.progress import Meter
+        from tradectl.history.importing import import_data
+
+        found = data_input(sources, _options(profile, timeframe, symbols, start, end), sets or ())
+        with Meter(as_json or quiet) as meter:
+            summary, history = import_data(
+                found.blocks(), out, found.specs(), progress=meter.counter("importing rows")
+            )
+        if as_json:
+            print_json({**vars(summary), "out": str(out), "data": history.report.to_dict()})
+        elif not quiet:
+            _report_faults(history.report)
+            written = f"{count(summary.files)} files, {size(summary.bytes)}"
+            of = f"{count(summary.rows)} rows of {count(summary.series)} series"
+            console().print(f"{of}, {count(summary.added)} of them new: {written}")
+            console().print(f"catalogue: [bold]{out}[/]")
+
+
+def _export(data: typer.Typer) -> None:
+    @command(
+        data,
+        "export",
+        "Write events to Parquet or CSV.",
+        "tradectl data export catalogue --symbols BTC/USD --from 2017-01-01 --out btc.parquet",
+        "tradectl data export runs/20240105T101500-quickstart-1a2b3c4d --out events.csv",
+    )
+    def export(
+        sources: Source,
+        target: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .parquet or .csv file.")],
+        profile: Profile = None,
+        timeframe: Timeframe = None,
+        symbols: Symbols = None,
+        start: From = None,
+        end: To = None,
+        sets: Sets = None,
+    ) -> None:
+        """Write the events that a run would see, or a run's journal, with their words decoded into columns."""
+        from tradectl.cli.output import count, out
+        from tradectl.cli.progress import Meter
+        from tradectl.config.wire_data import open_data
+        from tradectl.history.export import export_events
+
+        found = data_input(sources, _options(profile, timeframe, symbols, start, end), sets or ())
+        with Meter() as meter:
+            opened = open_data(found.config, found.folder, meter.counter("reading data"))
+            chunks = opened.chunks(65_536)
+            rows = export_events(chunks, opened.instruments, opened.timeframes_ns, target)
+        out().print(f"{count(rows)} events: [bold]{target}[/]")
+
+
+def _check(data: typer.Typer) -> None:
+    @command(
+        data,
+        "check",
+        "Find what is wrong with data.",
+        "tradectl data check configs/quickstart.yaml",
+        "tradectl data check 'bars/*.csv.gz' --profile bitfinex --json",
+    )
+    def check(
+        sources: Source,
+        profile: Profile = None,
+        timeframe: Timeframe = None,
+        symbols: Symbols = None,
+        start: From = None,
+        end: To = None,
+        sets: Sets = None,
+        as_json: Json = False,
+    ) -> None:
+        """Find gaps, duplicates, disorder, off-tick prices, OHLC violations and more, and say what a run does.
+
+        Exit code 3 if a run over this data would be refused.
+        """
+        from tradectl.cli.output import out, print_json
+        from tradectl.cli.progress import Meter
+        from tradectl.history.checks import check_data
+
+        found = data_input(sources, _options(profile, timeframe, symbols, start, end), sets or ())
+        with Meter(as_json) as meter:
+            report = check_data(found.blocks(), found.specs(), meter.counter("reading data"))
+        failing = report.failing()
+        if as_json:
+            print_json({**report.to_dict(), "ok": not failing})
+        else:
+            _report_instruments(report)
+            _report_faults(report)
+            _report_gaps(report)
+            done = f"{report.rows_read:,} rows read, {report.rows_used:,} used"
+            verdict = "[red]a run refuses this data[/]" if failing else "[green]a run takes this data[/]"
+            out().print(f"{done} · {verdict}")
+        if failing:
+            raise typer.Exit(3)
+
+
+def _info(data: typer.Typer) -> None:
+    @command(
+        data,
+        "info",
+        "Show what a source holds.",
+        "tradectl data info catalogue",
+        "tradectl data info ohlc.csv.gz --json",
+    )
+    def info(
+        sources: Source,
+        profile: Profile = None,
+        timeframe: Timeframe = None,
+        symbols: Symbols = None,
+        sets: Sets = None,
+        as_json: Json = False,
+    ) -> None:
+        """Show what a source holds: instruments, ranges, rows, tick and lot sizes, gaps."""
+        from tradectl.cli.output import count, out, print_json, size, table
+        from tradectl.history.info import describe
+
+        found = data_input(sources, _options(profile, timeframe, symbols, None, None), sets or ())
+        for block in found.blocks():
+            shown = describe(block, found.specs())
+            if as_json:
+                print_json(shown)
+                continue
+            keys = ("id", "timeframe", "rows", "from", "to", "tick_size", "lot_size", "gaps", "missing_bars")
+            rows = [
+                [count(one[key]) if isinstance(one[key], int) else str(one[key]) for key in keys]
+                for one in shown["instruments"]
+            ]
+            out().print(table("", [key.replace("_", " ") for key in keys], rows, right=(2, 5, 6, 7, 8)))
+            out().print(
+                f"{count(shown['rows'])} rows in {count(shown['files'])} files, {size(shown['bytes'])}"
+            )
+
+
+def _report_instruments(report: Any) -> None:
+    from tradectl.cli.output import count, out, table
+
+    rows = [
+        (
+            one.instrument,
+            one.timeframe,
+            count(one.rows),
+            f"{one.tick_size} ({one.tick_from})",
+            f"{one.lot_size} ({one.lot_from})",
+            count(one.zero_volume),
+        )
+        for one in report.instruments
+    ]
+    columns = ("instrument", "timeframe", "rows", "tick size", "lot size", "zero volume")
+    out().print(table("", columns, rows, right=(2, 3, 4, 5)))
+
+
+def _report_faults(report: Any) -> None:
+    """Print kinds of faults with what a run does, and one example of each."""
+    from tradectl.cli.output import count, out, table
+
+    rows = []
+    for fault in report.faults:
+        example = fault.examples[0] if fault.examples else None
+        where = f"{Path(example.file).name}:{example.line or example.row}: {example.value}" if example else ""
+        rows.append((fault.instrument, fault.kind, count(fault.count), fault.action, where[:WIDTH]))
+    if rows:
+        out().print(table("", ("instrument", "fault", "count", "a run does", "example"), rows, right=(2,)))
+
+
+def _report_gaps(report: Any) -> None:
+    from tradectl.cli.output import count, out, table
+    from tradectl.history.model import iso
+
+    longest = sorted(report.gaps, key=lambda gap: -gap.missing)[:5]
+    rows = [(gap.instrument, iso(gap.from_ns), iso(gap.to_ns), count(gap.missing)) for gap in longest]
+    if rows:
+        out().print(
+            table(
+                "longest gaps",
+                ("instrument", "last bar before", "first bar after", "missing"),
+                rows,
+                right=(3,),
+            )
+        )

@@ -1,0 +1,139 @@
+"""The result of a run as a table for people, and what they should know beside the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tradectl.cli.output import count, money, percent, seconds
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["HEADLINE", "notes", "result_table"]
+
+SCENARIOS = ("adverse", "base", "favourable")
+MOST_LISTED = 5  # instruments named one by one
+
+
+def _figure(value: Any) -> str:
+    return "–" if not isinstance(value, (int, float)) or value != value else f"{value:,.2f}"
+
+
+# label, key of the summary, how it is written
+HEADLINE: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+    ("total return", "total_return", percent),
+    ("final equity", "final_equity", money),
+    ("initial equity", "initial_equity", money),
+    ("fees", "fees", money),
+    ("max drawdown", "max_drawdown", percent),
+    ("Sharpe ratio", "sharpe", _figure),
+    ("trades", "trades", count),
+    ("fills", "fills", count),
+    ("orders", "orders", count),
+    ("denied / rejected", "denied", count),
+    ("ambiguous bars", "ambiguous_bars", count),
+    ("events", "events", count),
+)
+
+
+def _cell(summary: Mapping[str, Any], key: str, write: Callable[[Any], str]) -> str:
+    if key == "denied":
+        return f"{count(summary.get('denied'))} / {count(summary.get('rejected'))}"
+    return write(summary.get(key))
+
+
+def result_table(*summaries: Mapping[str, Any]) -> Table:
+    """Return the headline figures, one column for each run."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", header_style="bold")
+    made.add_column("")
+    for summary in summaries:
+        made.add_column(escape(str(summary.get("name", "run"))), justify="right")
+    for label, key, write in HEADLINE:
+        cells = []
+        for summary in summaries:
+            text = _cell(summary, key, write)
+            cells.append(Text(text, style=_colour(key, summary.get(key))))
+        made.add_row(label, *cells, end_section=key in ("sharpe", "ambiguous_bars"))
+    for label in SCENARIOS:
+        if any(summary.get("ambiguous_bars") for summary in summaries):
+            made.add_row(f"  {label}", *(_scenario(summary, label) for summary in summaries))
+    return made
+
+
+def _colour(key: str, value: Any) -> str:
+    if key != "total_return" or not isinstance(value, (int, float)):
+        return ""
+    return "green" if value > 0 else "red" if value < 0 else ""
+
+
+def _scenario(summary: Mapping[str, Any], name: str) -> str:
+    found = (summary.get("scenarios") or {}).get(name)
+    if isinstance(found, Mapping):
+        return percent(found.get("total_return"))
+    initial = summary.get("initial_equity")
+    return percent(found / initial - 1) if found is not None and initial else "–"
+
+
+def notes(summary: Mapping[str, Any]) -> list[str]:
+    """Return lines with markup: grid, faults and gaps of the data, audit, speed, and where the run lies."""
+    from rich.markup import escape
+
+    data = summary.get("data") or {}
+    lines = [*_grid(data.get("instruments") or []), *_faults(data)]
+    lines += [f"[yellow]note[/] {escape(str(text))}" for text in summary.get("warnings") or []]
+    timing = summary.get("timing") or {}
+    parts = [
+        f"{key[:-2]} {seconds(timing[key])}"
+        for key in timing
+        if key.endswith("_s") and timing[key] is not None
+    ]
+    speed = f", {count(summary.get('events_per_s'))} events/s" if summary.get("events_per_s") else ""
+    lines.append(f"[dim]{' · '.join(parts)}{speed}[/]")
+    balanced = (summary.get("audit") or {}).get("balanced")
+    audit = "[green]ledger balanced[/]" if balanced else "[red]ledger not balanced[/]"
+    lines.append(f"{audit} · state {escape(str(summary.get('state_hash', '–')))}")
+    lines.append(f"run: [bold]{escape(str(summary.get('run_dir', '–')))}[/]")
+    return lines
+
+
+def _grid(instruments: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say which tick and lot sizes were inferred."""
+    from rich.markup import escape
+
+    lines = []
+    guessed = [one for one in instruments if "inferred" in (one.get("tick_from"), one.get("lot_from"))]
+    for one in guessed[:MOST_LISTED]:
+        sizes = ", ".join(
+            f"{key} {one[f'{key}_size']} ({one[f'{key}_from']})"
+            for key in ("tick", "lot")
+            if f"{key}_size" in one
+        )
+        lines.append(f"[cyan]grid[/] {escape(str(one['instrument']))}: {escape(sizes)}")
+    if len(guessed) > MOST_LISTED:
+        lines.append(f"[cyan]grid[/] {len(guessed) - MOST_LISTED} more inferred; see `tradectl data info`")
+    return lines
+
+
+def _faults(data: Mapping[str, Any]) -> list[str]:
+    """Count faults by kind and action, and missing bars."""
+    kinds: dict[tuple[str, str], int] = {}
+    for fault in data.get("faults") or []:
+        key = (str(fault["kind"]), str(fault["action"]))
+        kinds[key] = kinds.get(key, 0) + int(fault["count"])
+    done = {"drop": "dropped", "round": "rounded", "clip": "clipped", "sort": "sorted", "report": "kept"}
+    lines = [
+        f"[yellow]data[/] {number:,} {kind}: {done.get(action, action)}"
+        for (kind, action), number in sorted(kinds.items())
+        if kind != "gap"
+    ]
+    gaps = sum(int(one.get("gap_count") or 0) for one in data.get("instruments") or [])
+    missing = sum(int(one.get("missing_bars") or 0) for one in data.get("instruments") or [])
+    if gaps:
+        lines.append(f"[yellow]data[/] {gaps:,} gaps, {missing:,} bars are missing; nothing fills in them")
+    return lines

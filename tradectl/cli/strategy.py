@@ -1,0 +1,222 @@
+"""`tradectl strategy`: make, list and describe strategies."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tradectl.cli.app import command, group
+from tradectl.cli.options import Json
+from tradectl.errors import ConfigError, StoreError, TradectlError
+
+__all__ = ["register"]
+
+SCOPES = ("instrument", "portfolio")
+SAMPLE = ("BTCSYN/USD", "ETHSYN/USD", "SOLSYN/USD")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    strategy = group("strategy", "Make a new strategy, list those of a folder, show one.")
+    app.add_typer(strategy)
+    _new(strategy)
+    _list(strategy)
+    _show(strategy)
+
+
+def _new(strategy: typer.Typer) -> None:
+    @command(
+        strategy,
+        "new",
+        "Write a working strategy, its config and its test.",
+        "tradectl strategy new my_idea",
+        "tradectl strategy new rotation --scope portfolio",
+    )
+    def new(
+        name: Annotated[
+            str, typer.Argument(metavar="NAME", help="Its file's name, e.g. my_idea.", show_default=False)
+        ],
+        scope: Annotated[
+            str, typer.Option("--scope", metavar="S", help="instrument (one state per symbol) or portfolio.")
+        ] = "instrument",
+        root: Annotated[
+            Path, typer.Option("--dir", metavar="DIR", help="Where strategies/ and configs/ are.")
+        ] = Path(),
+    ) -> None:
+        """Write a working strategy, its configuration and its test; nothing that exists is overwritten.
+
+        Where there is no sample data yet, synthetic bars are written for it too.
+        """
+        from tradectl.cli.output import out
+
+        if scope not in SCOPES:
+            raise ConfigError(f"--scope: expected one of {', '.join(SCOPES)}, got {scope!r}")
+        file = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+        if not file.isidentifier():
+            raise ConfigError(f"{name!r} cannot name a Python file", hint="begin with a letter: my_idea")
+        made = _files(file, scope, root)
+        there = [path for path in made if path.exists()]
+        if there:
+            raise StoreError(f"{there[0]} is there already", hint="choose another name")
+        try:
+            for path, text in made.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            sample = _write_sample(root)
+        except OSError as error:
+            raise StoreError(f"cannot write: {error}") from error
+        for path in (*made, *sample):
+            out().print(f"wrote [bold]{path}[/]")
+        out().print(f"run it: tradectl backtest {root / 'configs' / f'{file}.yaml'}")
+        out().print(f"test it: python -m pytest {root / 'tests' / 'strategies' / f'test_{file}.py'}")
+
+
+def _files(file: str, scope: str, root: Path) -> dict[Path, str]:
+    """Return path → text of a strategy, its configuration and its test."""
+    from tradectl.cli import templates
+
+    class_name = "".join(part.capitalize() for part in file.split("_"))
+    one = scope == "instrument"
+    names: dict[str, Any] = {
+        "name": class_name, "file": file, "slug": file.replace("_", "-"), "title": file.replace("_", " ").capitalize(),
+        "strategies": "strategies", "configs": "configs", "depth": 2, "symbols": SAMPLE[:1] if one else SAMPLE,
+        "source": "../data/sample/" + ("BTCSYNUSD_1m.csv.gz" if one else "'*_1m.csv.gz'").strip("'"),
+    }  # fmt: skip
+    return {
+        root / "strategies" / f"{file}.py": (templates.INSTRUMENT if one else templates.PORTFOLIO).format(
+            **names
+        ),
+        root / "configs" / f"{file}.yaml": templates.CONFIG.format(**names),
+        root / "tests" / "strategies" / f"test_{file}.py": templates.TEST.format(**names),
+    }
+
+
+def _write_sample(root: Path) -> list[Path]:
+    """Write the synthetic sample unless it is there; return what was written."""
+    from decimal import Decimal
+
+    from tradectl.history.generate import Walk, generate
+
+    folder = root / "data" / "sample"
+    if folder.is_dir() and any(folder.glob("*_1m.csv.gz")):
+        return []
+    folder.mkdir(parents=True, exist_ok=True)
+    cent = Decimal("0.01")
+    walk = Walk(SAMPLE, bars=20_160, seed=7, price=Decimal(40_000), tick_size=cent, lot_size=cent)
+    generate(walk, folder / "{symbol}_1m.csv.gz")
+    return sorted(folder.glob("*_1m.csv.gz"))
+
+
+def _list(strategy: typer.Typer) -> None:
+    @command(
+        strategy,
+        "list",
+        "List the strategies of a folder.",
+        "tradectl strategy list",
+        "tradectl strategy list my/strategies --json",
+    )
+    def list_(
+        folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to look.")] = Path("strategies"),
+        as_json: Json = False,
+    ) -> None:
+        """List the strategies of a folder with their parameters."""
+        from tradectl.cli.output import out, print_json, table
+
+        if not folder.is_dir():
+            raise ConfigError(
+                f"no folder {folder}", hint="make a strategy with `tradectl strategy new my_idea`"
+            )
+        rows = []
+        for path in sorted(folder.glob("*.py")):
+            for found in _described(path):
+                if as_json:
+                    print_json(found)
+                rows.append((found["name"], found["scope"], found["path"], _values(found), found["summary"]))
+        if not as_json:
+            columns = ("strategy", "scope", "file", "parameters", "what it does")
+            out().print(table("", columns, rows))
+
+
+def _show(strategy: typer.Typer) -> None:
+    @command(
+        strategy,
+        "show",
+        "Show a strategy's parameters, hooks and state.",
+        "tradectl strategy show strategies/sma_cross.py",
+    )
+    def show(
+        path: Annotated[
+            str, typer.Argument(metavar="FILE[:CLASS]", help="A strategy's file.", show_default=False)
+        ],
+        as_json: Json = False,
+    ) -> None:
+        """Show what a strategy does, its parameters with their bounds, its hooks and the size of its state."""
+        from tradectl.cli.output import out, print_json, table
+        from tradectl.strategy.loader import load_strategy
+
+        loaded = load_strategy(path)
+        found = _facts(loaded)
+        if as_json:
+            print_json(found)
+            return
+        out().print(f"[bold]{found['name']}[/] ({found['scope']}) {found['path']}\n")
+        out().print(loaded.doc + "\n", markup=False)
+        rows = [
+            (one["name"], one["kind"], str(one["default"]), one["limits"], one["help"])
+            for one in found["params"]
+        ]
+        out().print(table("parameters", ("name", "kind", "default", "valid", "what it is"), rows))
+        out().print(f"hooks: {', '.join(found['hooks'])} · state: {', '.join(found['state'])}", markup=False)
+        out().print(f"state: {found['state_bytes']:,} bytes for each {loaded.scope}", markup=False)
+
+
+def _described(path: Path) -> list[dict[str, Any]]:
+    """Return the facts of each strategy in a file; a file that does not load gives its first problem."""
+    from tradectl.strategy.loader import load_strategy
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return []
+    names = re.findall(r"^@strategy\b.*\n(?:@.*\n)*class (\w+)", text, re.MULTILINE)
+    found = []
+    for name in names:
+        try:
+            found.append(_facts(load_strategy(f"{path}:{name}")))
+        except TradectlError as error:
+            first = str(error).splitlines()[0]
+            facts = {
+                "name": name,
+                "scope": "?",
+                "path": str(path),
+                "params": [],
+                "summary": f"does not load: {first}",
+            }
+            found.append(facts)
+    return found
+
+
+def _facts(loaded: Any) -> dict[str, Any]:
+    params = [
+        {"name": name, "kind": one.kind, "default": one.default, "limits": one.limits(), "help": one.help}
+        for name, one in loaded.spec.params.items()
+    ]
+    return {
+        "name": loaded.name,
+        "scope": loaded.scope,
+        "path": os.path.relpath(loaded.path),
+        "summary": loaded.doc.splitlines()[0] if loaded.doc else "",
+        "params": params,
+        "hooks": [hook.name.lower() for hook in loaded.functions],
+        "state": list(loaded.spec.state),
+        "state_bytes": loaded.state_dtype.itemsize,
+        "source_hash": loaded.source_hash,
+    }
+
+
+def _values(found: dict[str, Any]) -> str:
+    return ", ".join(f"{one['name']}={one['default']}" for one in found["params"])

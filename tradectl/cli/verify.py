@@ -1,0 +1,49 @@
+"""`tradectl verify`: fold a run again and compare every row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tradectl.cli.app import command
+from tradectl.cli.options import Json, Run
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(
+        app,
+        "verify",
+        "Fold a run again and compare every row.",
+        "tradectl verify runs/20240105T101500-quickstart-1a2b3c4d",
+        "tradectl verify 20240105 --data /mnt/archive/bars --json",
+    )
+    def verify(
+        run: Run,
+        data: Annotated[
+            Path | None,
+            typer.Option("--data", metavar="PATH", help="Where the input data is now, if it was moved."),
+        ] = None,
+        as_json: Json = False,
+    ) -> None:
+        """Run it again, compare every row and the state hash, name the first difference.
+
+        Exit code 0: identical; 1: differs; 3: data missing; 7: made by other versions (compared all the same).
+        """
+        from tradectl.cli.output import out, print_json
+        from tradectl.cli.progress import Meter
+        from tradectl.cli.runner import verify_run
+        from tradectl.cli.runs import find_run
+
+        with Meter(as_json):
+            result = verify_run(find_run(run), data)
+        if as_json:
+            print_json(result.to_dict())
+        else:
+            out().print(result.text(), markup=False)
+        raise typer.Exit(result.exit_code)
