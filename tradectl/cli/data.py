@@ -100,7 +100,7 @@ def _export(data: typer.Typer) -> None:
         "export",
         "Write events to Parquet or CSV.",
         "tradectl data export catalogue --symbols BTC/USD --from 2017-01-01 --out btc.parquet",
-        "tradectl data export runs/20240105T101500-quickstart-1a2b3c4d --out events.csv",
+        "tradectl data export runs/20240105T101500Z-quickstart-1a2b3c4d --out events.csv",
     )
     def export(
         sources: Source,

@@ -7,22 +7,18 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Configs", "From", "Json", "Quiet", "Run", "Runs", "Sets", "To"]
+__all__ = ["Configs", "From", "Json", "Quiet", "Run", "Runs", "RunsFolder", "Sets", "To"]
 
 Configs = Annotated[
     list[Path], typer.Argument(metavar="CONFIG", help="YAML files, one run each.", show_default=False)
 ]
 Run = Annotated[
     str,
-    typer.Argument(
-        metavar="RUN", help="A run folder, or the start of its name in ./runs.", show_default=False
-    ),
+    typer.Argument(metavar="RUN", help="A run folder, a part of its name, or latest.", show_default=False),
 ]
 Runs = Annotated[
     list[str],
-    typer.Argument(
-        metavar="RUN", help="Run folders, or the start of their names in ./runs.", show_default=False
-    ),
+    typer.Argument(metavar="RUN", help="Run folders, parts of their names, or latest.", show_default=False),
 ]
 Sets = Annotated[
     list[str] | None,
@@ -33,6 +29,7 @@ Sets = Annotated[
         show_default=False,
     ),
 ]
+RunsFolder = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run folders are.")]
 From = Annotated[
     str | None,
     typer.Option(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 from tradectl.cli.app import command
-from tradectl.cli.options import Json, Runs
+from tradectl.cli.options import Json, Runs, RunsFolder
 
 __all__ = ["register"]
 
@@ -17,17 +19,17 @@ def register(app: typer.Typer) -> None:
         app,
         "report",
         "Show the result of runs, side by side.",
-        "tradectl report runs/20240105T101500-quickstart-1a2b3c4d",
+        "tradectl report latest",
         "tradectl report 20240105T10 20240105T11   # side by side",
-        "tradectl report 20240105T10 --json",
+        "tradectl report 20240105T10 --runs other/runs --json",
     )
-    def report(runs: Runs, as_json: Json = False) -> None:
+    def report(runs: Runs, folder: RunsFolder = Path("runs"), as_json: Json = False) -> None:
         """Show the result of one run, or of several side by side, from their summary.json."""
         from tradectl.cli.output import out, print_json
         from tradectl.cli.result_table import notes, result_table
-        from tradectl.cli.runs import find_run, read_summary
+        from tradectl.db.catalogue import find_run
 
-        summaries = [read_summary(find_run(run)) for run in runs]
+        summaries = [find_run(run, folder).summary for run in runs]
         if as_json:
             for summary in summaries:
                 print_json(summary)

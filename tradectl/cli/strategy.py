@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 from pathlib import Path
@@ -135,7 +136,7 @@ def _list(strategy: typer.Typer) -> None:
             for found in _described(path):
                 if as_json:
                     print_json(found)
-                rows.append((found["name"], found["scope"], found["path"], _values(found), found["summary"]))
+                rows.append((found["name"], found["scope"], path.name, _values(found), found["summary"]))
         if not as_json:
             columns = ("strategy", "scope", "file", "parameters", "what it does")
             out().print(table("", columns, rows))
@@ -164,7 +165,7 @@ def _show(strategy: typer.Typer) -> None:
             print_json(found)
             return
         out().print(f"[bold]{found['name']}[/] ({found['scope']}) {found['path']}\n")
-        out().print(loaded.doc + "\n", markup=False)
+        out().print(inspect.cleandoc(loaded.doc) + "\n", markup=False)
         rows = [
             (one["name"], one["kind"], str(one["default"]), one["limits"], one["help"])
             for one in found["params"]

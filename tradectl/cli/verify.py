@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tradectl.cli.app import command
-from tradectl.cli.options import Json, Run
+from tradectl.cli.options import Json, Run, RunsFolder
 
 __all__ = ["register"]
 
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
         app,
         "verify",
         "Fold a run again and compare every row.",
-        "tradectl verify runs/20240105T101500-quickstart-1a2b3c4d",
+        "tradectl verify latest",
         "tradectl verify 20240105 --data /mnt/archive/bars --json",
     )
     def verify(
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
             Path | None,
             typer.Option("--data", metavar="PATH", help="Where the input data is now, if it was moved."),
         ] = None,
+        folder: RunsFolder = Path("runs"),
         as_json: Json = False,
     ) -> None:
         """Run it again, compare every row and the state hash, name the first difference.
@@ -38,10 +39,10 @@ def register(app: typer.Typer) -> None:
         from tradectl.cli.output import out, print_json
         from tradectl.cli.progress import Meter
         from tradectl.cli.runner import verify_run
-        from tradectl.cli.runs import find_run
+        from tradectl.db.catalogue import find_run
 
         with Meter(as_json):
-            result = verify_run(find_run(run), data)
+            result = verify_run(find_run(run, folder).path, data)
         if as_json:
             print_json(result.to_dict())
         else:
