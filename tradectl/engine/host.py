@@ -11,7 +11,7 @@ from typing import Any
 
 from tradectl.core.codes import Command, EventKind, FoldCode, Reason
 from tradectl.core.event import empty_events
-from tradectl.engine.host_audit import Balance, audit_ledger, live_orders
+from tradectl.engine.host_audit import Balance, audit_ledger, ledgers, live_orders
 from tradectl.engine.host_fault import bad_event, capacity_error, raised_error
 from tradectl.engine.host_watchdog import Hang, Watchdog
 from tradectl.engine.ports import Events, Progress, Recorder, Sink
@@ -90,8 +90,15 @@ class Host:
         live = live_orders(self.state)
         if len(live):
             self.sink.rows("orders", live)
-        outcome.balances = audit_ledger(self.state)
+        outcome.balances = self.audit(outcome)
         return outcome
+
+    def audit(self, outcome: Outcome) -> list[Balance]:
+        """Return the ledgers; a fold that a full store stopped in mid-event need not balance, any other must."""
+        balances = ledgers(self.state)
+        if outcome.error is None or isinstance(outcome.error, StrategyError):
+            audit_ledger(self.state, balances)
+        return balances
 
     def _fold_stream(self, chunks: Iterator[Events], outcome: Outcome) -> None:
         for events in chunks:
@@ -190,9 +197,18 @@ def fold_all(states: Sequence[State], chunks: Iterator[Events], commands: bool =
     outcomes = [Outcome() for _ in states]
     for events in chunks:
         for host, outcome in zip(hosts, outcomes, strict=True):
-            host.feed(events, outcome)
+            _attempt(host.feed, outcome, events)
     for host, outcome in zip(hosts, outcomes, strict=True):
-        host.finish(outcome)
+        _attempt(host.finish, outcome)
         outcome.events = int(host.state.engine[0]["n_events"])
-        outcome.balances = audit_ledger(host.state)
+        outcome.balances = host.audit(outcome)
     return outcomes
+
+
+def _attempt(act: Callable[..., None], outcome: Outcome, *args: Any) -> None:
+    """Let a fold that has not failed go on; note where it fails."""
+    if outcome.error is None:
+        try:
+            act(*args, outcome)
+        except TradectlError as error:
+            outcome.status, outcome.error = "failed", error

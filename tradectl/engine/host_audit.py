@@ -11,7 +11,7 @@ from tradectl.engine.ports import Rows
 from tradectl.engine.state import State
 from tradectl.errors import InvariantViolation
 
-__all__ = ["Balance", "audit_ledger", "live_orders"]
+__all__ = ["Balance", "audit_ledger", "ledgers", "live_orders"]
 
 
 @dataclass(frozen=True)
@@ -46,33 +46,39 @@ def total(values: Rows) -> int:
     return int(values.sum()) if len(values) and int(np.abs(values).max()) < 2**40 else sum(values.tolist())
 
 
-def audit_ledger(state: State) -> list[Balance]:
-    """Return every currency's ledger; InvariantViolation where anything is off by one atom or one lot."""
+def ledgers(state: State) -> list[Balance]:
+    """Return every currency's ledger, the account's own first; cost is summed over the positions."""
+    n, s = len(state.spec.instruments), len(state.spec.strategies)
+    cost = state.positions[: n * s]["cost_atoms"].reshape(s, n)
+    made = []
+    for k, name in enumerate(state.currency_names):
+        row = state.currencies[k]
+        held = total(cost[:, state.markets[:n]["currency"] == k].ravel())
+        fields = ("fees_atoms", "realised_atoms", "value_atoms", "rate_pico")
+        start, balance = int(row["initial_atoms"]), int(row["balance_atoms"])
+        made.append(Balance(name, start, balance, held, *(int(row[f]) for f in fields)))
+    return made
+
+
+def audit_ledger(state: State, balances: list[Balance]) -> None:
+    """Raise InvariantViolation where anything is off by one atom or one lot."""
     n, s = len(state.spec.instruments), len(state.spec.strategies)
     positions = state.positions[: n * s].reshape(s, n)
-    markets, live = state.markets[:n], live_orders(state)
-    made, faults = [], []
-    for k, name in enumerate(state.currency_names):
-        row, mine = state.currencies[k], markets["currency"] == k
-        sums = {f: total(positions[f][:, mine].ravel()) for f in ("cost_atoms", "fees_atoms", "realised_atoms")}
-        made.append(
-            Balance(
-                name, int(row["initial_atoms"]), int(row["balance_atoms"]), sums["cost_atoms"],
-                int(row["fees_atoms"]), int(row["realised_atoms"]), int(row["value_atoms"]), int(row["rate_pico"]),
-            )  # fmt: skip
-        )
-        if made[-1].difference:
-            faults.append(f"{name}: the ledger is off by {made[-1].difference} atoms")
+    live, faults = live_orders(state), []
+    for k, balance in enumerate(balances):
+        name, row, mine = balance.currency, state.currencies[k], state.markets[:n]["currency"] == k
+        if balance.difference:
+            faults.append(f"{name}: the ledger is off by {balance.difference} atoms")
         for field in ("fees_atoms", "realised_atoms"):
-            if int(row[field]) != sums[field]:
-                faults.append(f"{name}: {field} of the positions add up to {sums[field]}, not {int(row[field])}")
+            found = total(positions[field][:, mine].ravel())
+            if int(row[field]) != found:
+                faults.append(f"{name}: {field} of the positions add up to {found}, not {int(row[field])}")
         reserved = total(live["reserve_atoms"][np.isin(live["instrument"], np.flatnonzero(mine))])
         if state.engine[0]["account_type"] == AccountType.CASH and reserved != int(row["reserved_atoms"]):
             faults.append(f"{name}: {int(row['reserved_atoms'])} atoms reserved, live orders need {reserved}")
     faults += _audit_orders(state, live)
     if faults:
         raise InvariantViolation("the ledger audit failed: " + "; ".join(faults[:8]))
-    return made
 
 
 def _audit_orders(state: State, live: Rows) -> list[str]:

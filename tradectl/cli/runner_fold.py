@@ -1,0 +1,84 @@
+"""One fold with everything around it: outputs to a spool, figures gathered on the way, orders and audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tradectl.config.wire import Wired
+from tradectl.db.spool import Spool
+from tradectl.engine.host import Host, Outcome
+from tradectl.engine.host_watchdog import Hang
+from tradectl.engine.ports import Events, Recorder, Rows
+from tradectl.engine.state import State
+from tradectl.metrics.streams import EquityDays, Trips
+
+__all__ = ["Folded", "PICO", "start_fold"]
+
+PICO = 10**12
+
+
+@dataclass
+class Folded:
+    """A fold under way or done: a sink that spools rows and feeds the metrics."""
+
+    wired: Wired
+    state: State
+    spool: Spool
+    days: EquityDays
+    trips: Trips
+    outcome: Outcome
+
+    def rows(self, kind: str, rows: Rows) -> None:
+        """Take rows from the host."""
+        self.spool.rows(kind, rows)
+        if kind == "equity":
+            self.days.feed(rows)
+        elif kind == "fills":
+            self.trips.feed(rows)
+
+    def run(
+        self,
+        progress: Callable[[str, int, int | None], None],
+        recorder: Recorder | None = None,
+        on_hang: Callable[[Hang], None] | None = None,
+    ) -> None:
+        """Fold the whole stream."""
+        total = self.wired.data.total_rows
+        host = Host(
+            self.state,
+            self,
+            self.wired.loaded,
+            self.wired.hooks,
+            recorder=recorder,
+            progress=lambda done, _ts: progress("run", done, total),
+            watchdog_s=self.wired.config.engine.watchdog.ns / 1e9,
+            on_hang=on_hang,
+            commands=not self.wired.data.whole,
+        )
+        self.outcome = host.run(self.chunks())
+        self.trips.finish(self.days.last_ts)
+
+    def chunks(self) -> Iterator[Events]:
+        """Yield the run's events in the chunks that the config asks for."""
+        return self.wired.chunks(self.wired.config.engine.chunk)
+
+
+def start_fold(wired: Wired, folder: Path) -> Folded:
+    """Build the state and the spool (in `folder`) of a run."""
+    state = State(wired.spec)
+    n = len(wired.spec.instruments)
+    rates = state.currencies["rate_pico"][state.markets[:n]["currency"]] / PICO
+    # A currency that an instrument prices has no rate yet; its figures count from the first price on.
+    trips = Trips(n, len(wired.spec.strategies), np.where(rates > 0, rates, 1.0))
+    days = EquityDays(int(state.engine[0]["equity_atoms"]))
+    return Folded(wired, state, Spool(folder), days, trips, Outcome())
+
+
+def ledger_rows(folded: Folded) -> list[dict[str, Any]]:
+    """Return the ledger of every currency as plain values, the account's own first."""
+    return [vars(balance) for balance in folded.outcome.balances]

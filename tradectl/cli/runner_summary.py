@@ -1,0 +1,120 @@
+"""summary.json: the figures of a run, from its fold."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from tradectl.cli.runner_fold import PICO, Folded, ledger_rows
+from tradectl.core.instrument import ATOMS_PER_UNIT
+from tradectl.engine.state import State
+from tradectl.errors import TradectlError
+from tradectl.metrics.basic import Run, compute
+
+__all__ = ["peak_rss_mb", "scenario_of", "summarise"]
+
+KEPT_GAPS = 20
+
+
+def peak_rss_mb() -> float:
+    """Return the largest resident size of this process so far, in MB (2**20 bytes)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
+
+
+def scenario_of(state: State) -> dict[str, Any]:
+    """Return what is told of one scenario."""
+    engine = state.engine[0]
+    initial = initial_atoms(state)
+    final = int(engine["equity_atoms"])
+    return {
+        "final_equity": final / ATOMS_PER_UNIT,
+        "total_return": final / initial - 1.0 if initial > 0 else None,
+        "max_drawdown": float(engine["max_drawdown"]),
+        "trades": int(engine["n_trades"]),
+        "fills": int(engine["n_fills"]),
+        "ambiguous_bars": int(engine["n_ambiguous"]),
+        "state_hash": state.hash(),
+    }
+
+
+def initial_atoms(state: State) -> int:
+    """Return the equity with which a run starts: known balances in the account's currency."""
+    return sum(
+        balance * (PICO if k == 0 else state.spec.account.rates_pico.get(name, 0)) // PICO
+        for k, name in enumerate(state.currency_names)
+        for balance in (state.spec.account.balances.get(name, 0),)
+    )
+
+
+def _metrics(folded: Folded) -> dict[str, float]:
+    engine, days, trips = folded.state.engine[0], folded.days, folded.trips
+    fees = sum(row.fees_atoms * row.rate_pico // PICO for row in folded.outcome.balances)
+    return compute(
+        Run(
+            initial_atoms=days.initial_atoms,
+            final_atoms=int(engine["equity_atoms"]),
+            max_drawdown=float(engine["max_drawdown"]),
+            fees_atoms=fees,
+            returns=days.returns(),
+            trips=trips.trips,
+            notional_atoms=trips.notional,
+            mean_equity_atoms=days.mean_equity,
+            held_ns=trips.held_ns,
+            first_ts=days.first_ts,
+            last_ts=days.last_ts,
+        )
+    )
+
+
+def summarise(folded: Folded, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the summary; `extra` (run_dir, timing, scenarios, …) stands behind the figures."""
+    engine, trips = folded.state.engine[0], folded.trips
+    config, outcome = folded.wired.config, folded.outcome
+    metrics = _metrics(folded)
+    report = folded.wired.data.report
+    data = report.to_dict() if report is not None else {}
+    if data:
+        data["gaps"] = data["gaps"][:KEPT_GAPS]
+    fills = int(engine["n_fills"])
+    return {
+        "run_dir": "",
+        "name": config.name,
+        "status": outcome.status,
+        "error": error_of(outcome.error),
+        "events": outcome.events,
+        "instruments": len(folded.wired.spec.instruments),
+        "bars": int(engine["n_bars"]),
+        "orders": int(engine["n_orders"]),
+        "fills": fills,
+        "denied": int(engine["n_denied"]),
+        "rejected": int(engine["n_rejected"]),
+        "trades": int(engine["n_trades"]),
+        "currency": config.account.currency,
+        "initial_equity": folded.days.initial_atoms / ATOMS_PER_UNIT,
+        "final_equity": int(engine["equity_atoms"]) / ATOMS_PER_UNIT,
+        **metrics,
+        "ambiguous_bars": int(engine["n_ambiguous"]),
+        "ambiguous": {
+            "fills": trips.ambiguous_fills,
+            "fills_share": trips.ambiguous_fills / fills if fills else 0.0,
+            "pnl_share": trips.ambiguous_realised / trips.realised if trips.realised else 0.0,
+        },
+        "balances": ledger_rows(folded),
+        "strategy_errors": int(folded.state.strategies["n_errors"].sum()),
+        "breached": bool(engine["breached"]),
+        "state_hash": folded.state.hash(),
+        "state_bytes": folded.state.nbytes,
+        "data": data,
+        **extra,
+        "peak_rss_mb": peak_rss_mb(),
+    }
+
+
+def error_of(error: TradectlError | None) -> dict[str, Any] | None:
+    """Return an error as plain values."""
+    if error is None:
+        return None
+    return {"type": type(error).__name__, "message": str(error), "exit_code": error.exit_code}

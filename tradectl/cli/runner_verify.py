@@ -1,0 +1,129 @@
+"""`verify`: a run folder is folded again from its own contents, and every row compared."""
+
+from __future__ import annotations
+
+import tempfile
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from tradectl.cli.runner import Progress, VerifyResult
+from tradectl.cli.runner_fold import Folded, ledger_rows, start_fold
+from tradectl.config.load import Loaded, load_text
+from tradectl.config.wire import wire
+from tradectl.db.catalogue import Run, open_run
+from tradectl.db.compare import compare_tables
+from tradectl.db.lock import differing_versions
+from tradectl.db.tables import Names, positions_table
+from tradectl.engine.journal import META
+from tradectl.errors import ConfigError, DataError, StoreError
+from tradectl.history.files import file_hash
+
+__all__ = ["verify"]
+
+IDENTICAL, DIFFERS, VERSIONS = 0, 1, 7
+COUNTS = ("events", "bars", "orders", "fills", "denied", "rejected", "trades", "ambiguous_bars", "strategy_errors")
+
+
+def verify(path: Path, data: Path | None, progress: Progress) -> VerifyResult:
+    """Return what comparing found; DataError where the input is missing or is not what the run read."""
+    run = open_run(path)
+    if run.summary.get("status") == "interrupted":
+        raise StoreError(f"{path} was interrupted: it has no end to compare with")
+    if (run.summary.get("error") or {}).get("hang"):
+        raise StoreError(f"{path} was ended by the watchdog: folding it again would not end either")
+    lock = run.lock()
+    found = _changed_sources(run, lock)
+    loaded, source = _input(run, lock, data)
+    if loaded.hash() != lock["config"]["hash"] and source == "data":
+        found.append(f"run.yaml: its settings have the hash {loaded.hash()}, the run had {lock['config']['hash']}")
+    progress("load", 0, None)
+    wired = wire(loaded, lambda what: progress("compile" if what == "compile" else "load", 0, None))
+    with tempfile.TemporaryDirectory(prefix="tradectl-verify-") as scratch:
+        folded = start_fold(wired, Path(scratch) / "spool")
+        folded.run(progress)
+        found += _differences(run, folded)
+        rows = sum(folded.spool.counts.values())
+        folded.spool.close()
+    versions = differing_versions(lock)
+    code = VERSIONS if versions else DIFFERS if found else IDENTICAL
+    return VerifyResult(path, code, not found, tuple(found), versions, folded.state.hash(), rows, source)
+
+
+def _differences(run: Run, folded: Folded) -> list[str]:
+    """Return the first difference of each table, then of the figures and the state."""
+    tables = compare_tables(run.path, folded.spool, Names.of(folded.state), positions_table(folded.state))
+    found = [str(one) for one in tables]
+    engine = folded.state.engine[0]
+    now: dict[str, Any] = {
+        "status": folded.outcome.status,
+        "events": folded.outcome.events,
+        "strategy_errors": int(folded.state.strategies["n_errors"].sum()),
+        "ambiguous_bars": int(engine["n_ambiguous"]),
+    }
+    now |= {name: int(engine[f"n_{name}"]) for name in COUNTS if name not in now}
+    now |= {"balances": ledger_rows(folded), "state_hash": folded.state.hash()}
+    for name, value in now.items():
+        if run.summary.get(name) != value:
+            found.append(f"summary.json: {name} was {run.summary.get(name)}, is now {value}")
+    return found
+
+
+def _changed_sources(run: Run, lock: dict[str, Any]) -> list[str]:
+    """Return what is no longer the file that ran."""
+    found = []
+    for place, about in lock["sources"].items():
+        path = run.path / place
+        if not path.is_file():
+            raise StoreError(f"{run.path} has no {place}")
+        if blake2b(path.read_bytes(), digest_size=16).hexdigest() != about["blake2b"]:
+            found.append(f"{place} is not the file that ran (its hash differs from lock.json)")
+    return found
+
+
+def _input(run: Run, lock: dict[str, Any], data: Path | None) -> tuple[Loaded, str]:
+    """Return (the run's configuration with its input's places as they are now, `data` or `journal`)."""
+    import yaml
+
+    path = run.path / "run.yaml"
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        blocks = raw["data"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise StoreError(f"{path} cannot be read ({error})") from error
+    fault = _data_fault(lock["data"], data)
+    source = "data"
+    if not fault:
+        for block in blocks:
+            block["source"] = [_moved(one, lock["data"]["root"], data) for one in block["source"]]
+    elif data is None and "is missing" in fault and (run.path / "journal" / META).is_file():
+        raw["data"] = [{"source": [str(run.path.resolve() / "journal")], "kind": "journal"}]
+        source = "journal"
+    else:
+        raise DataError(fault, hint="`verify --data PATH` says where the data is now")
+    try:
+        return load_text(yaml.safe_dump(raw, sort_keys=False), path.resolve(), env={}), source
+    except ConfigError as error:
+        raise StoreError(f"{path} is not a configuration of this version: {error.message}") from error
+
+
+def _moved(place: str, root: str, data: Path | None) -> str:
+    """Return where a source is now, if `data` stands for the folder `root` (or is the one file itself)."""
+    if data is None:
+        return place
+    data = data.resolve()
+    return str(data if data.is_file() else data / Path(place).relative_to(root))
+
+
+def _data_fault(lock: dict[str, Any], data: Path | None) -> str:
+    """Say what is missing or changed of the data that the run read; empty: nothing."""
+    root = Path(lock["root"]) if data is None else data
+    if data is not None and data.is_file() and len(lock["files"]) != 1:
+        return f"{data} is one file, the run read {len(lock['files'])}: name their folder"
+    for name, about in lock["files"].items():
+        path = root if root.is_file() else root / name
+        if not path.is_file():
+            return f"the data of the run is missing: {path}"
+        if path.stat().st_size != about["size"] or file_hash(path) != about["blake2b"]:
+            return f"the data of the run has changed: {path} is not the file that it read"
+    return ""

@@ -1,0 +1,91 @@
+"""Which runs there are, and which one a user means."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tradectl.errors import StoreError, nearest
+
+__all__ = ["Run", "find_run", "list_runs", "open_run"]
+
+SUMMARY = "summary.json"
+LATEST = "latest"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder and its summary."""
+
+    path: Path
+    summary: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Return the folder's name."""
+        return self.path.name
+
+    def lock(self) -> dict[str, Any]:
+        """Return lock.json."""
+        return _json(self.path / "lock.json")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise StoreError(f"{path.parent} is no run folder: it has no {path.name}") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(f"{path} cannot be read ({error})") from error
+
+
+def open_run(path: Path) -> Run:
+    """Open a run folder."""
+    return Run(path, _json(path / SUMMARY))
+
+
+def folders(runs: Path) -> list[Path]:
+    """Return the run folders of a folder, oldest first; hidden ones are not whole yet."""
+    if not runs.is_dir():
+        return []
+    return sorted(p for p in runs.iterdir() if not p.name.startswith(".") and (p / SUMMARY).is_file())
+
+
+def list_runs(runs: Path) -> list[Run]:
+    """Return all runs of a folder, oldest first; folders that cannot be read are left out."""
+    made = []
+    for path in folders(runs):
+        try:
+            made.append(open_run(path))
+        except StoreError:
+            continue
+    return made
+
+
+def find_run(argument: str, runs: Path) -> Run:
+    """Return the run that is meant: a path, a folder's name, a unique part of one, or `latest`."""
+    path = Path(argument)
+    if (path / SUMMARY).is_file():
+        return open_run(path)
+    known = folders(runs)
+    if argument == LATEST:
+        if not known:
+            raise StoreError(f"there is no run in {runs}")
+        # names begin with the time to the second; what happened within one is told by the folder's own time
+        return open_run(max(known, key=lambda p: (p.name[:16], p.stat().st_mtime_ns)))
+    for found in (
+        [p for p in known if p.name == argument],
+        [p for p in known if p.name.startswith(argument)],
+        [p for p in known if argument in p.name],
+    ):
+        if len(found) == 1 and argument:
+            return open_run(found[0])
+        if found and argument:
+            listed = ", ".join(p.name for p in found[:6]) + (", …" if len(found) > 6 else "")
+            raise StoreError(f"{argument!r} is the name of {len(found)} runs: {listed}")
+    if path.is_dir():
+        raise StoreError(f"{path} is no run folder: it has no {SUMMARY}")
+    hint = nearest(argument, [p.name for p in known]) if known else f"{runs} holds no run"
+    raise StoreError(f"no run {argument!r} in {runs}", hint=hint)

@@ -1,0 +1,160 @@
+"""What metrics need of long outputs, gathered while they pass: daily equity, round trips, time in the market."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["DAY_NS", "EquityDays", "Trips"]
+
+DAY_NS = 86_400 * 10**9
+Rows = npt.NDArray[Any]
+
+
+@dataclass
+class EquityDays:
+    """The last equity of every UTC day; a bar that ends at midnight belongs to the day that ends with it."""
+
+    initial_atoms: int
+    first_ts: int = 0
+    last_ts: int = 0
+    samples: int = 0
+    total: float = 0.0  # sum of all samples, atoms
+    days: dict[int, int] = field(default_factory=dict)  # day number since 1970 → atoms
+
+    def feed(self, rows: Rows) -> None:
+        """Take EQUITY records in time order."""
+        if not len(rows):
+            return
+        ts, equity = rows["ts_event"], rows["equity_atoms"]
+        first, last = int(ts[0]), int(ts[-1])
+        self.first_ts = first if self.samples == 0 else self.first_ts
+        self.last_ts = last
+        self.samples += len(rows)
+        self.total += float(equity.sum(dtype=np.float64))
+        low, high = (first - 1) // DAY_NS, (last - 1) // DAY_NS
+        if high - low > len(rows):  # sparse: look at the samples, not at the days
+            numbers = (ts - 1) // DAY_NS
+            ends = np.append(np.flatnonzero(np.diff(numbers)), len(rows) - 1)
+            self.days.update(zip(numbers[ends].tolist(), equity[ends].tolist(), strict=True))
+            return
+        numbers = np.arange(low, high + 1)
+        ends = np.searchsorted(ts, (numbers + 1) * DAY_NS, side="right")
+        filled = np.diff(ends, prepend=0) > 0
+        self.days.update(zip(numbers[filled].tolist(), equity[ends[filled] - 1].tolist(), strict=True))
+
+    def returns(self) -> npt.NDArray[np.float64]:
+        """Return one return a calendar day (UTC), the first against the initial equity; days without samples are 0."""
+        if not self.days:
+            return np.zeros(0)
+        numbers = np.fromiter(self.days.keys(), np.int64, len(self.days))
+        equity = np.fromiter(self.days.values(), np.float64, len(self.days))
+        whole = np.arange(numbers[0], numbers[-1] + 1)
+        levels = equity[np.searchsorted(numbers, whole, side="right") - 1]
+        before = np.concatenate(([float(self.initial_atoms)], levels[:-1]))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(levels / before - 1.0)
+
+    @property
+    def mean_equity(self) -> float:
+        """Return the mean of all samples, atoms."""
+        return self.total / self.samples if self.samples else float(self.initial_atoms)
+
+
+@dataclass
+class Trips:
+    """Round trips of every strategy and instrument, and the time with any position.
+
+    A round trip goes from flat to flat, or to the fill that flips the position; its result is the realised
+    profit less the fees of its fills. The fee of a flip is shared by the lots that close and open.
+    """
+
+    n_instruments: int
+    n_strategies: int
+    rates: npt.NDArray[np.float64]  # of each instrument's quote currency in the account's
+    results: list[npt.NDArray[np.float64]] = field(default_factory=list)  # of finished trips, atoms
+    notional: float = 0.0  # atoms
+    held_ns: int = 0
+    ambiguous_fills: int = 0
+    ambiguous_realised: float = 0.0  # sum of |realised| of ambiguous fills, atoms
+    realised: float = 0.0  # sum of |realised|
+    _open: int = 0  # positions that are open
+    _since: int = 0
+    _lots: Any = None
+    _result: Any = None
+
+    def __post_init__(self) -> None:
+        size = self.n_instruments * self.n_strategies
+        self._lots = np.zeros(size, np.int64)
+        self._result = np.zeros(size)
+
+    def feed(self, rows: Rows) -> None:
+        """Take FILL records in the order in which they happened."""
+        if not len(rows):
+            return
+        key = rows["strategy"].astype(np.int64) * self.n_instruments + rows["instrument"]
+        order = np.argsort(key, kind="stable")
+        sorted_key, after = key[order], rows["position_lots"][order]
+        starts = np.flatnonzero(np.diff(sorted_key, prepend=-1))
+        before = np.concatenate(([0], after[:-1]))
+        before[starts] = self._lots[sorted_key[starts]]
+        rate = self.rates[rows["instrument"]]
+        self._sums(rows, rate)
+        self._time(rows, order, before, after)
+        self._trips(rows[order], rate[order], sorted_key, starts, before, after)
+
+    def _sums(self, rows: Rows, rate: Rows) -> None:
+        self.notional += float((rows["notional_atoms"] * rate).sum())
+        size = np.abs(rows["realised_atoms"]) * rate
+        ambiguous = rows["ambiguous"] != 0
+        self.realised += float(size.sum())
+        self.ambiguous_fills += int(ambiguous.sum())
+        self.ambiguous_realised += float(size[ambiguous].sum())
+
+    def _time(self, rows: Rows, order: Rows, before: Rows, after: Rows) -> None:
+        """Add the time from fill to fill in which anything was held."""
+        change = np.empty(len(rows), np.int64)
+        change[order] = (after != 0).astype(np.int64) - (before != 0)
+        ts = np.maximum.accumulate(rows["ts_event"])
+        count = self._open + np.cumsum(change)
+        holding = np.concatenate(([self._open], count[:-1])) > 0
+        steps = np.diff(ts, prepend=self._since or ts[0])
+        self.held_ns += int(steps[holding].sum())
+        self._open, self._since = int(count[-1]), int(ts[-1])
+
+    def _trips(self, rows: Rows, rate: Rows, key: Rows, starts: Rows, before: Rows, after: Rows) -> None:
+        """Split each position's fills where it becomes flat or changes sides; carry what is unfinished."""
+        closes = (before != 0) & ((after == 0) | (np.sign(before) != np.sign(after)))
+        fee = rows["fee_atoms"] * rate
+        next_fee = np.where(closes, fee * np.abs(after) / rows["qty_lots"], 0.0)  # a flip's, for what it opens
+        cost = rows["realised_atoms"] * rate - fee
+        sums = np.cumsum(cost)  # over all positions, one after the other
+        group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(rows))))
+        base = (np.concatenate(([0.0], sums))[starts] - self._result[key[starts]])[group]
+        level = sums - base + next_fee  # at a close: all trips of this position so far, without the next one
+        marks = np.flatnonzero(closes)
+        ends = np.append(starts[1:], len(rows)) - 1
+        rest = (sums - base)[ends]
+        if len(marks):
+            first = np.diff(group[marks], prepend=-1) != 0
+            earlier = np.concatenate(([0.0], level[marks][:-1]))
+            self.results.append(level[marks] - np.where(first, 0.0, earlier))
+            closed = np.zeros(len(starts))
+            closed[group[marks]] = level[marks]  # the last close of each position
+            rest = rest - closed
+        self._result[key[ends]] = rest
+        self._lots[key[ends]] = after[ends]
+
+    def finish(self, last_ts: int) -> None:
+        """Count the time that positions stay open until the end."""
+        if self._open > 0:
+            self.held_ns += max(last_ts - self._since, 0)
+            self._since = last_ts
+
+    @property
+    def trips(self) -> npt.NDArray[np.float64]:
+        """Return the results of all finished round trips, atoms of the account's currency."""
+        return np.concatenate(self.results) if self.results else np.zeros(0)
