@@ -17,7 +17,7 @@ from tradectl.core.codes import (
     TradingState,
 )
 
-__all__ = ["Gate", "marketable", "reserve_for", "validate", "venue"]
+__all__ = ["Gate", "marketable", "opening_notional", "reserve_for", "validate", "venue"]
 
 MATCHED = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_MARKET, OrderType.STOP_LIMIT)
 LIMITS = (OrderType.LIMIT, OrderType.STOP_LIMIT)
@@ -164,7 +164,7 @@ class Gate:
             return Reason.MAX_POSITION
         if config.max_exposure_atoms is not None:
             gross = sum(abs(world.value(i)) for i in range(len(world.positions)))
-            gross += sum(opening_notional(world, other) for other in live(world) if other is not changing)
+            gross += sum(working_exposure(other) for other in live(world) if other is not changing)
             if gross + opening_notional(world, order) > config.max_exposure_atoms:
                 return Reason.MAX_EXPOSURE
         if world.cash and order.side == Side.SELL:
@@ -195,8 +195,15 @@ def reducing(world: World, order: Order, changing: Order | None) -> bool:
     return order.reduce_only or order.leaves + ahead(world, order, changing) <= world.reducible(order)
 
 
+def working_exposure(order: Order) -> int:
+    """Return what is left of the opening notional of a working order, rounded up."""
+    return ceil(Fraction(order.exposure * order.leaves, order.reserve_qty))
+
+
 def opening_notional(world: World, order: Order) -> int:
-    """Return the notional, at its reference price, of what an order opens."""
+    """Return the notional, at its reference price, of what an order opens (a cash account's sale opens nothing)."""
+    if world.cash and order.side == Side.SELL:
+        return 0
     return world.notional(order.instrument, world.reference(order), world.opening(order), order.side)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil
@@ -136,6 +137,17 @@ def within(order: Order, price: int) -> bool:
 # ---- 3.1 at the open, and fill_at: close
 
 
+def waits(world: World, order: Order) -> bool:
+    """Say whether a reduce_only order waits for a position, or with `entry_bar: false` for the next bar."""
+    if not order.reduce_only:
+        return False
+    if world.positions[order.instrument].opened and not world.config.entry_bar:
+        return True
+    untriggered = order.type in STOPS and not order.triggered
+    limit = order.type in (OrderType.LIMIT, OrderType.STOP_LIMIT) and order.tif == TimeInForce.GTC
+    return not world.reducible(order) and (untriggered or limit)
+
+
 def act_at_open(world: World, order: Order, price: int, ts: int) -> None:
     """Let one order act at the open price, by the table of 3.1."""
     first, order.first_bar = order.first_bar, False
@@ -182,8 +194,7 @@ def paths(bar: Bar) -> tuple[list[int], list[int]]:
 
 def meeting(world: World, order: Order, rising: bool) -> int | None:
     """Return the price at which a leg meets the order, or None if such a leg cannot."""
-    position = world.positions[order.instrument]
-    if order.reduce_only and position.opened and not world.config.entry_bar:
+    if waits(world, order):
         return None
     buy = order.side == Side.BUY
     if order.type in STOPS and not order.triggered:
@@ -196,13 +207,16 @@ def meeting(world: World, order: Order, rising: bool) -> int | None:
     return order.limit + through if rising else order.limit - through
 
 
-def walk(world: World, index: int, points: list[int], ts: int) -> None:
-    """Walk the legs between `points`; execute what is met, nearest first, then by priority."""
+def walk(world: World, index: int, points: list[int], ts: int, after_gap: bool = False) -> None:
+    """Walk the legs between `points`; execute what is met, nearest first, then by priority.
+
+    `after_gap`: the price has jumped to the first point; what it jumped over is met there, rising first.
+    """
     at = points[0]
-    for goal in points[1:]:
-        if goal == at:  # choice: a leg of no length meets nothing
-            continue
-        rising = goal > at
+    legs = [(goal, goal > before) for before, goal in pairwise(points) if goal != before]
+    if after_gap:
+        legs = [(at, True), (at, False), *legs]
+    for goal, rising in legs:  # choice: a leg of no length meets nothing
         while True:
             met: list[tuple[int, int, Order]] = []
             for order in world.by_priority(index):
@@ -216,14 +230,14 @@ def walk(world: World, index: int, points: list[int], ts: int) -> None:
                 break
             distance, _, order = min(met, key=lambda m: m[:2])
             at += distance if rising else -distance
-            act_on_path(world, order, ts)
+            act_on_path(world, order, at, ts)
         at = goal
 
 
-def act_on_path(world: World, order: Order, ts: int) -> None:
+def act_on_path(world: World, order: Order, at: int, ts: int) -> None:
     """Let one order act that the path has met, by the table of 3.2."""
     if order.type in STOPS and not order.triggered:
-        act_on_trigger(world, order, order.trigger, FillPhase.PATH, ts)
+        act_on_trigger(world, order, at, FillPhase.PATH, ts)
     else:
         execute(world, order, order.limit, LiquiditySide.MAKER, FillPhase.PATH, ts)
 

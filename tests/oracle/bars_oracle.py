@@ -20,7 +20,9 @@ from tests.golden.protocol import (
     Submit,
 )
 from tests.oracle import bars_match as match
-from tests.oracle.bars_checks import Gate, changed, marketable, order_of, reserve_for, validate, venue
+from tests.oracle.bars_checks import (
+    Gate, changed, marketable, opening_notional, order_of, reserve_for, validate, venue,
+)  # fmt: skip
 from tests.oracle.bars_world import Order, World
 from tradectl.core.codes import (
     Breach,
@@ -116,7 +118,11 @@ class Oracle:
         """Let the reducing orders, or all others, act at the open (3.1)."""
         start = self.world.begun[index]
         for order in self.world.by_priority(index):
-            if order.working and order.id not in acted and (not reducing or self.world.reduces(order)):
+            if not order.working or order.id in acted:
+                continue
+            if match.waits(self.world, order):
+                order.first_bar = order.first_bar and reducing
+            elif not reducing or self.world.reduces(order):
                 acted.add(order.id)
                 match.act_at_open(self.world, order, price, start)
 
@@ -133,18 +139,18 @@ class Oracle:
             self.count_ambiguous(index)
             return
         unclear = False
-        for small in finer:
-            high, low = self.both(index, small)
+        for number, small in enumerate(finer):
+            high, low = self.both(index, small, number > 0)
             unclear = unclear or match.differ(high, low)
             self.world = match.preferred(index, small, high, low)
         if unclear:
             self.count_ambiguous(index)
 
-    def both(self, index: int, bar: Bar) -> tuple[World, World]:
-        """Walk both paths of a bar on copies."""
+    def both(self, index: int, bar: Bar, after_gap: bool = False) -> tuple[World, World]:
+        """Walk both paths of a bar on copies; `after_gap`: from another price to its open."""
         worlds = self.world.clone(), self.world.clone()
         for world, points in zip(worlds, match.paths(bar), strict=True):
-            match.walk(world, index, points, self.now)
+            match.walk(world, index, points, self.now, after_gap)
         return worlds
 
     def count_ambiguous(self, index: int) -> None:
@@ -188,6 +194,7 @@ class Oracle:
     def send(self, order: Order) -> None:
         """Reserve for an order and send it on its way to the venue."""
         order.reserve, order.reserve_qty = reserve_for(self.world, order), max(1, order.leaves)
+        order.exposure = opening_notional(self.world, order)
         order.arrival = self.now + self.config.latency_entry_ns
         if not self.config.latency_entry_ns:
             self.accept(order)
@@ -248,6 +255,7 @@ class Oracle:
         keeps = same_prices and made.qty <= order.qty
         order.qty, order.limit, order.trigger = made.qty, made.limit, made.trigger
         order.reserve, order.reserve_qty = reserve_for(self.world, order), max(1, order.leaves)
+        order.exposure = opening_notional(self.world, order)
         if not keeps and order.working:
             self.prioritise(order)
         return Reason.NONE

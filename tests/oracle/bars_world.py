@@ -58,6 +58,7 @@ class Order:
     pending: tuple[int, Modify | None] | None = None  # (arrival, change); no change: a cancel
     reserve: int = 0  # atoms reserved for `reserve_qty` lots
     reserve_qty: int = 1
+    exposure: int = 0  # opening notional of `reserve_qty` lots when sent or modified
 
     @property
     def live(self) -> bool:

@@ -68,6 +68,20 @@ def is_stop(order):
     return stop and order.flags & TRIGGERED == 0
 
 
+@kernel
+def waits(world, engine, order):
+    """Return whether a reduce_only order waits for a position, or with `entry_bar: false` for the next bar."""
+    if order.flags & REDUCE_ONLY == 0:
+        return False
+    position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
+    if engine.entry_bar == 0 and position.opened_batch == engine.batch:
+        return True
+    if position.lots * order.side < 0:
+        return False
+    limit = order.order_type == LIMIT or order.order_type == STOP_LIMIT
+    return is_stop(order) or (limit and order.time_in_force == GTC)
+
+
 @routine
 def trigger(world, engine, market, slot, price_ticks, phase):
     """Trigger a stop at a price and let it act there."""
@@ -128,9 +142,7 @@ def match_open(world, engine, market, reducing_pass):
         priority = order.priority
         following = order.next
         skip = not takes_part(market, order) or order.acted_batch == engine.batch
-        if order.flags & REDUCE_ONLY and engine.entry_bar == 0 and not skip:
-            position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
-            skip = position.opened_batch == engine.batch
+        skip = skip or waits(world, engine, order)
         if reducing_pass and not skip:
             position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
             reduces = position.lots * order.side < 0 and order.leaves_lots <= abs(position.lots)
@@ -171,10 +183,8 @@ def next_on_leg(world, engine, market, current, end, up):
             elif order.side != direction and (order.order_type == LIMIT or order.order_type == STOP_LIMIT):
                 if market.volume < 0 or market.budget > 0:
                     level = order.price_ticks + (0 if engine.limit_touch else direction)
-        if level != NEVER and engine.entry_bar == 0 and order.flags & REDUCE_ONLY:
-            position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
-            if position.opened_batch == engine.batch:
-                level = NEVER
+        if level != NEVER and waits(world, engine, order):
+            level = NEVER
         if level != NEVER and direction * level <= direction * end:
             level = max(level, current) if up else min(level, current)
             if found == NONE or direction * level < direction * at:

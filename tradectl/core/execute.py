@@ -8,7 +8,7 @@ from tradectl.core.codes import AccountType, FillPhase, LiquiditySide, OrderFlag
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NONE, currency_at, fill_at, order_at, position_at
 from tradectl.core.money import muldiv_ceil, muldiv_floor
-from tradectl.core.orders import emit_order, finish_order, push_report, release_reserves, unlink_order
+from tradectl.core.orders import emit_order, finish_order, is_live, push_report, release_reserves, unlink_order
 
 __all__ = ["UNCAPPED", "execute", "expire", "slipped"]
 
@@ -20,6 +20,7 @@ AT_OPEN, AT_CLOSE = int(FillPhase.OPEN), int(FillPhase.CLOSE)
 REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
 SYSTEM = int(OrderFlag.SYSTEM)
 IOC, FOK = int(TimeInForce.IOC), int(TimeInForce.FOK)
+SUBMITTED = int(OrderStatus.SUBMITTED)
 PARTIALLY_FILLED, FILLED = int(OrderStatus.PARTIALLY_FILLED), int(OrderStatus.FILLED)
 CANCELED, EXPIRED = int(OrderStatus.CANCELED), int(OrderStatus.EXPIRED)
 PENDING_UPDATE = int(OrderStatus.PENDING_UPDATE)
@@ -53,14 +54,15 @@ def expire(world, engine, market, currency, slot):
 
 
 @routine
-def shrink_reduce_only(world, engine, market, currency, strategy, instrument):
-    """After a position shrank: shrink or cancel the strategy's reduce_only orders that would exceed it."""
+def shrink_reduce_only(world, engine, market, currency, strategy, instrument, side):
+    """After a fill of a side closed lots: shrink or cancel working reduce_only orders of that side to what is left."""
     position = position_at(world.positions, strategy * world.n_instruments + instrument)
     slot = market.first_order
     while slot != NONE:  # at most n_orders steps
         order = order_at(world.orders, slot)
         following = order.next
-        if order.strategy == strategy and order.flags & REDUCE_ONLY:
+        working = order.status != SUBMITTED and order.before != SUBMITTED
+        if working and order.strategy == strategy and order.side == side and order.flags & REDUCE_ONLY:
             if position.lots * order.side >= 0:
                 finish_order(world, engine, market, currency, slot, CANCELED, REDUCE_ONLY_CLOSED)
             elif order.leaves_lots > abs(position.lots):
@@ -151,7 +153,7 @@ def execute(world, engine, market, slot, price_ticks, slips, cap_ticks, liquidit
     GTC order could not fill for want of budget goes on working; at a close (`fill_at: close`) any order does.
     """
     order = order_at(world.orders, slot)
-    strategy, instrument = order.strategy, order.instrument
+    strategy, instrument, side = order.strategy, order.instrument, order.side
     position = position_at(world.positions, strategy * world.n_instruments + instrument)
     currency = currency_at(world.currencies, market.currency)
     fok = order.time_in_force == FOK
@@ -180,17 +182,18 @@ def execute(world, engine, market, slot, price_ticks, slips, cap_ticks, liquidit
         if phase != AT_CLOSE:
             expire(world, engine, market, currency, slot)
         return
-    closed = 0
     if lots > 0:
         closed = book_fill(world, engine, market, currency, position, slot, price, lots, liquidity, phase)
-    if order.leaves_lots == 0:  # its last fill was its report
-        unlink_order(world, market, slot)
-        engine.n_live -= 1
-        emit_order(world, engine, slot)
-    elif reason != 0:
+        if order.leaves_lots == 0:  # its last fill was its report
+            unlink_order(world, market, slot)
+            engine.n_live -= 1
+            emit_order(world, engine, slot)
+        if closed > 0:  # may end this order too
+            shrink_reduce_only(world, engine, market, currency, strategy, instrument, side)
+    if not is_live(order):
+        return
+    if reason != 0:
         engine.n_shrunk += 1
         finish_order(world, engine, market, currency, slot, CANCELED, reason)
     elif immediate and phase != AT_CLOSE:
         expire(world, engine, market, currency, slot)
-    if closed > 0:
-        shrink_reduce_only(world, engine, market, currency, strategy, instrument)

@@ -63,8 +63,7 @@ CURRENCY = record(
 ORDER = record(
     *words("<i8", "id priority ts_submitted ts_arrival ts_accepted ts_last price_ticks trigger_ticks"),
     *words("<i8", "qty_lots leaves_lots filled_lots notional_atoms fees_atoms reserve_atoms exposure_atoms"),
-    *words("<i8", "pend_reserve_atoms pend_exposure_atoms"),
-    *words("<i8", "held_lots acted_batch pend_ts pend_qty_lots pend_price_ticks pend_trigger_ticks tag"),
+    *words("<i8", "reserve_total exposure_total held_total held_lots acted_batch pend_ts pend_qty_lots pend_price_ticks pend_trigger_ticks tag"),
     *words("<i4", "instrument strategy prev next reason n_fills"),
     ("side", "i1"),
     *words("u1", "order_type time_in_force status before pend_kind"),

@@ -6,7 +6,7 @@ mask. A market's working orders form a doubly linked list in the order of their 
 
 from __future__ import annotations
 
-from tradectl.core.codes import OrderFlag, OrderStatus, OrderType, Reason, ReportKind, TimeInForce
+from tradectl.core.codes import AccountType, OrderFlag, OrderStatus, OrderType, Reason, ReportKind, TimeInForce
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NEVER, NONE, ORDER, market_at, order_at, position_at, report_at
 from tradectl.core.money import muldiv_ceil
@@ -14,10 +14,11 @@ from tradectl.core.records import copy_words
 from tradectl.core.units import price_of_ticks, qty_of_lots
 
 __all__ = [
-    "emit_order", "finish_order", "is_live", "link_order", "note_order", "order_of", "push_report", "refresh_keys",
+    "emit_order", "finish_order", "hold_reserves", "is_live", "link_order", "note_order", "order_of", "push_report", "refresh_keys",
     "release_reserves", "take_order_id", "unlink_order",
 ]  # fmt: skip
 
+CASH = int(AccountType.CASH)
 ORDER_WORDS = ORDER.itemsize // 8
 SUBMITTED = int(OrderStatus.SUBMITTED)
 PENDING_CANCEL = int(OrderStatus.PENDING_CANCEL)
@@ -104,13 +105,13 @@ def hold_lots(world, order, lots):
 
 @routine
 def release_reserves(world, engine, currency, order, leaves):
-    """Shrink what an order reserves to its share for `leaves` lots (rounded up; 0 lots: nothing)."""
+    """Shrink what an order reserves to its share for `leaves` lots of what it had (rounded up)."""
     held = order.held_lots
     if held == leaves:
         return
-    reserve = 0 if leaves == 0 else muldiv_ceil(order.reserve_atoms, leaves, held)
-    exposure = 0 if leaves == 0 else muldiv_ceil(order.exposure_atoms, leaves, held)
-    if engine.account_type == 1:
+    reserve = 0 if leaves == 0 else muldiv_ceil(order.reserve_total, leaves, order.held_total)
+    exposure = 0 if leaves == 0 else muldiv_ceil(order.exposure_total, leaves, order.held_total)
+    if engine.account_type == CASH:
         currency.reserved_atoms += reserve - order.reserve_atoms
     else:
         engine.reserved_atoms += reserve - order.reserve_atoms
@@ -119,6 +120,20 @@ def release_reserves(world, engine, currency, order, leaves):
     order.exposure_atoms = exposure
     hold_lots(world, order, leaves - held)
     order.held_lots = leaves
+
+
+@routine
+def hold_reserves(world, engine, currency, order, reserve, exposure, lots):
+    """Let an order reserve atoms and exposure for `lots`; it holds nothing yet."""
+    order.reserve_atoms = order.reserve_total = reserve
+    order.exposure_atoms = order.exposure_total = exposure
+    order.held_lots = order.held_total = lots
+    if engine.account_type == CASH:
+        currency.reserved_atoms += reserve
+    else:
+        engine.reserved_atoms += reserve
+    engine.exposure_atoms += exposure
+    hold_lots(world, order, lots)
 
 
 @routine

@@ -35,10 +35,11 @@ def match_batch(world, engine):
     busy = 0
     for i in range(low, high):
         market = market_at(world.markets, i)
-        if market.batch == engine.batch and market.n_orders > 0 and market.synthetic == 0:
+        if market.batch == engine.batch and market.n_orders > 0:
             busy += 1
             if market.attention != 0 and engine.latency_entry_ns > 0:
                 apply_arrivals(world, engine, market)
+                refresh_keys(world, market)
     if busy == 0:
         return
     for reducing_pass in range(1, -1, -1):
@@ -57,7 +58,8 @@ def match_batch(world, engine):
 
 @routine
 def flatten(world, engine):
-    """Send a reduce_only MARKET order of the risk unit for every position."""
+    """Halt trading and send a reduce_only MARKET order of the risk unit for every position."""
+    engine.trading_state = HALTED
     for s in range(world.n_strategies):
         for i in range(world.n_instruments):
             position = position_at(world.positions, s * world.n_instruments + i)
@@ -89,7 +91,6 @@ def breach(world, engine):
     if engine.on_breach != REJECT:
         cancel_where(world, engine, ANY, ANY, CANCELED_BY_RISK)
     if engine.on_breach == FLATTEN:
-        engine.trading_state = HALTED
         flatten(world, engine)
 
 

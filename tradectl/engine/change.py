@@ -6,14 +6,13 @@ from tradectl.core.codes import OrderFlag, OrderStatus, Reason
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NONE, UNCHANGED, currency_at, market_at, order_at, position_at
 from tradectl.core.orders import (
-    finish_order, hold_lots, link_order, order_of, push_report, refresh_keys, release_reserves, unlink_order,
+    finish_order, hold_reserves, link_order, order_of, push_report, refresh_keys, release_reserves, unlink_order,
 )  # fmt: skip
 from tradectl.engine.submit import accept_order, is_marketable, validate_record, venue_code
-from tradectl.risk.gate import check_order
+from tradectl.risk.gate import check_order, opening_terms
 
 __all__ = ["apply_arrivals", "cancel_where", "handle_cancel", "handle_cancel_all", "handle_modify"]
 
-CASH = 1
 ANY = -1
 CANCEL_PENDING, MODIFY_PENDING = 1, 2
 TRIGGERED, MARKETABLE, RESTED = int(OrderFlag.TRIGGERED), int(OrderFlag.MARKETABLE), int(OrderFlag.RESTED)
@@ -135,20 +134,6 @@ def handle_modify(world, engine, request):
     return 0
 
 
-@routine
-def restore_reserves(world, engine, currency, order, reserve, exposure, held):
-    """Put back what an order reserved."""
-    order.reserve_atoms = reserve
-    order.exposure_atoms = exposure
-    order.held_lots = held
-    if engine.account_type == CASH:
-        currency.reserved_atoms += reserve
-    else:
-        engine.reserved_atoms += reserve
-    engine.exposure_atoms += exposure
-    hold_lots(world, order, held)
-
-
 @kernel
 def take_changes(order):
     """Write an order's pending changes into it; what its type does not have stays."""
@@ -165,12 +150,13 @@ def take_changes(order):
 def judge_modify(world, engine, market, order):
     """Return 0, or why a modification is refused: validation of the new total, what is filled, the risk gate.
 
-    The order is as it was afterwards, but with the reserves that the changed one needs in `pend_*` fields.
+    The order is as it was afterwards.
     """
     currency = currency_at(world.currencies, market.currency)
     position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
     price, stop, qty, leaves = order.price_ticks, order.trigger_ticks, order.qty_lots, order.leaves_lots
-    reserve, exposure, held = order.reserve_atoms, order.exposure_atoms, order.held_lots
+    reserve, exposure, held = order.reserve_total, order.exposure_total, order.held_total
+    still_held = order.held_lots
     release_reserves(world, engine, currency, order, 0)
     engine.n_live -= 1  # its own place among the open orders
     take_changes(order)
@@ -182,11 +168,10 @@ def judge_modify(world, engine, market, order):
         code = MODIFY_BELOW_FILLED
     if code == 0:
         code = check_order(world, engine, market, position, order, order.qty_lots, 0)
-    order.pend_reserve_atoms = order.reserve_atoms
-    order.pend_exposure_atoms = order.exposure_atoms
     engine.n_live += 1
     order.price_ticks, order.trigger_ticks, order.qty_lots, order.leaves_lots = price, stop, qty, leaves
-    restore_reserves(world, engine, currency, order, reserve, exposure, held)
+    hold_reserves(world, engine, currency, order, reserve, exposure, held)
+    release_reserves(world, engine, currency, order, still_held)
     return code
 
 
@@ -195,6 +180,7 @@ def apply_modify(world, engine, market, slot):
     """Let a modification take effect unless the venue refuses it: then the order stays; return why, or 0."""
     order = order_at(world.orders, slot)
     currency = currency_at(world.currencies, market.currency)
+    position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
     price, stop, qty, leaves = order.price_ticks, order.trigger_ticks, order.qty_lots, order.leaves_lots
     order.status = order.before
     order.pend_kind = 0
@@ -208,9 +194,8 @@ def apply_modify(world, engine, market, slot):
     order.leaves_lots = leaves
     release_reserves(world, engine, currency, order, 0)
     order.leaves_lots = new_leaves
-    restore_reserves(
-        world, engine, currency, order, order.pend_reserve_atoms, order.pend_exposure_atoms, new_leaves
-    )
+    reserve, exposure = opening_terms(engine, market, currency, position, order)
+    hold_reserves(world, engine, currency, order, reserve, exposure, new_leaves)
     moved = order.price_ticks != price or order.trigger_ticks != stop
     if moved or order.qty_lots > qty:
         unlink_order(world, market, slot)

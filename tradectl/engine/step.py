@@ -11,7 +11,7 @@ from tradectl.core.codes import (
 from tradectl.core.execute import book_fill
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import currency_at, detail_at, market_at, order_at, position_at
-from tradectl.engine.batch import flatten, process_batch, sample_equity
+from tradectl.engine.batch import check_drawdown, flatten, process_batch, sample_equity
 from tradectl.engine.change import ANY, cancel_where
 from tradectl.engine.hooks import call_everywhere, deliver_reports
 
@@ -164,5 +164,7 @@ def step(world, engine, event):
     if event.flags & LAST:
         if engine.batch_open:
             process_batch(world, engine)
+        else:
+            check_drawdown(world, engine)
         sample_equity(world, engine, event.ts_recv)
     return DONE

@@ -7,16 +7,15 @@ from tradectl.core.codes import FillAt, FillPhase, LiquiditySide, OrderFlag, Ord
 from tradectl.core.execute import UNCAPPED, execute
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NONE, currency_at, market_at, order_at, position_at
-from tradectl.core.orders import emit_order, finish_order, hold_lots, link_order, note_order, push_report
+from tradectl.core.orders import emit_order, finish_order, hold_reserves, link_order, note_order, push_report, unlink_order
 from tradectl.core.validate import validate_order
 from tradectl.risk.gate import check_order, check_rate
 
 __all__ = ["accept_order", "admit_order", "check_request", "deny_order", "handle_submit", "is_marketable", "place_system_order"]
 
-CASH = 1
 MARKET, LIMIT = int(OrderType.MARKET), int(OrderType.LIMIT)
 POST_ONLY, REDUCE_ONLY = int(OrderFlag.POST_ONLY), int(OrderFlag.REDUCE_ONLY)
-MARKETABLE, SYSTEM = int(OrderFlag.MARKETABLE), int(OrderFlag.SYSTEM)
+MARKETABLE = int(OrderFlag.MARKETABLE)
 SUBMITTED, ACCEPTED = int(OrderStatus.SUBMITTED), int(OrderStatus.ACCEPTED)
 DENIED, REJECTED = int(OrderStatus.DENIED), int(OrderStatus.REJECTED)
 AT_CLOSE = int(FillPhase.CLOSE)
@@ -53,10 +52,11 @@ def fill_order_record(engine, order, request):
     order.reserve_atoms = 0
     order.exposure_atoms = 0
     order.held_lots = 0
+    order.reserve_total = 0
+    order.exposure_total = 0
+    order.held_total = 0
     order.acted_batch = 0
     order.pend_ts = 0
-    order.pend_reserve_atoms = 0
-    order.pend_exposure_atoms = 0
     order.pend_qty_lots = 0
     order.pend_price_ticks = 0
     order.pend_trigger_ticks = 0
@@ -132,7 +132,9 @@ def could_open(world, market, order):
     slot = market.first_order
     while slot != NONE:  # at most n_orders steps
         other = order_at(world.orders, slot)
-        if other.strategy == order.strategy and other.side == -order.side and other.flags & REDUCE_ONLY == 0:
+        arrived = other.status != SUBMITTED and other.before != SUBMITTED
+        opposite = other.strategy == order.strategy and other.side == -order.side
+        if arrived and opposite and other.flags & REDUCE_ONLY == 0:
             return True
         slot = other.next
     return False
@@ -161,6 +163,9 @@ def accept_order(world, engine, market, slot):
         finish_order(world, engine, market, currency, slot, REJECTED, code)
         return code
     order.ts_accepted = order.ts_arrival
+    if engine.latency_entry_ns > 0:  # the priority is that of the arrival
+        unlink_order(world, market, slot)
+        link_order(world, engine, market, slot)
     if order.pend_kind == 0:
         order.status = ACCEPTED
     else:
@@ -170,7 +175,7 @@ def accept_order(world, engine, market, slot):
     push_report(world, engine, order, 1, 0, 0, 0, 0)
     note_order(market, order)
     at_close = engine.fill_at == FILL_AT_CLOSE and order.order_type == MARKET
-    if at_close and market.synthetic == 0 and order.flags & SYSTEM == 0:
+    if at_close and market.synthetic == 0:
         execute(world, engine, market, slot, market.last, True, UNCAPPED, TAKER, AT_CLOSE)
     return 0
 
@@ -180,13 +185,7 @@ def admit_order(world, engine, market, slot):
     """Put an order that passed on its way: reserves, list, with zero latency the venue; return its code or 0."""
     order = order_at(world.orders, slot)
     currency = currency_at(world.currencies, market.currency)
-    if engine.account_type == CASH:
-        currency.reserved_atoms += order.reserve_atoms
-    else:
-        engine.reserved_atoms += order.reserve_atoms
-    engine.exposure_atoms += order.exposure_atoms
-    order.held_lots = order.leaves_lots
-    hold_lots(world, order, order.leaves_lots)
+    hold_reserves(world, engine, currency, order, order.reserve_atoms, order.exposure_atoms, order.leaves_lots)
     engine.n_live += 1
     link_order(world, engine, market, slot)
     if engine.latency_entry_ns == 0:

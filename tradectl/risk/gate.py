@@ -10,7 +10,7 @@ from tradectl.core.layout import NO_LIMIT, currency_at, position_at
 from tradectl.core.money import muldiv_ceil, muldiv_floor
 from tradectl.core.validate import reference_ticks
 
-__all__ = ["check_order", "check_rate", "is_reducing"]
+__all__ = ["check_order", "check_rate", "is_reducing", "opening_terms"]
 
 NANO = 1_000_000_000
 CASH = int(AccountType.CASH)
@@ -104,25 +104,37 @@ def check_order(world, engine, market, position, order, total_lots, credit):
 
 
 @routine
+def opening_terms(engine, market, currency, position, order):
+    """Return (reserve, exposure) of the part of an order that opens: buying power and notional, atoms."""
+    opening = opening_lots(position, order.side, order.leaves_lots, order.flags)
+    if opening == 0 or (engine.account_type == CASH and order.side < 0):
+        return 0, 0
+    reference = reference_ticks(order.order_type, order.price_ticks, order.trigger_ticks, market.last)
+    exposure = to_account(notional_of(market, order.side, reference, opening), currency.rate_pico)
+    if order.order_type == MARKET:
+        reference += muldiv_ceil(reference, engine.collar_nano, NANO)
+    need = cost_to_open(engine, market, order.side, reference, opening, market.taker_nano)
+    if engine.account_type != CASH:
+        need = -to_account(-need, currency.rate_pico)
+    return need, exposure
+
+
+@routine
 def check_opening(world, engine, market, position, order, reference, credit):
     """Check position, exposure and buying power of an order that may open; set its reserves."""
     currency = currency_at(world.currencies, market.currency)
     side, lots = order.side, order.leaves_lots
-    if engine.account_type == CASH and side < 0:
-        return INSUFFICIENT_POSITION  # else it would be reducing
     if market.max_position_lots < NO_LIMIT or market.max_position_notional < NO_LIMIT:
         if exceeds_position(world, engine, market, order.instrument, side, lots, reference):
             return MAX_POSITION
     opening = opening_lots(position, side, lots, order.flags)
-    exposure = to_account(notional_of(market, side, reference, opening), currency.rate_pico)
+    need, exposure = opening_terms(engine, market, currency, position, order)
     if engine.gross_atoms + engine.exposure_atoms + exposure > engine.max_exposure_atoms:
         return MAX_EXPOSURE
-    if order.order_type == MARKET:
-        reference += muldiv_ceil(reference, engine.collar_nano, NANO)
-    need = cost_to_open(engine, market, side, reference, opening, market.taker_nano)
+    if engine.account_type == CASH and side < 0:
+        return INSUFFICIENT_POSITION  # else it would be reducing
     available = available_atoms(engine, currency) + credit
     if engine.account_type != CASH:
-        need = -to_account(-need, currency.rate_pico)
         available += freed_margin(market, lots - opening)
     if need > available:
         return INSUFFICIENT_BUYING_POWER
