@@ -1,18 +1,7 @@
 """What a strategy author uses: the decorator, parameters, state, indicators; and the loader behind them."""
 
 from tradectl.core.codes import LiquiditySide, OrderFlag, OrderStatus, OrderType, Reason, Side, TimeInForce
-from tradectl.strategy.declare import (
-    Array,
-    Bool,
-    Choice,
-    Float,
-    Float64,
-    Int,
-    Int64,
-    PerInstrument,
-    Record,
-    strategy,
-)
+from tradectl.strategy.declare import strategy
 from tradectl.strategy.functions import exp, log, power, sqrt
 from tradectl.strategy.indicators import (
     Atr,
@@ -38,6 +27,8 @@ from tradectl.strategy.indicators import (
     sma,
     sma_compare,
 )
+from tradectl.strategy.memory import Array, Float64, Int64, PerInstrument, Record
+from tradectl.strategy.params import Bool, Choice, Float, Int
 
 GTC, IOC, FOK = int(TimeInForce.GTC), int(TimeInForce.IOC), int(TimeInForce.FOK)
 

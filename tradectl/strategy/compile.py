@@ -11,7 +11,6 @@ from typing import Any
 
 import numba
 from numba import types
-from numba.core.errors import NumbaError
 from numba.extending import overload
 
 from tradectl.core import jit as core_jit
@@ -104,7 +103,7 @@ def _compile(loaded: LoadedStrategy, made: CompiledHooks) -> None:
         collect_faults()
         try:
             compiled = _dispatcher(fn, types.void(*arguments), cache)
-        except NumbaError as error:
+        except Exception as error:  # numba's own errors, and what its typing lets through
             raise StrategyError(explain(error, loaded.sources, fn, collect_faults())) from error
         library = compiled.overloads[arguments].library
         name = compiled.overloads[arguments].fndesc.llvm_func_name

@@ -47,7 +47,7 @@ def is_ctx_name(name: str) -> bool:
     return name in ATTRIBUTES or name in METHODS
 
 
-def _same_source(fn: Callable[..., Any]) -> Callable[..., Any]:
+def _same_source(name: str, fn: Callable[..., Any]) -> Callable[..., Any]:
     """Return an overload that implements itself by `fn`, whose signature (defaults, keywords) it shows."""
 
     def implement(*_args: Any, **_keywords: Any) -> Callable[..., Any]:
@@ -55,6 +55,7 @@ def _same_source(fn: Callable[..., Any]) -> Callable[..., Any]:
 
     implement.__signature__ = inspect.signature(fn)  # type: ignore[attr-defined]
     implement.__doc__ = fn.__doc__
+    implement.__qualname__ = f"ctx.{name}"  # as messages show it
     return implement
 
 
@@ -109,7 +110,7 @@ if not DISABLE_JIT:
     CTX = CtxType()
     for _name, _fn in ATTRIBUTES.items():
         if _name not in CTX.fields:  # a field of the same name (n_instruments) is the value itself
-            overload_attribute(CtxType, _name, jit_options=INLINE, strict=False)(_same_source(_fn))
+            overload_attribute(CtxType, _name, jit_options=INLINE, strict=False)(_same_source(_name, _fn))
     for _name, _fn in METHODS.items():
         _options = INLINE if _name in READS else CACHED
-        overload_method(CtxType, _name, jit_options=_options, strict=False)(_same_source(_fn))
+        overload_method(CtxType, _name, jit_options=_options, strict=False)(_same_source(_name, _fn))

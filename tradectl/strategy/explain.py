@@ -14,6 +14,9 @@ __all__ = ["explain"]
 
 PLACE = re.compile(r"at (\S[^\n]*?\.py) \((\d+)\)")
 FILE_LINE = re.compile(r'File "([^"\n]*?\.py)", line (\d+)')
+NO_MATCH = (
+    r"No implementation of function Function\(<{} '?([\w.]+).*? found for signature:\s*>>> [\w.]+\(([^\n]*)\)"
+)
 CAUSES: tuple[tuple[str, str], ...] = (
     (r"Cannot unify (.+?) and (.+?) for '([^'.]+)", "{2} is {0} in one place and {1} in another: give it one type"),
     (r"Untyped global name '([^']+)': ?(?:Cannot determine Numba type of )?(.*)",
@@ -21,14 +24,15 @@ CAUSES: tuple[tuple[str, str], ...] = (
     (r"Unknown attribute '(\w+)' of type Record", "no field {0!r} in this record"),
     (r"Unknown attribute '(\w+)' of type (.+)", "a {1} has no {0!r}"),
     (r"NameError: name '(\w+)' is not defined", "the name {0!r} is not defined"),
+    (r"Invalid use of getiter with parameters \((.+)\)", "{0} is nothing to loop over"),
+    (NO_MATCH.format("function").replace(r"([\w.]+)", r"(ctx\.\w+)"), "{0} cannot take ({1})"),
+    (NO_MATCH.format("built-in function").replace(r"([\w.]+)", "[gs]etitem"), "no such [index] or cell: ({0})"),
+    (NO_MATCH.format("(?:built-in function|class)"), "{0} cannot take ({1}) in compiled code"),
     (r"missing a required argument: '(\w+)'", "the argument {0!r} is missing"),
     (r"too many positional arguments", "too many arguments"),
     (r"got an unexpected keyword argument '(\w+)'", "there is no argument {0!r}"),
     (r"No conversion from (.+?) to none for", "a hook returns nothing: write a bare `return`"),
-    (r"[Cc]an(?:no|')t cast .*? to none", "a hook returns nothing: write a bare `return`"),
-    (r"No implementation of function Function\(<(?:built-in function|class|function) '?([\w.<>]+)'?"
-     r"[^)]*\)>?\)? found for signature:\s*>>> [\w.<>]+\(([^\n]*)\)", "{0} cannot take ({1}) in compiled code"),
-    (r"Unsupported|not supported", ""),
+    (NO_MATCH.format("function"), "{0} cannot take ({1}) in compiled code"),
 )  # fmt: skip
 
 
@@ -49,7 +53,7 @@ def _place(error: Any, text: str, sources: Sequence[Path], fn: Callable[..., Any
 def _cause(text: str) -> str:
     for pattern, template in CAUSES:
         found = re.search(pattern, text)
-        if found and template:
+        if found:
             return template.format(*(_short(group) for group in found.groups()))
     lines = [line.strip() for line in text.splitlines()]
     told = [

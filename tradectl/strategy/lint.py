@@ -1,7 +1,8 @@
 """The lint of a strategy's source before it is compiled: what, where, and what to do instead.
 
 `lint_access` looks at what hooks do with ctx, parameters, state and reports; `lint_language` at the parts of
-Python that compiled code has not, that differ in it, or that would let a clock or chance into the run.
+Python that compiled code has not, that differ in it, or that would let a clock or chance into the run;
+`lint_flow` at names that may have no value.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tradectl.strategy.declare import Array, PerInstrument, Record, Spec, StateField
+from tradectl.strategy.declare import Spec
 from tradectl.strategy.lint_access import Access
+from tradectl.strategy.lint_flow import Flow
 from tradectl.strategy.lint_language import Language, module_problems
+from tradectl.strategy.memory import Array, PerInstrument, Record, StateField
 from tradectl.strategy.modules import Sources, source_line
 
 __all__ = ["Finding", "Function", "lint"]
@@ -168,6 +171,8 @@ def lint(spec: Spec, sources: Sources, modules: Mapping[Path, ModuleType], *, ji
     for function in _functions(spec, sources, modules, jit, findings):
         Access(function).check()
         Language(function).check()
+        if jit:
+            Flow(function).check()
         findings += function.findings
     findings += _unused(spec, sources)
     return sorted(findings)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tradectl.core.layout import REPORT
 from tradectl.errors import nearest
 from tradectl.strategy.context import ATTRIBUTES, METHODS
-from tradectl.strategy.declare import Array, Float, Float64, Int64, PerInstrument, Record
+from tradectl.strategy.memory import Array, Float64, Int64, PerInstrument, Record
+from tradectl.strategy.params import Float
 
 if TYPE_CHECKING:
     from tradectl.strategy.lint import Function

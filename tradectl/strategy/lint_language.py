@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tradectl.errors import nearest
+
 if TYPE_CHECKING:
     from tradectl.strategy.lint import Function
 
@@ -122,9 +124,17 @@ class Language:
             self._banned_name(node)
         elif isinstance(node, (ast.Set, ast.SetComp)) and not function.jit:
             self.report(node, BANNED_NAMES["set"])
-        elif isinstance(node, ast.Attribute) and node.attr == "random":
-            if getattr(function.resolve(node.value), "__name__", "") == "numpy":
-                self.report(node, f"numpy.random: {CHANCE}")
+        elif isinstance(node, ast.Attribute):
+            self._module_member(node, function.resolve(node.value))
+
+    def _module_member(self, node: ast.Attribute, module: Any) -> None:
+        if not isinstance(module, ModuleType):
+            return
+        if module.__name__ == "numpy" and node.attr == "random":
+            self.report(node, f"numpy.random: {CHANCE}")
+        elif not hasattr(module, node.attr):
+            choices = [name for name in vars(module) if not name.startswith("_")]
+            self.report(node, f"{module.__name__} has no {node.attr!r}: {nearest(node.attr, choices)}")
 
     def _banned_name(self, node: ast.Name) -> None:
         found = self.function.resolve(node)

@@ -13,9 +13,11 @@ import numpy as np
 
 from tradectl.core.codes import Hook
 from tradectl.errors import StrategyError, nearest
-from tradectl.strategy.declare import Sizes, Spec, Value, check_params, fill_initial, param_codes, spec_of
+from tradectl.strategy.declare import Spec, check_params, fill_initial, param_codes, spec_of
 from tradectl.strategy.lint import Finding, lint
-from tradectl.strategy.modules import Sources, import_sources, read_sources
+from tradectl.strategy.memory import Sizes
+from tradectl.strategy.modules import import_sources, read_sources
+from tradectl.strategy.params import Value
 
 __all__ = ["LATER_HOOKS", "LoadedStrategy", "initial_state", "load_strategy", "split_reference"]
 
@@ -199,8 +201,3 @@ def _state_dtype(spec: Spec, sizes: Sizes, path: Path) -> np.dtype[Any]:
         return spec.state_dtype(sizes)
     except StrategyError as error:
         raise StrategyError(f"{path}: {spec.name}.State: {error.message}") from error
-
-
-def source_modules(sources: Sources) -> list[str]:
-    """Return the names under which a strategy's files are imported."""
-    return [sources.module_name(path) for path in sources.trees]

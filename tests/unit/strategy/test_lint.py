@@ -108,6 +108,15 @@ BAD = [
     ("match s.count:\n            case 1:\n                pass", "match is not for compiled code"),
     ("with ctx:\n            pass", "with is not"),
     ("del s.count", "del is not"),
+    ("s.level = math.flor(2.5)", "math has no 'flor': did you mean 'floor'"),
+    # names without a value
+    ("if s.on:\n            x = 1\n        s.count = x", "x may have no value here"),
+    ("for i in range(3):\n            x = i\n        s.count = x", "x may have no value here"),
+    ("x += 1", "x may have no value here"),
+    (
+        "if s.on:\n            x = 1\n        else:\n            y = 2\n        s.count = x",
+        "x may have no value",
+    ),
 ]
 BAD_FILL = [
     ("s.level = fill.prise", "a report has no 'prise': did you mean 'price'"),
@@ -115,6 +124,10 @@ BAD_FILL = [
     ("s.count = fill.fee", "holds integers and the value is a float"),
 ]
 GOOD = [
+    "if s.on:\n            x = 1\n        else:\n            x = 2\n        s.count = x",
+    "if s.on:\n            x = 1\n        else:\n            return\n        s.count = x",
+    "x = 0\n        while x < 3:\n            x += 1\n        s.count = x",
+    "if (x := s.count) > 3:\n            s.count = x",
     "s.count = int(math.floor(ctx.close))",
     "s.level = log(ctx.close) + sqrt(2.0)",
     "for i in range(len(s.w)):\n            s.w[i] = ctx.close",
@@ -180,6 +193,10 @@ def test_a_parameter_nobody_uses_is_a_warning(tmp_path: Path) -> None:
 
 
 PLAIN_GOOD = [
+    "if s.on:\n            x = 1\n        else:\n            x = 2\n        s.count = x",
+    "if s.on:\n            x = 1\n        else:\n            return\n        s.count = x",
+    "x = 0\n        while x < 3:\n            x += 1\n        s.count = x",
+    "if (x := s.count) > 3:\n            s.count = x",
     "x = [1, 2]\n        print(x)",
     "x = {1: 2}",
     "try:\n            pass\n        except ValueError:\n            pass",

@@ -11,7 +11,8 @@ from typing import Any
 
 from tradectl.core.jit import kernel
 from tradectl.errors import StrategyError
-from tradectl.strategy.declare import Bool, Int64, Record, Sizes, StateField
+from tradectl.strategy.memory import Int64, Record, Sizes, StateField
+from tradectl.strategy.params import Bool
 from tradectl.strategy.typed import INTEGER_INPUTS
 
 __all__ = ["Indicator", "indicator", "ready"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tradectl.core.jit import kernel
-from tradectl.strategy.declare import Array, Int64, Record
 from tradectl.strategy.indicators.base import Indicator, indicator
+from tradectl.strategy.memory import Array, Int64, Record
 
 __all__ = ["Donchian", "donchian"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tradectl.strategy.declare import Int64, Record
 from tradectl.strategy.indicators.base import indicator
+from tradectl.strategy.memory import Int64, Record
 
 __all__ = ["Cross", "cross"]
 

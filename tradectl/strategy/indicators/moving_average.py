@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from tradectl.core.jit import kernel
-from tradectl.strategy.declare import Array, Float64, Int64
 from tradectl.strategy.indicators.base import Indicator, indicator
+from tradectl.strategy.memory import Array, Float64, Int64
 
 __all__ = ["Ema", "Rma", "Sma", "ema", "rma", "sma", "sma_compare", "smooth"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from tradectl.strategy.declare import Array, Float64, Int64
 from tradectl.strategy.indicators.base import Indicator, indicator
 from tradectl.strategy.indicators.moving_average import smooth
+from tradectl.strategy.memory import Array, Float64, Int64
 
 __all__ = ["Roc", "Rsi", "momentum", "roc", "rsi"]
 
