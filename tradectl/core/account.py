@@ -7,7 +7,10 @@ from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import currency_at, market_at
 from tradectl.core.money import fee_atoms, muldiv_ceil, muldiv_floor, notional_ceil, notional_floor
 
-__all__ = ["apply_trade", "closing_lots", "freed_margin", "mark_market", "notional_of", "refresh_equity", "to_account", "value_of"]
+__all__ = [
+    "apply_trade", "closing_lots", "freed_margin", "mark_market", "notional_of", "refresh_equity", "revalue",
+    "to_account", "value_of",
+]  # fmt: skip
 
 NANO = 1_000_000_000
 PICO = 1_000_000_000_000
@@ -36,25 +39,33 @@ def value_of(market, lots, price_ticks):
     return notional_floor(price_ticks, lots, market.unit_num, market.unit_den)
 
 
-@routine
+@kernel
 def mark_market(world, engine, market, price_ticks):
-    """Mark a market at a price: its last price, the value of the net position, margin and gross exposure."""
+    """Set a market's last price and revalue what is held in it; equity is refreshed when that may change it."""
     market.last = price_ticks
     market.has_price = 1
-    if market.net_lots == 0 and market.value_atoms == 0 and market.rate_of == 0:
-        return
+    if market.net_lots != 0 or market.value_atoms != 0 or market.rate_of != 0:
+        revalue(world, engine, market, price_ticks)
+
+
+@routine
+def revalue(world, engine, market, price_ticks):
+    """Revalue a net position at a price: value, margin, gross exposure, equity, and the rate it sets if any."""
     currency = currency_at(world.currencies, market.currency)
     value = value_of(market, market.net_lots, price_ticks)
     currency.value_atoms += value - market.value_atoms
     old_gross = to_account(abs(market.value_atoms), currency.rate_pico)
     gross = to_account(abs(value), currency.rate_pico)
     market.value_atoms = value
-    margin = gross if engine.leverage_nano == NANO else muldiv_ceil(gross, NANO, engine.leverage_nano)
+    margin = gross
+    if engine.leverage_nano != NANO:
+        margin = muldiv_ceil(gross, NANO, engine.leverage_nano)
     engine.margin_atoms += margin - market.margin_atoms
     engine.gross_atoms += gross - old_gross
     market.margin_atoms = margin
     if market.rate_of != 0:  # this market's price is the rate of a currency: 1 + its index
         rate_currency(world, engine, market)
+    refresh_equity(world, engine)
 
 
 @routine

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradectl.core.account import apply_trade, closing_lots, freed_margin, mark_market, refresh_equity
+from tradectl.core.account import apply_trade, closing_lots, freed_margin, revalue
 from tradectl.core.buying import affordable_lots, available_atoms
 from tradectl.core.codes import AccountType, FillPhase, LiquiditySide, OrderFlag, OrderStatus, Reason, TimeInForce
 from tradectl.core.jit import kernel, routine
@@ -114,8 +114,7 @@ def book_fill(world, engine, market, currency, position, slot, price_ticks, lots
     release_reserves(world, engine, currency, order, order.leaves_lots)
     if market.volume >= 0:
         market.budget -= lots
-    mark_market(world, engine, market, market.last)
-    refresh_equity(world, engine)
+    revalue(world, engine, market, market.last)
     engine.n_fills += 1
     if world.n_fills >= world.fills_capacity:
         engine.fault_reason = OUTPUTS_FULL

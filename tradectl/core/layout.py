@@ -116,7 +116,7 @@ WORLD = record(
     *words("<i8", "engine currencies markets positions orders requests reports frames details strategies blob"),
     *words("<i8", "hooks used scratch self_address"),
     # sizes
-    *words("<i8", "n_currencies n_instruments n_strategies order_mask request_capacity report_mask n_frames"),
+    *words("<i8", "n_currencies n_instruments n_strategies n_portfolio order_mask request_capacity report_mask n_frames"),
     ("detail_capacity", "<i8"),
     # outputs
     *words("<i8", "fills fills_capacity n_fills orders_out orders_capacity n_orders equity equity_capacity n_equity"),

@@ -11,7 +11,7 @@ from tradectl.core.jit import kernel, routine
 
 __all__ = [
     "INT64_MAX", "INT64_MIN", "NANO", "fee_atoms", "muldiv_ceil", "muldiv_floor", "notional_ceil",
-    "notional_floor",
+    "notional_floor", "share_floor",
 ]  # fmt: skip
 
 INT64_MAX = (1 << 63) - 1
@@ -105,6 +105,15 @@ def fee_atoms(notional_atoms: int, rate_nano: int) -> int:
     part = (notional_atoms - whole * NANO) * rate_nano
     quotient = part // NANO
     return whole * rate_nano + quotient + (1 if quotient * NANO != part else 0)
+
+
+@kernel
+def share_floor(atoms: int, nano: int) -> int:
+    """Return floor(atoms × nano ÷ 1e9) for a share of atoms; up to 100 % without a real division."""
+    if nano > NANO or nano < 0:
+        return muldiv_floor(atoms, nano, NANO)
+    whole = atoms // NANO
+    return whole * nano + (atoms - whole * NANO) * nano // NANO
 
 
 @routine

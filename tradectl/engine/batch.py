@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradectl.core.account import mark_market, refresh_equity
+from tradectl.core.account import mark_market
 from tradectl.core.bars import after_open, match_open, reaches_open
 from tradectl.core.codes import Breach, OrderFlag, OrderType, Reason, RequestKind, TradingState
 from tradectl.core.jit import kernel, routine
@@ -11,7 +11,7 @@ from tradectl.core.money import muldiv_ceil
 from tradectl.core.orders import refresh_keys, take_order_id
 from tradectl.engine.change import ANY, apply_arrivals, cancel_where
 from tradectl.engine.frames import add_to_frames, close_frames
-from tradectl.engine.hooks import SOURCE, call_bar_hooks, call_batch_hooks, deliver_reports
+from tradectl.engine.hooks import SOURCE, call_bar_hook, call_bar_hooks, call_batch_hooks, deliver_reports
 from tradectl.engine.paths import match_path
 from tradectl.engine.submit import place_system_order
 
@@ -131,16 +131,9 @@ def batch_start(world, engine):
     return engine.batch_ts - shortest
 
 
-@kernel
-def process_batch(world, engine):
-    """Process all bars of one timestamp; its last event has just been applied."""
-    ts = engine.batch_ts
-    engine.batch_open = 0
-    if engine.next_frame_end < ts and engine.next_frame_end <= batch_start(world, engine):
-        close_frames(world, engine, batch_start(world, engine))
-    engine.now = ts
-    if engine.n_live > 0:
-        match_batch(world, engine)
+@routine
+def mark_batch(world, engine):
+    """Mark all instruments of this timestamp at their closes and add their bars to the derived ones."""
     for i in range(engine.batch_low, engine.batch_high + 1):
         market = market_at(world.markets, i)
         if market.batch == engine.batch:
@@ -148,15 +141,44 @@ def process_batch(world, engine):
             market.n_detail = 0
             if world.n_frames > 0:
                 add_to_frames(world, engine, market, i)
-    refresh_equity(world, engine)
+
+
+@routine
+def call_batch(world, engine):
+    """Call the hooks of all source bars of this timestamp."""
+    for i in range(engine.batch_low, engine.batch_high + 1):
+        if market_at(world.markets, i).batch == engine.batch:
+            call_bar_hooks(world, engine, i, SOURCE)
+    if world.n_portfolio > 0:
+        call_batch_hooks(world, engine, SOURCE)
+
+
+@kernel
+def process_batch(world, engine):
+    """Process all bars of one timestamp; its last event has just been applied."""
+    ts = engine.batch_ts
+    low = engine.batch_low
+    single = low == engine.batch_high and world.n_strategies == 1 and world.n_portfolio == 0
+    engine.batch_open = 0
+    if engine.next_frame_end < ts and engine.next_frame_end <= batch_start(world, engine):
+        close_frames(world, engine, batch_start(world, engine))
+    engine.now = ts
+    if engine.n_live > 0:
+        match_batch(world, engine)
+    if single and world.n_frames == 0:  # the usual backtest: one instrument, one strategy
+        market = market_at(world.markets, low)
+        mark_market(world, engine, market, market.close)
+        market.n_detail = 0
+    else:
+        mark_batch(world, engine)
     check_drawdown(world, engine)
     if engine.report_head != engine.report_tail:
         deliver_reports(world, engine, ts)
     if engine.source_hook:
-        for i in range(engine.batch_low, engine.batch_high + 1):
-            if market_at(world.markets, i).batch == engine.batch:
-                call_bar_hooks(world, engine, i, SOURCE)
-        call_batch_hooks(world, engine, SOURCE)
+        if single:
+            call_bar_hook(world, engine, 0, low, SOURCE)
+        else:
+            call_batch(world, engine)
     if engine.next_frame_end <= ts:
         close_frames(world, engine, ts)
     if engine.report_head != engine.report_tail:

@@ -55,7 +55,7 @@ def close_frames(world, engine, until):
                     frame.ts_event = end
                     frame.end = 0
                     call_bar_hooks(world, engine, i, k)
-        for k in range(world.n_frames):
+        for k in range(world.n_frames if world.n_portfolio > 0 else 0):
             if end % frame_at(world.frames, k).tf_ns == 0:
                 call_batch_hooks(world, engine, k)
         engine.next_frame_end = first_end(world)

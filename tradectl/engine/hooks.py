@@ -10,7 +10,7 @@ from tradectl.engine.change import ANY, cancel_where
 from tradectl.engine.requests import handle_requests
 from tradectl.strategy.ctx_read import select_instrument
 
-__all__ = ["N_HOOKS", "call_bar_hooks", "call_batch_hooks", "call_everywhere", "deliver_reports"]
+__all__ = ["N_HOOKS", "call_bar_hook", "call_bar_hooks", "call_batch_hooks", "call_everywhere", "deliver_reports"]
 
 N_HOOKS = len(Hook)
 ON_BAR, ON_BATCH = int(Hook.ON_BAR), int(Hook.ON_BATCH)
@@ -59,12 +59,18 @@ def call_one(world, engine, s, i, hook, frame):
         handle_requests(world, engine)
 
 
+@kernel
+def call_bar_hook(world, engine, s, i, frame):
+    """Call `on_bar` of a strategy if it trades the instrument, for its bar of a timeframe."""
+    if word_at(world.used, s * world.n_instruments + i).value:
+        call_one(world, engine, s, i, ON_BAR, frame)
+
+
 @routine
 def call_bar_hooks(world, engine, i, frame):
-    """Call `on_bar` of every strategy that trades an instrument, for its bar of a timeframe."""
+    """Call `on_bar` of every strategy that trades an instrument."""
     for s in range(world.n_strategies):
-        if word_at(world.used, s * world.n_instruments + i).value:
-            call_one(world, engine, s, i, ON_BAR, frame)
+        call_bar_hook(world, engine, s, i, frame)
 
 
 @routine

@@ -201,6 +201,7 @@ class State:
         world.n_currencies = len(self.currency_names)
         world.n_instruments = len(self.spec.instruments)
         world.n_strategies = len(self.spec.strategies)
+        world.n_portfolio = sum(s.portfolio for s in self.spec.strategies)
         world.order_mask = self.spec.order_capacity - 1
         world.request_capacity = self.spec.request_capacity
         world.report_mask = self.spec.report_capacity - 1

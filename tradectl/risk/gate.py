@@ -111,7 +111,7 @@ def opening_terms(engine, market, currency, position, order):
         return 0, 0
     reference = reference_ticks(order.order_type, order.price_ticks, order.trigger_ticks, market.last)
     exposure = to_account(notional_of(market, order.side, reference, opening), currency.rate_pico)
-    if order.order_type == MARKET:
+    if order.order_type == MARKET and engine.collar_nano > 0:
         reference += muldiv_ceil(reference, engine.collar_nano, NANO)
     need = cost_to_open(engine, market, order.side, reference, opening, market.taker_nano)
     if engine.account_type != CASH:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tradectl.core.buying import affordable_lots
 from tradectl.core.codes import SizingMethod
 from tradectl.core.jit import kernel, routine
-from tradectl.core.money import muldiv_ceil, muldiv_floor
+from tradectl.core.money import muldiv_ceil, muldiv_floor, share_floor
 
 __all__ = ["lots_for_atoms", "sized_lots"]
 
@@ -32,7 +32,9 @@ def sized_lots(engine, market, strategy, equity, available):
         return muldiv_floor(strategy.sizing_value, int(market.lot_den), NANO * int(market.lot_num))
     if strategy.sizing_method == NOTIONAL:
         return lots_for_atoms(market, strategy.sizing_value, market.last)
-    budget = muldiv_floor(equity, strategy.sizing_value, NANO)
+    budget = share_floor(equity, strategy.sizing_value)
     lots = lots_for_atoms(market, budget, market.last)
-    collared = market.last + muldiv_ceil(market.last, engine.collar_nano, NANO)
+    collared = market.last
+    if engine.collar_nano > 0:
+        collared += muldiv_ceil(market.last, engine.collar_nano, NANO)
     return affordable_lots(engine, market, 1, collared, lots, market.taker_nano, available)
