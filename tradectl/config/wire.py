@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -73,6 +74,9 @@ def wire(
     for block, reference in zip(config.strategies, references, strict=True):
         if not block.file_and_class[0].endswith(".py"):
             raise StrategyError(f"{reference}: a strategy is a Python file, e.g. strategies/sma_cross.py")
+    # The kernels come from their cache, or are compiled, while the data is surveyed.
+    kernels = threading.Thread(target=advance.load, name="kernels", daemon=True)
+    kernels.start()
     start = time.perf_counter()
     tell("data")
     data = open_data(config, folder, progress)
@@ -84,6 +88,7 @@ def wire(
         for block, reference in zip(config.strategies, references, strict=True)
     ]
     hooks = [compile_hooks(one, block.jit) for one, block in zip(strategies, config.strategies, strict=True)]
+    kernels.join()
     advance.load()
     timings.compile_s = time.perf_counter() - start
     timings.was_cached = advance.was_cached and all(h.was_cached for h in hooks)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class Market:
     taker_nano: int
     last_ticks: int
 
-    @property
+    @cached_property
     def unit(self) -> tuple[int, int]:
         """Return the atoms of one lot at one tick, as a fraction."""
         made = Fraction(self.tick_size) * Fraction(self.lot_size) * ATOMS
@@ -97,12 +98,13 @@ def _refuse(faults: Sequence[str]) -> None:
     raise InvariantViolation("the audit of the fills on disk failed: " + "; ".join(faults[:8]))
 
 
-def _fills(path: Path) -> Iterator[list[tuple[Any, ...]]]:
+def _fills(path: Path) -> Iterator[Iterator[tuple[Any, ...]]]:
     """Yield the fills as tuples of COLUMNS, some at a time."""
-    frame = pl.scan_parquet(path)
-    total = int(frame.select(pl.len()).collect().item())
-    for start in range(0, total, GROUP):
-        yield frame.select(COLUMNS).slice(start, GROUP).collect().rows()
+    frame = pl.scan_parquet(path).select(COLUMNS)
+    start = 0
+    while (part := frame.slice(start, GROUP).collect()).height:
+        start += part.height
+        yield zip(*(column.to_list() for column in part), strict=True)
 
 
 def _book(books: Books, market: Market, fill: tuple[Any, ...]) -> None:
@@ -131,12 +133,11 @@ def _book(books: Books, market: Market, fill: tuple[Any, ...]) -> None:
     holding.fees += charged
     books.balances[market.currency] -= side * paid + charged
     books.fills += 1
-    for name, here, there in (
-        ("notional", paid, notional), ("fee", charged, fee), ("realised", gained, realised),
-        ("position", holding.lots, position),
-    ):  # fmt: skip
-        if here != there:
-            books.faults.append(f"fill {number} ({symbol}): {name} should be {here}, the row says {there}")
+    if (paid, charged, gained, holding.lots) != (notional, fee, realised, position):
+        books.faults.append(
+            f"fill {number} ({symbol}): (notional, fee, realised, position) should be "
+            f"{(paid, charged, gained, holding.lots)}, the row says {(notional, fee, realised, position)}"
+        )
 
 
 def _compare_positions(books: Books, path: Path, known: Mapping[str, Market]) -> None:

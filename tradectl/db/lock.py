@@ -6,9 +6,12 @@ import hashlib
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import numba
+import numpy as np
+import polars as pl
 
 from tradectl import __version__
 from tradectl.core.jit import cpu_name
@@ -18,14 +21,13 @@ from tradectl.history.files import fingerprint
 
 __all__ = ["common_root", "data_lock", "differing_versions", "place_sources", "versions"]
 
-LIBRARIES = ("numpy", "numba", "polars")
 MAGIC = "*?["  # what makes a path a glob
 
 
 def versions() -> dict[str, str]:
     """Return the versions and layouts that results depend on."""
     made = {"tradectl": __version__, "python": platform.python_version()}
-    made |= {name: version(name) for name in LIBRARIES}
+    made |= {"numpy": np.__version__, "numba": numba.__version__, "polars": pl.__version__}
     return made | {"layout": layout_hash(), "event_layout": event_layout().hex()}
 
 
