@@ -119,18 +119,24 @@ def _attempt(job: Job, quiet: bool = True) -> dict[str, Any] | Failure:
 
 
 def _run(job: Job, quiet: bool) -> dict[str, Any]:
+    from tradectl.cli.output import err
     from tradectl.cli.progress import Meter
     from tradectl.cli.runner import run_backtest
 
-    with Meter(quiet) as meter:
-        result = run_backtest(
-            job.config,
-            sets=job.sets,
-            overrides=job.overrides,
-            out=job.out,
-            journal=job.journal,
-            progress=meter,
-        )
+    try:
+        with Meter(quiet) as meter:
+            result = run_backtest(
+                job.config,
+                sets=job.sets,
+                overrides=job.overrides,
+                out=job.out,
+                journal=job.journal,
+                progress=meter,
+            )
+    except KeyboardInterrupt as stopped:
+        if str(stopped):
+            err().print(f"what was done is kept: {stopped}", markup=False)
+        raise
     return dict(result.summary)
 
 

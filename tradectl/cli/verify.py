@@ -41,8 +41,8 @@ def register(app: typer.Typer) -> None:
         from tradectl.cli.runner import verify_run
         from tradectl.db.catalogue import find_run
 
-        with Meter(as_json):
-            result = verify_run(find_run(run, folder).path, data)
+        with Meter(as_json) as meter:
+            result = verify_run(find_run(run, folder).path, data, meter)
         if as_json:
             print_json(result.to_dict())
         else:
