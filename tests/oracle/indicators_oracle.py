@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal, getcontext
 from fractions import Fraction
+from itertools import pairwise
 
 __all__ = ["atr", "donchian", "ema", "momentum", "rma", "roc", "rolling", "rsi", "sma", "std"]
 
@@ -55,7 +56,7 @@ def rma(x: Values, n: int) -> Maybe:
 
 
 def rsi(x: Values, n: int) -> Maybe:
-    changes = [b - a for a, b in zip(x, x[1:], strict=False)]
+    changes = [b - a for a, b in pairwise(x)]
     ups = rma([max(c, Decimal(0)) for c in changes], n)
     downs = rma([max(-c, Decimal(0)) for c in changes], n)
     made: Maybe = [None]

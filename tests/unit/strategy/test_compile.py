@@ -158,6 +158,36 @@ def test_plain_hooks_refuse_what_the_lint_cannot_see(tmp_path: Path) -> None:
         assert isinstance(hooks.last_error, AttributeError)
 
 
+SAME = [
+    ("s.count = OrderType.LIMIT", "return x"),
+    (
+        "s.count = ctx.submit(Side.BUY, OrderType.LIMIT, 5, price_ticks=ctx.close_ticks, flags=POST_ONLY)",
+        "return x",
+    ),
+    ("s.level += half(x=2)", "return x * 1.5"),
+    (
+        "ctx.sell(1.0, tif=IOC, limit=ctx.close - 1, post_only=s.count > 3, tag=7)\n        s.count += 1",
+        "return x",
+    ),
+    ("limit = ctx.close if p.n > 2 else ctx.open\n        s.count = ctx.buy(1.0, limit=limit)", "return x"),
+    ("s.count += round(2.5) + int(True) + len(s.w)", "return x"),
+    ("for v in s.w:\n            s.level += v + 1.0", "return x"),
+    ("s.level = -ctx.close % 7.0 + (-7 // 2) + -7 % 3", "return x"),
+    ("a = half(s)\n        a.count += 1", "return x"),
+    ("s.count += p.n * (ctx.close_ticks >> 3) & 0xFF ^ 5", "return x"),
+    ("ctx.target_percent(0.3)\n        ctx.target_value(250.5)\n        ctx.buy_value(99.0)", "return x"),
+]
+
+
+@compiled_only
+@pytest.mark.parametrize(("body", "helper"), SAME)
+def test_the_same_source_gives_the_same_bytes(tmp_path: Path, body: str, helper: str) -> None:
+    path = write(tmp_path, body, helper)
+    results = [fold(path, jit) for jit in (True, False)]
+    assert results[0][0] == results[1][0] != -1
+    assert results[0][1].tobytes() == results[1][1].tobytes()
+
+
 @compiled_only
 def test_another_value_of_a_parameter_compiles_nothing(tmp_path: Path) -> None:
     path = write(tmp_path, "s.count += p.n")
