@@ -27,10 +27,10 @@ class Bench:
 
 # One line for each bench, in the order in which `all` runs them.
 BENCHES: dict[str, Bench] = {
-    "validation": Bench("tradectl.bench.validation:bench_validation", "checks of one order"),
-    "risk": Bench("tradectl.bench.risk:bench_risk", "the risk gate for one order"),
+    "validation": Bench("tradectl.bench.pipeline:bench_validation", "checks of one order", takes_flow=True),
+    "risk": Bench("tradectl.bench.pipeline:bench_risk", "the risk gate for one order", takes_flow=True),
     "pipeline": Bench(
-        "tradectl.bench.pipeline:bench_pipeline", "validation, risk, matching, account for one order"
+        "tradectl.bench.pipeline:bench_pipeline", "validation, risk, matching, account for one order", takes_flow=True
     ),
     "matching": Bench("tradectl.bench.matching:bench_matching", "the order-by-order book", takes_flow=True),
     "bars": Bench("tradectl.bench.bars:bench_bars", "the fold over bars with strategies"),

@@ -73,11 +73,8 @@ def shrink_reduce_only(world, engine, market, currency, strategy, instrument, si
 
 @routine
 def affordable(world, engine, market, currency, position, order, price_ticks, lots, fee_nano):
-    """Return (lots, reason): what the account can hold or pay for of `lots` at a price."""
+    """Return (lots, reason): what the account can pay for of `lots` at a price."""
     closing = closing_lots(position.lots, order.side, lots)
-    if engine.account_type == CASH and order.side < 0:
-        held = max(position.lots, 0)
-        return (held, SHRUNK_TO_POSITION) if lots > held else (lots, 0)
     opening = lots - closing
     if opening == 0:
         return lots, 0
@@ -168,14 +165,16 @@ def execute(world, engine, market, slot, price_ticks, slips, cap_ticks, liquidit
         if immediate and phase != AT_CLOSE:
             expire(world, engine, market, currency, slot)
         return
+    reason = 0
+    if engine.account_type == CASH and side < 0 and lots > position.lots:
+        lots, reason = max(position.lots, 0), SHRUNK_TO_POSITION
     price = price_ticks
     if slips:
         price = slipped(engine, market, order.side, price_ticks, lots)
         if cap_ticks != UNCAPPED:
             price = min(price, cap_ticks) if order.side > 0 else max(price, cap_ticks)
-    reason = 0
     fee_nano = market.taker_nano if liquidity == TAKER else market.maker_nano
-    if order.flags & SYSTEM == 0:
+    if reason == 0 and order.flags & SYSTEM == 0:
         lots, reason = affordable(world, engine, market, currency, position, order, price, lots, fee_nano)
     if fok and lots < order.leaves_lots:
         if phase != AT_CLOSE:

@@ -144,6 +144,10 @@ def notional_floor(price_ticks: int, qty_lots: int, num: int, den: int) -> int:
     """Return floor(price × qty × num ÷ den) atoms, num/den > 0 being atoms per tick-lot; saturates."""
     value = mul_low(price_ticks, qty_lots)
     if mul_high(price_ticks, qty_lots) == value >> 63:
+        if den == 1:  # the usual case: no division
+            atoms = mul_low(value, num)
+            if mul_high(value, num) == atoms >> 63:
+                return atoms
         return muldiv_floor(value, num, den)
     return _notional_wide(price_ticks, qty_lots, num, den, 0)
 
@@ -153,5 +157,9 @@ def notional_ceil(price_ticks: int, qty_lots: int, num: int, den: int) -> int:
     """Return ceil(price × qty × num ÷ den) atoms, num/den > 0 being atoms per tick-lot; saturates."""
     value = mul_low(price_ticks, qty_lots)
     if mul_high(price_ticks, qty_lots) == value >> 63:
+        if den == 1:
+            atoms = mul_low(value, num)
+            if mul_high(value, num) == atoms >> 63:
+                return atoms
         return muldiv_ceil(value, num, den)
     return _notional_wide(price_ticks, qty_lots, num, den, 1)

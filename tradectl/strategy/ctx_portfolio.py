@@ -30,7 +30,8 @@ def leg_position(ctx, i):
 @kernel
 def leg_reduces(held, delta):
     """Return whether a change only takes away from what is held."""
-    return held * delta < 0 and abs(delta) <= abs(held)
+    opposite = (held > 0 and delta < 0) or (held < 0 and delta > 0)  # their product could overflow
+    return opposite and abs(delta) <= abs(held)
 
 
 @routine
@@ -94,7 +95,7 @@ def money_for_purchases(ctx, weights):
             freed += to_account(proceeds(engine, market, abs(delta)), currency.rate_pico)
         else:
             collared = market.last + muldiv_ceil(market.last, engine.collar_nano, NANO)
-            needed -= to_account(-cost_to_open(engine, market, collared, abs(delta)), currency.rate_pico)
+            needed -= to_account(-cost_to_open(engine, market, 1, collared, abs(delta), market.taker_nano), currency.rate_pico)
     available = available_atoms(engine, currency_at(ctx.currencies, 0)) + freed
     return needed, max(available, 0)
 
