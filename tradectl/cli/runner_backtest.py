@@ -122,7 +122,7 @@ def execute(loaded: Loaded, request: Request) -> RunResult:
 
 
 def _fold(work: Work) -> None:
-    """The base fold, then the scenarios where they are wanted and the base met ambiguous bars."""
+    """Fold the base run, then the scenarios where they are wanted and the base met ambiguous bars."""
     start = time.perf_counter()
     if work.request.journal or work.wired.config.output.journal:
         work.journal = JournalWriter(work.folder.path / "journal", work.wired.data.meta())

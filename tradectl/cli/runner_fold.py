@@ -17,7 +17,7 @@ from tradectl.engine.ports import Events, Recorder, Rows
 from tradectl.engine.state import State
 from tradectl.metrics.streams import EquityDays, Trips
 
-__all__ = ["Folded", "PICO", "start_fold"]
+__all__ = ["PICO", "Folded", "start_fold"]
 
 PICO = 10**12
 

@@ -35,8 +35,9 @@ def verify(path: Path, data: Path | None, progress: Progress) -> VerifyResult:
     lock = run.lock()
     found = _changed_sources(run, lock)
     loaded, source = _input(run, lock, data)
-    if loaded.hash() != lock["config"]["hash"] and source == "data":
-        found.append(f"run.yaml: its settings have the hash {loaded.hash()}, the run had {lock['config']['hash']}")
+    digest = _read(run, (run.path / "run.yaml").read_text(encoding="utf-8")).hash()
+    if digest != lock["config"]["hash"]:
+        found.append(f"run.yaml: its settings have the hash {digest}, the run had {lock['config']['hash']}")
     progress("load", 0, None)
     wired = wire(loaded, lambda what: progress("compile" if what == "compile" else "load", 0, None))
     with tempfile.TemporaryDirectory(prefix="tradectl-verify-") as scratch:
@@ -101,8 +102,14 @@ def _input(run: Run, lock: dict[str, Any], data: Path | None) -> tuple[Loaded, s
         source = "journal"
     else:
         raise DataError(fault, hint="`verify --data PATH` says where the data is now")
+    return _read(run, yaml.safe_dump(raw, sort_keys=False)), source
+
+
+def _read(run: Run, text: str) -> Loaded:
+    """Check a run's configuration; the environment has no say in it."""
+    path = run.path / "run.yaml"
     try:
-        return load_text(yaml.safe_dump(raw, sort_keys=False), path.resolve(), env={}), source
+        return load_text(text, path.resolve(), env={})
     except ConfigError as error:
         raise StoreError(f"{path} is not a configuration of this version: {error.message}") from error
 

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 from tradectl.config.load import Loaded
 from tradectl.config.wire_data import Opened, find_instrument, open_data
 from tradectl.config.wire_numbers import (
-    account_spec, execution_spec, limits_of, risk_spec, sizing_of, wanted_frames,
+    account_spec,
+    execution_spec,
+    limits_of,
+    risk_spec,
+    sizing_of,
+    wanted_frames,
 )  # fmt: skip
 from tradectl.core.instrument import Instrument
 from tradectl.engine.advance import OUTPUT_MARGIN, advance

@@ -14,7 +14,8 @@ from tradectl.engine.spec import AccountSpec, ExecutionSpec, InstrumentLimits, R
 from tradectl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tradectl.config.models import Account, Execution, Instrument as InstrumentBlock, Risk, RunConfig, Sizing
+    from tradectl.config.models import Account, Execution, Risk, RunConfig, Sizing
+    from tradectl.config.models import Instrument as InstrumentBlock
 
 __all__ = [
     "account_spec", "execution_spec", "instrument_block", "limits_of", "risk_spec", "scaled", "sizing_of",

@@ -66,6 +66,8 @@ def list_runs(runs: Path) -> list[Run]:
 
 def find_run(argument: str, runs: Path) -> Run:
     """Return the run that is meant: a path, a folder's name, a unique part of one, or `latest`."""
+    if not argument:
+        raise StoreError("no run is named", hint=nearest("", [p.name for p in folders(runs)][-3:]))
     path = Path(argument)
     if (path / SUMMARY).is_file():
         return open_run(path)
@@ -80,9 +82,9 @@ def find_run(argument: str, runs: Path) -> Run:
         [p for p in known if p.name.startswith(argument)],
         [p for p in known if argument in p.name],
     ):
-        if len(found) == 1 and argument:
+        if len(found) == 1:
             return open_run(found[0])
-        if found and argument:
+        if found:
             listed = ", ".join(p.name for p in found[:6]) + (", …" if len(found) > 6 else "")
             raise StoreError(f"{argument!r} is the name of {len(found)} runs: {listed}")
     if path.is_dir():

@@ -47,7 +47,8 @@ def compare_frames(table: str, stored: pl.DataFrame, now: pl.DataFrame, offset: 
         if len(differs) and int(differs[0]) < first:
             first, column = int(differs[0]), name
     if not column:
-        return Difference(table, offset + both, "number of rows", f"{offset + stored.height:,}", f"{offset + now.height:,}")
+        then, here = f"{offset + stored.height:,}", f"{offset + now.height:,}"
+        return Difference(table, offset + both, "number of rows", then, here)
     key = now.columns[0]
     return Difference(
         table, offset + first, column, str(stored[column][first]), str(now[column][first]),

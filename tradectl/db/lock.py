@@ -64,7 +64,7 @@ def data_lock(sources: Sequence[str], paths: Sequence[Path]) -> dict[str, Any]:
 
 
 def place_sources(groups: Sequence[Sequence[Path]]) -> dict[Path, str]:
-    """Give each strategy source file its place under `sources/`: the first folder's at the top, others in 1/, 2/, …
+    """Give each strategy source file its place under `sources/`: the first folder's at the top, others in 1/, 2/.
 
     Files of one folder stay together, since they may import each other.
     """

@@ -52,6 +52,7 @@ class RunFolder:
         except OSError as error:
             raise StoreError(f"cannot write runs to {runs}: {error.strerror or error}") from error
         self.path.chmod(0o755 & ~_umask())
+        self.finished = False
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file."""
@@ -81,7 +82,7 @@ class RunFolder:
         except OSError as error:
             self.discard()
             raise StoreError(f"cannot finish the run folder {self.name}: {error.strerror or error}") from error
-        self.path = final
+        self.path, self.finished = final, True
         return final
 
     def _rename(self) -> Path:
@@ -98,8 +99,9 @@ class RunFolder:
         raise StoreError(f"{self.runs / self.name}: too many runs of this name")
 
     def discard(self) -> None:
-        """Remove what was written."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove what was written, unless it is finished."""
+        if not self.finished:
+            shutil.rmtree(self.path, ignore_errors=True)
 
 
 def _umask() -> int:

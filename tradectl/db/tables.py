@@ -17,7 +17,13 @@ import numpy.typing as npt
 import polars as pl
 
 from tradectl.core.codes import (
-    FillPhase, LiquiditySide, OrderFlag, OrderStatus, OrderType, Reason, TimeInForce,
+    FillPhase,
+    LiquiditySide,
+    OrderFlag,
+    OrderStatus,
+    OrderType,
+    Reason,
+    TimeInForce,
 )  # fmt: skip
 from tradectl.core.instrument import ATOMS_PER_UNIT
 from tradectl.engine.state import State

@@ -90,8 +90,9 @@ def _audit_orders(state: State, live: Rows) -> list[str]:
         faults.append(f"{int(engine['n_live'])} live orders counted, {len(live)} found")
     if engine["account_type"] != AccountType.CASH and int(engine["reserved_atoms"]) != total(live["reserve_atoms"]):
         faults.append(f"{int(engine['reserved_atoms'])} atoms reserved, not {total(live['reserve_atoms'])}")
-    if int(engine["exposure_atoms"]) != total(live["exposure_atoms"]):
-        faults.append(f"exposure of live orders is {total(live['exposure_atoms'])} atoms, not {int(engine['exposure_atoms'])}")
+    exposure = total(live["exposure_atoms"])
+    if int(engine["exposure_atoms"]) != exposure:
+        faults.append(f"exposure of live orders is {exposure} atoms, not {int(engine['exposure_atoms'])}")
     if not np.array_equal(positions["lots"].sum(axis=0), state.markets[:n]["net_lots"]):
         faults.append("the positions of the strategies do not add up to the net positions")
     opening = live[(live["flags"] & int(OrderFlag.REDUCE_ONLY)) == 0]

@@ -78,10 +78,8 @@ class JournalMeta:
         try:
             raw = json.loads(text)
             sizes = ("tick_size", "lot_size", "min_qty", "min_notional")
-            instruments = tuple(
-                Instrument(**{key: Decimal(value) if key in sizes else value for key, value in one.items()})
-                for one in raw["instruments"]
-            )
+            rows: list[dict[str, Any]] = raw["instruments"]
+            instruments = tuple(Instrument(**(one | {key: Decimal(one[key]) for key in sizes})) for one in rows)
             frames = tuple(raw["timeframes_ns"]), tuple(raw["frame_of"])
             return JournalMeta(instruments, *frames, int(raw["detail_ns"]), raw["events"])
         except (ValueError, KeyError, TypeError, ArithmeticError) as error:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tradectl.core.instrument import Instrument
 
-__all__ = ["Events", "EventSource", "Progress", "Recorder", "Rows", "Sink"]
+__all__ = ["EventSource", "Events", "Progress", "Recorder", "Rows", "Sink"]
 
 Events = npt.NDArray[np.void]  # EVENT records, contiguous
 Rows = npt.NDArray[Any]  # ORDER, FILL or EQUITY records

@@ -1,0 +1,138 @@
+"""The journal: what is written is read back; any cut or flipped bit is found and placed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tradectl.core.event import EVENT
+from tradectl.core.instrument import Instrument
+from tradectl.engine.journal import BLOCK, HEADER, Journal, JournalMeta, JournalWriter
+from tradectl.errors import StoreError
+
+INSTRUMENT = Instrument("X", "A/USD", "A", "USD", Decimal("0.01"), Decimal("0.001"), listed_ns=5)
+META = JournalMeta((INSTRUMENT,), (60_000_000_000,), (60_000_000_000,))
+
+
+def events_of(n: int, seed: int = 0) -> np.ndarray:
+    raw = np.random.default_rng(seed).integers(0, 256, n * EVENT.itemsize, dtype=np.uint8)
+    return raw.view(EVENT)
+
+
+def write(folder: Path, parts: list[np.ndarray], segment_bytes: int = 1 << 26) -> Path:
+    writer = JournalWriter(folder, META, segment_bytes)
+    for part in parts:
+        writer.append(part)
+    writer.close()
+    return folder
+
+
+def read(folder: Path, recover: bool = False, max_rows: int = 65_536) -> np.ndarray:
+    journal = Journal(folder, recover)
+    return np.concatenate([np.zeros(0, EVENT), *journal.chunks(max_rows)])
+
+
+@pytest.mark.parametrize("max_rows", [1, 3, 1000])
+def test_what_is_written_is_read_back(tmp_path: Path, max_rows: int) -> None:
+    parts = [events_of(n, n) for n in (1, 5, 2, 100)]
+    folder = write(tmp_path / "j", parts, segment_bytes=400)
+    assert len(list(folder.glob("*.tcj"))) > 1
+    assert read(folder, max_rows=max_rows).tobytes() == np.concatenate(parts).tobytes()
+    meta = Journal(folder).meta
+    assert (meta.events, meta.instruments) == (108, (INSTRUMENT,))
+    assert Journal(folder).total_rows == 108
+
+
+def test_an_empty_journal_is_whole(tmp_path: Path) -> None:
+    assert len(read(write(tmp_path / "j", []))) == 0
+
+
+def test_a_second_writer_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "j", [events_of(1)])
+    with pytest.raises(StoreError, match="already holds"):
+        JournalWriter(tmp_path / "j", META)
+
+
+def test_every_truncation_is_found(tmp_path: Path) -> None:
+    parts = [events_of(1, 1), events_of(2, 2)]
+    folder = write(tmp_path / "j", parts)
+    path = folder / "000000.tcj"
+    whole = path.read_bytes()
+    first = HEADER.size + BLOCK.size + 64
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
+        with pytest.raises(StoreError, match="damaged journal"):
+            read(folder)
+        kept = 1 if size >= first else 0
+        journal = Journal(folder, recover=True)
+        found = np.concatenate([np.zeros(0, EVENT), *journal.chunks()])
+        assert found.tobytes() == parts[0][:kept].tobytes()
+        assert journal.damage
+
+
+def test_a_torn_tail_is_placed(tmp_path: Path) -> None:
+    folder = write(tmp_path / "j", [events_of(1), events_of(2)])
+    path = folder / "000000.tcj"
+    path.write_bytes(path.read_bytes()[:-1])
+    at = HEADER.size + BLOCK.size + 64
+    with pytest.raises(StoreError, match=f"byte {at}: the file ends inside a block of 2 records"):
+        read(folder)
+
+
+def test_every_flipped_bit_is_found(tmp_path: Path) -> None:
+    folder = write(tmp_path / "j", [events_of(1), events_of(1, 9)])
+    path = folder / "000000.tcj"
+    whole = path.read_bytes()
+    for bit in range(len(whole) * 8):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(bytes(damaged))
+        with pytest.raises(StoreError, match="damaged journal"):
+            read(folder)
+
+
+def test_a_missing_segment_is_found(tmp_path: Path) -> None:
+    folder = write(tmp_path / "j", [events_of(5, k) for k in range(4)], segment_bytes=300)
+    (folder / "000001.tcj").unlink()
+    with pytest.raises(StoreError, match=r"expected segment 000001\.tcj"):
+        read(folder)
+
+
+def test_a_missing_last_segment_is_found(tmp_path: Path) -> None:
+    folder = write(tmp_path / "j", [events_of(5, k) for k in range(4)], segment_bytes=300)
+    (folder / "000003.tcj").unlink()
+    with pytest.raises(StoreError, match="15 events, its meta says 20"):
+        read(folder)
+
+
+def test_exchanged_segments_are_found(tmp_path: Path) -> None:
+    folder = write(tmp_path / "j", [events_of(5, k) for k in range(4)], segment_bytes=300)
+    (folder / "000001.tcj").rename(folder / "x")
+    (folder / "000002.tcj").rename(folder / "000001.tcj")
+    (folder / "x").rename(folder / "000002.tcj")
+    with pytest.raises(StoreError, match="it says it is segment 2, expected 1"):
+        read(folder)
+
+
+def test_a_journal_without_an_end_is_readable(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path / "j", META)
+    writer.append(events_of(3))
+    writer._sync()
+    assert len(read(tmp_path / "j")) == 3
+    assert Journal(tmp_path / "j").total_rows is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"instruments": 3}'])
+def test_a_damaged_meta_is_told(tmp_path: Path, text: str) -> None:
+    folder = write(tmp_path / "j", [events_of(1)])
+    (folder / "meta.json").write_text(text)
+    with pytest.raises(StoreError, match=r"meta\.json of the journal is damaged"):
+        Journal(folder)
+
+
+def test_a_folder_without_journal_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="not a readable journal"):
+        Journal(tmp_path)
