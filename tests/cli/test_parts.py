@@ -1,0 +1,139 @@
+"""The small parts under the commands: formats, tables, progress, benches' registry."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.tools import ROOT
+from tradectl.bench import registry, table
+from tradectl.cli import output, progress, result_table, warmup
+from tradectl.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (math.nan, "null"),
+        ({"a": [math.inf, 1.5, None, True]}, '{"a": [null, 1.5, null, true]}'),
+        (np.float64("nan"), "null"),
+        (np.int64(3), "3"),
+        (Path("x/y"), '"x/y"'),
+        ((1, "é"), '[1, "é"]'),
+    ],
+)
+def test_json_holds_only_what_json_can(value: object, text: str) -> None:
+    assert output.json_text(value) == text
+    json.loads(text)
+
+
+def test_figures_for_people() -> None:
+    assert output.count(1234567) == "1,234,567"
+    assert output.count(None) == output.money(math.nan) == output.percent("x") == output.seconds(None) == "–"
+    assert output.percent(-0.0468) == "-4.68 %"
+    assert [output.seconds(s) for s in (2e-5, 0.25, 3.21, 600)] == ["20 µs", "250 ms", "3.2 s", "10.0 min"]
+    assert [output.size(n) for n in (5, 1_500, 2.5e6, 7e12)] == ["5 B", "1.5 KB", "2.5 MB", "7000.0 GB"]
+
+
+def test_notes_tell_inferred_grids_faults_and_gaps() -> None:
+    instrument = {
+        "instrument": "X:A", "tick_size": "0.01", "lot_size": "1", "tick_from": "inferred", "lot_from": "config",
+        "gap_count": 2, "missing_bars": 7,
+    }  # fmt: skip
+    faults = [
+        {"kind": "off_tick", "action": "round", "count": 3},
+        {"kind": "gap", "action": "report", "count": 2},
+    ]
+    summary = {
+        "data": {"instruments": [instrument] * 7, "faults": faults},
+        "audit": {"balanced": True}, "run_dir": "runs/x", "timing": {"run_s": 0.5}, "state_hash": "ab",
+    }  # fmt: skip
+    lines = "\n".join(result_table.notes(summary))
+    assert "tick 0.01 (inferred), lot 1 (config)" in lines
+    assert "2 more inferred" in lines
+    assert "3 off_tick: rounded" in lines
+    assert "14 gaps, 49 bars are missing" in lines
+    assert "runs/x" in lines
+
+
+def test_scenarios_are_shown_where_bars_were_ambiguous() -> None:
+    summary = {
+        "name": "x", "ambiguous_bars": 2, "initial_equity": 100.0,
+        "scenarios": {"adverse": {"total_return": -0.5}, "base": {"total_return": 0.1}, "favourable": 120.0},
+    }  # fmt: skip
+    console = output.out()
+    with console.capture() as captured:
+        console.print(result_table.result_table(summary, {"name": "empty"}))
+    text = captured.get()
+    for cell in ("adverse", "-50.00 %", "10.00 %", "20.00 %", "–"):
+        assert cell in text
+
+
+def test_a_meter_without_a_terminal_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.Meter() as meter:
+        meter("run", 5, 10)
+        meter.counter("load")(7)
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_a_meter_on_a_terminal_shows_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    from rich.console import Console
+
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=100)
+    monkeypatch.setattr(progress, "err", lambda: console)
+    with progress.Meter() as meter:
+        meter("compile")
+        meter("run", 5, 10)
+        meter("anything")
+    assert "compiling kernels" in stream.getvalue() or "anything" in stream.getvalue()
+
+
+def test_ratios_know_which_way_a_figure_counts() -> None:
+    assert table.ratio("p50_ns", 10, 20) == 2
+    assert table.ratio("ops_per_s", 10, 20) == 0.5
+    assert table.ratio("warm_run_s", 1, 3) == 3
+    assert math.isnan(table.ratio("x", 0, 1))
+    now, before = (
+        {"a": {"x_ns": 5, "name": "n", "good": True}},
+        {"a": {"x_ns": 10, "name": "n", "good": True}, "b": {}},
+    )
+    assert table.compare(now, before) == [("a", "x_ns", 5.0, 10.0, 2.0)]
+
+
+def test_saved_benches(tmp_path: Path) -> None:
+    table.save(tmp_path / "b", "one", {"benches": {}})
+    assert table.load_saved(tmp_path / "b", "one") == {"benches": {}}
+    with pytest.raises(ConfigError, match="did you mean 'one'"):
+        table.load_saved(tmp_path / "b", "on")
+    with pytest.raises(ConfigError, match="cannot name"):
+        table.save(tmp_path, "../x", {})
+
+
+def test_registered_benches_are_functions() -> None:
+    assert registry.available()
+    for name in registry.available():
+        module, _, function = registry.BENCHES[name].function.partition(":")
+        tree = ast.parse((ROOT / Path(*module.split("."))).with_suffix(".py").read_text())
+        assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    with pytest.raises(ConfigError, match="pipeline"):
+        registry.run_bench("pipelin")
+
+
+def test_warmup_knows_every_module_with_entry_points() -> None:
+    holders = set()
+    for path in (ROOT / "tradectl").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                names = [one.func if isinstance(one, ast.Call) else one for one in node.decorator_list]
+                if any(isinstance(one, ast.Name) and one.id == "entry" for one in names):
+                    holders.add(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    assert holders == set(warmup.HOLDERS)
