@@ -73,8 +73,8 @@ def test_ctrl_c(program: Program, raising: object) -> None:
         (["data", "chekc", "x"], "check"),
         (["data", "check", "x", "--profle", "y"], "--profile"),
         (["report"], "RUN"),
-        (["backtest", "x.yaml", "-j", "0"], "0"),
-        (["backtest", "x.yaml", "-j", "two"], "two"),
+        (["backtest", "x.yaml", "-j", "0"], "--jobs"),
+        (["backtest", "x.yaml", "-j", "two"], "--jobs"),
         (["data", "import", "x.csv"], "--out"),
     ],
 )

@@ -123,7 +123,7 @@ def _generate(data: typer.Typer) -> None:
         try:
             start_ns = Moment(start).ns
         except ValueError as error:
-            raise ConfigError(f"--start: {error}") from None
+            raise ConfigError(f"--start: {error}; got {start!r}") from None
         sizes = (
             _positive("--price", price),
             _positive("--tick-size", tick_size),

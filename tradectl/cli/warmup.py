@@ -13,15 +13,7 @@ import typer
 from tradectl.cli.app import command
 from tradectl.cli.options import Json, Quiet
 
-__all__ = ["HOLDERS", "register", "warm"]
-
-# The modules that declare entry points.
-HOLDERS = (
-    "tradectl.engine.advance",
-    "tradectl.core.book_replay",
-    "tradectl.bench.flow",
-    "tradectl.bench.matching",
-)
+__all__ = ["holders", "register", "warm"]
 
 
 def register(app: typer.Typer) -> None:
@@ -62,9 +54,17 @@ def register(app: typer.Typer) -> None:
             out().print(f"{count(len(rows))} entries in {total} · cache: {cache_directory()}")
 
 
+def holders() -> list[str]:
+    """Return the modules of the package that declare entry points, those of the engine first."""
+    package = Path(__file__).parents[1]
+    paths = [path for path in package.rglob("*.py") if "\n@entry(" in path.read_text(encoding="utf-8")]
+    names = [".".join(path.relative_to(package.parent).with_suffix("").parts) for path in paths]
+    return sorted(names, key=lambda name: (not name.startswith("tradectl.engine"), name))
+
+
 def warm(strategies: Path, told: Any) -> Iterator[dict[str, Any]]:
     """Compile or load everything; yield {name, seconds, cached} of each entry."""
-    for name in HOLDERS:
+    for name in holders():
         importlib.import_module(name)
     from tradectl.core.jit import DISABLE_JIT, ENTRIES
 
