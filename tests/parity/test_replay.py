@@ -131,7 +131,9 @@ def test_verify_names_a_changed_row(copied: Path, table: str, column: str) -> No
     value = frame[column][row]
     new = next((o for o in other if o != value), None)
     new = value + 1 if isinstance(value, int) and not isinstance(value, bool) else new
-    frame.with_columns(pl.when(mask).then(pl.lit(new, dtype=frame.schema[column])).otherwise(pl.col(column)).alias(column)).write_parquet(path)  # noqa: E501
+    frame.with_columns(
+        pl.when(mask).then(pl.lit(new, dtype=frame.schema[column])).otherwise(pl.col(column)).alias(column)
+    ).write_parquet(path)  # noqa: E501
     found = verify_run(copied)
     assert found.exit_code == 1
     assert not found.identical

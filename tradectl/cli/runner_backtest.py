@@ -46,7 +46,7 @@ class Request:
     import_s: float
 
 
-@dataclass
+@dataclass(repr=False)
 class Work:
     """A run in the making."""
 
@@ -174,7 +174,6 @@ def _finish(work: Work) -> RunResult:
     work.timing["write_s"] = time.perf_counter() - start
     summary = _write_summary(work, audit, lock)
     path = folder.finish()
-    summary["run_dir"] = str(path)
     outcome = folded.outcome
     if outcome.error is not None:
         outcome.error.hint = "\n  ".join(
@@ -226,6 +225,7 @@ def _write_inputs(work: Work) -> dict[str, Any]:
     for data in resolved["data"]:
         data["source"] = [os.path.normpath(home / Path(source).expanduser()) for source in data["source"]]
     resolved.get("output", {}).pop("dir", None)
+    resolved["on_strategy_error"] = wired.config.on_strategy_error or "stop"
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text = yaml.dump(resolved, Dumper=dumper, sort_keys=False, allow_unicode=True)
     folder.write_text("run.yaml", text)
@@ -235,7 +235,11 @@ def _write_inputs(work: Work) -> dict[str, Any]:
         "versions": versions(),
         "machine": machine(),
         "seed": wired.config.seed,
-        "config": {"path": str(work.loaded.path.resolve()), "hash": work.loaded.hash()},
+        "config": {
+            "path": str(work.loaded.path.resolve()),
+            "hash": work.loaded.hash(),
+            "run_yaml": _digest(text.encode()),
+        },
         "sources": {
             place: {"path": str(path), "blake2b": _digest(contents[place])} for path, place in places.items()
         },
@@ -272,7 +276,7 @@ def _write_summary(work: Work, audit: dict[str, Any], lock: dict[str, Any] | Non
         "events_per_s": round(work.folded.outcome.events / run_s) if run_s > 0 else None,
     }
     summary = summarise(work.folded, extra)
-    summary["run_dir"] = str(work.folder.runs / work.folder.name)
+    summary["run_dir"] = str(work.folder.final)
     text = json_text(summary)
     work.folder.write_text("summary.json", text)
     import json

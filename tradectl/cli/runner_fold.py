@@ -22,7 +22,7 @@ __all__ = ["PICO", "Folded", "start_fold"]
 PICO = 10**12
 
 
-@dataclass
+@dataclass(repr=False)
 class Folded:
     """A fold under way or done: a sink that spools rows and feeds the metrics."""
 

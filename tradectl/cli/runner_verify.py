@@ -22,7 +22,17 @@ from tradectl.history.files import file_hash
 __all__ = ["verify"]
 
 IDENTICAL, DIFFERS, VERSIONS = 0, 1, 7
-COUNTS = ("events", "bars", "orders", "fills", "denied", "rejected", "trades", "ambiguous_bars", "strategy_errors")
+COUNTS = (
+    "events",
+    "bars",
+    "orders",
+    "fills",
+    "denied",
+    "rejected",
+    "trades",
+    "ambiguous_bars",
+    "strategy_errors",
+)
 
 
 def verify(path: Path, data: Path | None, progress: Progress) -> VerifyResult:
@@ -35,9 +45,6 @@ def verify(path: Path, data: Path | None, progress: Progress) -> VerifyResult:
     lock = run.lock()
     found = _changed_sources(run, lock)
     loaded, source = _input(run, lock, data)
-    digest = _read(run, (run.path / "run.yaml").read_text(encoding="utf-8")).hash()
-    if digest != lock["config"]["hash"]:
-        found.append(f"run.yaml: its settings have the hash {digest}, the run had {lock['config']['hash']}")
     progress("load", 0, None)
     wired = wire(loaded, lambda what: progress("compile" if what == "compile" else "load", 0, None))
     with tempfile.TemporaryDirectory(prefix="tradectl-verify-") as scratch:
@@ -71,13 +78,14 @@ def _differences(run: Run, folded: Folded) -> list[str]:
 
 
 def _changed_sources(run: Run, lock: dict[str, Any]) -> list[str]:
-    """Return what is no longer the file that ran."""
+    """Return what is no longer the file that ran: sources and settings."""
     found = []
-    for place, about in lock["sources"].items():
+    wanted = {place: about["blake2b"] for place, about in lock["sources"].items()}
+    for place, digest in {**wanted, "run.yaml": lock["config"]["run_yaml"]}.items():
         path = run.path / place
         if not path.is_file():
             raise StoreError(f"{run.path} has no {place}")
-        if blake2b(path.read_bytes(), digest_size=16).hexdigest() != about["blake2b"]:
+        if blake2b(path.read_bytes(), digest_size=16).hexdigest() != digest:
             found.append(f"{place} is not the file that ran (its hash differs from lock.json)")
     return found
 

@@ -44,7 +44,7 @@ class Timings:
     was_cached: bool = True
 
 
-@dataclass
+@dataclass(repr=False)
 class Wired:
     """A run that only needs to be folded."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Opened", "block_of", "find_instrument", "journal_folder", "open_data"]
 
 
-@dataclass
+@dataclass(repr=False)
 class Opened:
     """An opened source: `frame_of` is the timeframe of each instrument's bars, `detail_ns` of the finer ones.
 
@@ -152,7 +152,9 @@ def _frame_of(history: Any, index: int) -> int:
     target = history.targets[index]
     frames = sorted({s.timeframe_ns for s, _ in target.sources if not s.block.detail})
     if not frames:
-        raise ConfigError(f"data: {target.id} has only `detail: true` bars; name it in the block that is traded too")
+        raise ConfigError(
+            f"data: {target.id} has only `detail: true` bars; name it in the block that is traded too"
+        )
     if len(frames) > 1:
         names = " and ".join(format_ns(ns) for ns in frames)
         raise ConfigError(

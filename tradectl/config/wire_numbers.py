@@ -34,7 +34,9 @@ def scaled(value: Decimal, factor: int, name: str) -> int:
     if rest:
         raise ConfigError(f"{name}: {value:f} is finer than the engine holds (1/{factor:,})")
     if abs(whole) > MAX_INT:
-        raise ConfigError(f"{name}: {value:f} is larger than the engine holds ({Decimal(MAX_INT) / factor:.6g})")
+        raise ConfigError(
+            f"{name}: {value:f} is larger than the engine holds ({Decimal(MAX_INT) / factor:.6g})"
+        )
     return whole
 
 
@@ -108,7 +110,9 @@ def _lots(value: Decimal | None, instrument: Instrument, name: str) -> int:
         return NO_LIMIT
     lots = int(value // instrument.lot_size)
     if lots == 0:
-        raise ConfigError(f"{name}: {value:f} is less than one lot of {instrument.id} ({instrument.lot_size:f})")
+        raise ConfigError(
+            f"{name}: {value:f} is less than one lot of {instrument.id} ({instrument.lot_size:f})"
+        )
     return min(lots, MAX_INT)
 
 

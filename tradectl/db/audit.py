@@ -142,15 +142,21 @@ def _book(books: Books, market: Market, fill: tuple[Any, ...]) -> None:
 
 def _compare_positions(books: Books, path: Path, known: Mapping[str, Market]) -> None:
     names = ("strategy", "symbol", "qty_lots", "cost_atoms", "realised_atoms", "fees_atoms")
-    rows = {(row[0], row[1]): row[2:] for row in pl.read_parquet(path, columns=list(names)).select(names).rows()}
+    rows = {
+        (row[0], row[1]): row[2:] for row in pl.read_parquet(path, columns=list(names)).select(names).rows()
+    }
     for key, holding in books.holdings.items():
         mine = (holding.lots, holding.cost, holding.realised, holding.fees)
         there = rows.pop(key, None)
         for name, here, written in zip(names[2:], mine, there or (0,) * 4, strict=True):
             if here != written:
-                books.faults.append(f"position {key[0]} {key[1]}: {name} {here} from the fills, {written} in the run")
+                books.faults.append(
+                    f"position {key[0]} {key[1]}: {name} {here} from the fills, {written} in the run"
+                )
     for key in rows:
-        books.faults.append(f"position {key[0]} {key[1]} has no fill" + ("" if key[1] in known else " and no market"))
+        books.faults.append(
+            f"position {key[0]} {key[1]} has no fill" + ("" if key[1] in known else " and no market")
+        )
 
 
 def _compare_ledgers(books: Books, markets: Sequence[Market], ledgers: Sequence[Mapping[str, Any]]) -> None:
@@ -165,9 +171,14 @@ def _compare_ledgers(books: Books, markets: Sequence[Market], ledgers: Sequence[
         }
         for field_name, here in sums.items():
             if here != int(row[field_name]):
-                books.faults.append(f"{name}: {field_name} {here} from the fills, {row[field_name]} in the run")
+                books.faults.append(
+                    f"{name}: {field_name} {here} from the fills, {row[field_name]} in the run"
+                )
         cost = sum(holding.cost for holding in mine)
-        if books.balances[name] + cost + sums["fees_atoms"] != int(row["initial_atoms"]) + sums["realised_atoms"]:
+        if (
+            books.balances[name] + cost + sums["fees_atoms"]
+            != int(row["initial_atoms"]) + sums["realised_atoms"]
+        ):
             books.faults.append(f"{name}: balance + cost + fees differ from initial + realised")
 
 

@@ -88,7 +88,9 @@ def compare_tables(folder: Path, spool: Spool, names: Names, positions: pl.DataF
         yield found
 
 
-def _compare_spool(stored: pl.LazyFrame, kind: str, spool: Spool, make: Any, names: Names) -> Difference | None:
+def _compare_spool(
+    stored: pl.LazyFrame, kind: str, spool: Spool, make: Any, names: Names
+) -> Difference | None:
     offset = 0
     for rows in spool.read(kind, SLICE):
         now = make(rows, names)

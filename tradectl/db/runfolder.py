@@ -7,7 +7,6 @@ import math
 import os
 import re
 import shutil
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from tradectl.errors import StoreError
 
 __all__ = ["RunFolder", "json_text", "slug"]
 
+MAX_SAME = 10_000  # runs of one name that began in one second
 MAX_NAME = 48  # characters of the run's name in the folder's name
 
 
@@ -45,14 +45,12 @@ class RunFolder:
     def __init__(self, runs: Path, name: str, digest: str, now: datetime | None = None) -> None:
         moment = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
         self.runs = runs
-        self.name = f"{moment}-{slug(name)}-{digest[:8]}"
+        self.finished = False
         try:
             runs.mkdir(parents=True, exist_ok=True)
-            self.path = Path(tempfile.mkdtemp(prefix=f".{self.name}-", dir=runs))
+            self.path, self.final = _reserve(runs, f"{moment}-{slug(name)}-{digest[:8]}")
         except OSError as error:
             raise StoreError(f"cannot write runs to {runs}: {error.strerror or error}") from error
-        self.path.chmod(0o755 & ~_umask())
-        self.finished = False
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file."""
@@ -74,29 +72,18 @@ class RunFolder:
         _sync(self.path)
 
     def finish(self) -> Path:
-        """Sync every file, then give the folder its name; a name that is taken gets a number."""
+        """Sync every file, then give the folder its name."""
         try:
             self.sync()
-            final = self._rename()
+            self.path.rename(self.final)
             _sync(self.runs)
         except OSError as error:
             self.discard()
-            raise StoreError(f"cannot finish the run folder {self.name}: {error.strerror or error}") from error
-        self.path, self.finished = final, True
-        return final
-
-    def _rename(self) -> Path:
-        for number in range(1, 10_000):
-            final = self.runs / (self.name if number == 1 else f"{self.name}-{number}")
-            if final.exists():
-                continue
-            try:
-                self.path.rename(final)
-                return final
-            except OSError:
-                if not final.exists():
-                    raise
-        raise StoreError(f"{self.runs / self.name}: too many runs of this name")
+            raise StoreError(
+                f"cannot finish the run folder {self.final}: {error.strerror or error}"
+            ) from error
+        self.path, self.finished = self.final, True
+        return self.final
 
     def discard(self) -> None:
         """Remove what was written, unless it is finished."""
@@ -104,10 +91,21 @@ class RunFolder:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _reserve(runs: Path, name: str) -> tuple[Path, Path]:
+    """Make the hidden folder, whose name reserves the final one; a name that is taken gets a number."""
+    for number in range(1, MAX_SAME + 1):
+        final = runs / (name if number == 1 else f"{name}-{number}")
+        hidden = runs / f".{final.name}"
+        if final.exists():
+            continue
+        try:
+            hidden.mkdir()
+        except FileExistsError:
+            continue
+        if not final.exists():  # another run may have finished in between
+            return hidden, final
+        hidden.rmdir()
+    raise StoreError(f"{runs / name}: {MAX_SAME:,} runs of this name")
 
 
 def _sync(path: Path) -> None:

@@ -15,7 +15,12 @@ def snapshot_bytes(state: State) -> bytes:
     """Return a state as the bytes of a snapshot file."""
     parts = state.snapshot()
     sizes = {name: len(content) for name, content in parts.items()}
-    head = {"layout": layout_hash(), "events": int(state.engine[0]["n_events"]), "hash": state.hash(), "sizes": sizes}
+    head = {
+        "layout": layout_hash(),
+        "events": int(state.engine[0]["n_events"]),
+        "hash": state.hash(),
+        "sizes": sizes,
+    }
     return json.dumps(head).encode() + b"\n" + b"".join(parts.values())
 
 

@@ -99,7 +99,9 @@ def _optional(values: Rows, there: Rows) -> pl.Series:
 
 
 def _sides(side: Rows) -> pl.Series:
-    return pl.Series(["SELL", "BUY"], dtype=pl.Enum(["SELL", "BUY"])).gather(pl.Series((side > 0).astype(np.int64)))
+    return pl.Series(["SELL", "BUY"], dtype=pl.Enum(["SELL", "BUY"])).gather(
+        pl.Series((side > 0).astype(np.int64))
+    )
 
 
 def _money(rows: Rows, name: str) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Interrupted(Exception):
     """Ctrl-C was seen between two chunks."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Host:
     """Drives one state over one stream of chunks.
 
@@ -144,7 +144,9 @@ class Host:
             if code == FoldCode.STRATEGY_RAISED:
                 self._raised(snapshot, events[:at])
             reason = int(self.state.engine[0]["fault_reason"])
-            raise capacity_error(Reason(reason) if code != FoldCode.DRAIN else Reason.OUTPUTS_FULL, events[at - 1])
+            raise capacity_error(
+                Reason(reason) if code != FoldCode.DRAIN else Reason.OUTPUTS_FULL, events[at - 1]
+            )
 
     def _raised(self, snapshot: dict[str, bytes] | None, events: Events) -> None:
         """Raise what a strategy raised, found by replaying the chunk in plain Python; Ctrl-C is no fault."""
@@ -162,7 +164,7 @@ class Host:
                 self.sink.rows(kind, rows)
 
 
-@dataclass
+@dataclass(repr=False)  # `signal` takes the repr of a handler, and so of all that it holds
 class CtrlC:
     """While it is entered, the first Ctrl-C asks the host to stop after its chunk; a second one raises."""
 

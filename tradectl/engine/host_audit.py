@@ -30,7 +30,9 @@ class Balance:
     @property
     def difference(self) -> int:
         """Return balance + cost + fees − initial − realised: 0 in a sound ledger."""
-        return self.balance_atoms + self.cost_atoms + self.fees_atoms - self.initial_atoms - self.realised_atoms
+        return (
+            self.balance_atoms + self.cost_atoms + self.fees_atoms - self.initial_atoms - self.realised_atoms
+        )
 
 
 def live_orders(state: State) -> Rows:
@@ -88,7 +90,9 @@ def _audit_orders(state: State, live: Rows) -> list[str]:
     positions = state.positions[: n * s].reshape(s, n)
     if int(engine["n_live"]) != len(live):
         faults.append(f"{int(engine['n_live'])} live orders counted, {len(live)} found")
-    if engine["account_type"] != AccountType.CASH and int(engine["reserved_atoms"]) != total(live["reserve_atoms"]):
+    if engine["account_type"] != AccountType.CASH and int(engine["reserved_atoms"]) != total(
+        live["reserve_atoms"]
+    ):
         faults.append(f"{int(engine['reserved_atoms'])} atoms reserved, not {total(live['reserve_atoms'])}")
     exposure = total(live["exposure_atoms"])
     if int(engine["exposure_atoms"]) != exposure:

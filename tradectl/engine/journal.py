@@ -79,7 +79,9 @@ class JournalMeta:
             raw = json.loads(text)
             sizes = ("tick_size", "lot_size", "min_qty", "min_notional")
             rows: list[dict[str, Any]] = raw["instruments"]
-            instruments = tuple(Instrument(**(one | {key: Decimal(one[key]) for key in sizes})) for one in rows)
+            instruments = tuple(
+                Instrument(**(one | {key: Decimal(one[key]) for key in sizes})) for one in rows
+            )
             frames = tuple(raw["timeframes_ns"]), tuple(raw["frame_of"])
             return JournalMeta(instruments, *frames, int(raw["detail_ns"]), raw["events"])
         except (ValueError, KeyError, TypeError, ArithmeticError) as error:
@@ -222,7 +224,9 @@ class Journal:
                 if _crc(count, first, payload) != crc:
                     return self._bad(path, offset, "the checksum of a block does not match")
                 if first != sequence:
-                    return self._bad(path, offset, f"a block begins at event {first:,}, expected {sequence:,}")
+                    return self._bad(
+                        path, offset, f"a block begins at event {first:,}, expected {sequence:,}"
+                    )
                 sequence += count
                 yield np.frombuffer(payload, EVENT)
 

@@ -129,7 +129,9 @@ class Trips:
         """Split each position's fills where it becomes flat or changes sides; carry what is unfinished."""
         closes = (before != 0) & ((after == 0) | (np.sign(before) != np.sign(after)))
         fee = rows["fee_atoms"] * rate
-        next_fee = np.where(closes, fee * np.abs(after) / rows["qty_lots"], 0.0)  # a flip's, for what it opens
+        next_fee = np.where(
+            closes, fee * np.abs(after) / rows["qty_lots"], 0.0
+        )  # a flip's, for what it opens
         cost = rows["realised_atoms"] * rate - fee
         sums = np.cumsum(cost)  # over all positions, one after the other
         group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(rows))))

@@ -41,6 +41,13 @@ def test_a_taken_name_gets_a_number(tmp_path: Path) -> None:
     assert names[1:] == [f"{names[0]}-2", f"{names[0]}-3"]
 
 
+def test_a_run_in_the_making_holds_its_name(tmp_path: Path) -> None:
+    one, two = (RunFolder(tmp_path, "x", "0" * 8, NOON) for _ in range(2))
+    assert two.final.name == f"{one.final.name}-2"
+    assert two.finish() == two.final
+    assert one.finish() == one.final
+
+
 def test_two_at_once_get_two_names(tmp_path: Path) -> None:
     found: list[Path] = []
     threads = [threading.Thread(target=lambda: found.append(make(tmp_path))) for _ in range(8)]
@@ -112,7 +119,9 @@ def test_no_runs_and_damaged_runs_are_told(tmp_path: Path) -> None:
 
 
 def test_trials_survive_many_writers_and_a_torn_line(tmp_path: Path) -> None:
-    threads = [threading.Thread(target=append_trial, args=(tmp_path, {"k": k, "x": float("nan")})) for k in range(20)]
+    threads = [
+        threading.Thread(target=append_trial, args=(tmp_path, {"k": k, "x": float("nan")})) for k in range(20)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -66,7 +66,7 @@ def test_long_tables_are_streamed_alike(
     (tmp_path / "one").mkdir()
     (tmp_path / "many").mkdir()
     parquet.write_tables(folded.spool, names, tmp_path / "one")
-    monkeypatch.setattr(parquet, "ONE_PIECE", 10)
+    monkeypatch.setattr(parquet, "ONE_PIECE", 1000)
     monkeypatch.setattr(parquet, "GROUP", 64)
     parquet.write_tables(folded.spool, names, tmp_path / "many")
     for kind in ("orders", "fills", "equity"):

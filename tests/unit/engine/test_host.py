@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.parity.helpers import ROOT, small_run, write_bars, write_config
-from tradectl.cli.runner import run_backtest
+from tradectl.cli.runner import run_backtest, verify_run
 from tradectl.config.load import load_config
 from tradectl.config.wire import Wired, wire
 from tradectl.core.codes import EventFlag, EventKind, Reason
@@ -121,9 +121,21 @@ def test_a_strategy_that_raises_is_placed_exactly(tmp_path: Path, jit: bool) -> 
     assert summary["status"] == "failed"
     assert summary["error"]["type"] == "StrategyError"
     assert summary["fills"] > 0
-    assert {"run.yaml", "lock.json", "orders.parquet", "fills.parquet", "equity.parquet", "positions.parquet"} <= {
-        p.name for p in run.iterdir()
-    }
+    assert {
+        "run.yaml",
+        "lock.json",
+        "orders.parquet",
+        "fills.parquet",
+        "equity.parquet",
+        "positions.parquet",
+    } <= {p.name for p in run.iterdir()}
+
+
+def test_a_failed_run_verifies_like_any_other(tmp_path: Path) -> None:
+    with pytest.raises(StrategyError):
+        run_backtest(config_of(tmp_path, RAISER), out=tmp_path / "runs")
+    (run,) = [p for p in (tmp_path / "runs").iterdir() if p.is_dir()]
+    assert verify_run(run).exit_code == 0
 
 
 def test_the_state_after_a_raise_is_that_of_the_fold(tmp_path: Path) -> None:
