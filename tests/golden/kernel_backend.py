@@ -7,7 +7,9 @@ from typing import Any
 from numba import types
 
 from tests.golden.protocol import Cancel, Config, FillRow, Modify, OrderRow, PositionRow, Result, Step, StepReport, Submit
-from tradectl.core.codes import Breach, EventFlag, EventKind, FillAt, FoldCode, OrderFlag, OrderType, Reason, RequestKind
+from tradectl.core.codes import (
+    Breach, EventFlag, EventKind, FillAt, FoldCode, OrderFlag, OrderType, Reason, RequestKind,
+)  # fmt: skip
 from tradectl.core.event import empty_events
 from tradectl.core.instrument import Instrument
 from tradectl.core.jit import entry
@@ -224,7 +226,8 @@ class KernelBackend:
         """Return the rows of the run so far."""
         c, e = self.state.currencies[0], self.state.engine[0]
         cost = sum(int(p["cost_atoms"]) for p in self.state.positions)
-        audit = int(c["balance_atoms"]) + cost + int(c["fees_atoms"]) == int(c["initial_atoms"]) + int(c["realised_atoms"])
+        booked = int(c["balance_atoms"]) + cost + int(c["fees_atoms"])
+        audit = booked == int(c["initial_atoms"]) + int(c["realised_atoms"])
         return Result(
             self.fills,
             self.rows(),

@@ -1,6 +1,22 @@
 """The strategies that the bench of the fold runs: none, two averages that trade, five indicators that trade."""
+# mypy: ignore-errors
+# ruff: noqa: D102, D106
 
-from tradectl.strategy import Atr, Ema, Float64, Int, Int64, Rsi, Sma, atr, ema, rsi, sma, sma_compare, strategy
+from tradectl.strategy import (
+    Atr,
+    Ema,
+    Float64,
+    Int,
+    Int64,
+    Rsi,
+    Sma,
+    atr,
+    ema,
+    rsi,
+    sma,
+    sma_compare,
+    strategy,
+)
 
 
 @strategy

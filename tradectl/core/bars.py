@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tradectl.core.codes import FillPhase, LiquiditySide, OrderFlag, OrderStatus, OrderType, PathRule, TimeInForce
+from tradectl.core.codes import (
+    FillPhase,
+    LiquiditySide,
+    OrderFlag,
+    OrderStatus,
+    OrderType,
+    PathRule,
+    TimeInForce,
+)
 from tradectl.core.execute import UNCAPPED, execute, expire
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NEVER, NONE, currency_at, order_at, position_at

@@ -5,9 +5,29 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 
 __all__ = [
-    "AccountType", "Breach", "Command", "EventFlag", "EventKind", "FillAt", "FillPhase", "FoldCode", "Hook",
-    "LiquiditySide", "MESSAGES", "MarketStatus", "OrderFlag", "OrderStatus", "OrderType", "PathRule", "Reason", "RequestKind",
-    "ReportKind", "Side", "SizingMethod", "TimeInForce", "TradingState",
+    "MESSAGES",
+    "AccountType",
+    "Breach",
+    "Command",
+    "EventFlag",
+    "EventKind",
+    "FillAt",
+    "FillPhase",
+    "FoldCode",
+    "Hook",
+    "LiquiditySide",
+    "MarketStatus",
+    "OrderFlag",
+    "OrderStatus",
+    "OrderType",
+    "PathRule",
+    "Reason",
+    "ReportKind",
+    "RequestKind",
+    "Side",
+    "SizingMethod",
+    "TimeInForce",
+    "TradingState",
 ]  # fmt: skip
 
 

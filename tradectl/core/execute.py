@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from tradectl.core.account import apply_trade, closing_lots, freed_margin, revalue
 from tradectl.core.buying import affordable_lots, available_atoms
-from tradectl.core.codes import AccountType, FillPhase, LiquiditySide, OrderFlag, OrderStatus, Reason, TimeInForce
+from tradectl.core.codes import (
+    AccountType,
+    FillPhase,
+    LiquiditySide,
+    OrderFlag,
+    OrderStatus,
+    Reason,
+    TimeInForce,
+)
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NONE, currency_at, fill_at, order_at, position_at
 from tradectl.core.money import muldiv_ceil, muldiv_floor
-from tradectl.core.orders import emit_order, finish_order, is_live, push_report, release_reserves, unlink_order
+from tradectl.core.orders import (
+    emit_order,
+    finish_order,
+    is_live,
+    push_report,
+    release_reserves,
+    unlink_order,
+)
 
 __all__ = ["UNCAPPED", "execute", "expire", "slipped"]
 

@@ -201,6 +201,7 @@ class Entry:
         return self.compiled
 
     def __call__(self, *args: Any) -> Any:
+        """Call it; the first call compiles or loads it."""
         return (self.compiled or self.load())(*args)
 
 

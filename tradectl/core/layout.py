@@ -15,8 +15,24 @@ from tradectl.core.event import EVENT
 from tradectl.core.records import accessor
 
 __all__ = [
-    "BAR", "CURRENCY", "DETAIL", "ENGINE", "EQUITY", "FILL", "FRAME", "MARKET", "NEVER", "NO_LIMIT", "NONE", "ORDER",
-    "POSITION", "REPORT", "REQUEST", "STRATEGY", "UNCHANGED", "WORLD",
+    "BAR",
+    "CURRENCY",
+    "DETAIL",
+    "ENGINE",
+    "EQUITY",
+    "FILL",
+    "FRAME",
+    "MARKET",
+    "NEVER",
+    "NONE",
+    "NO_LIMIT",
+    "ORDER",
+    "POSITION",
+    "REPORT",
+    "REQUEST",
+    "STRATEGY",
+    "UNCHANGED",
+    "WORLD",
 ]  # fmt: skip
 
 NO_LIMIT = 2**62  # a limit that is not set
@@ -46,7 +62,8 @@ MARKET = record(
     *_BAR,
     *words("<i8", "start batch last budget currency rate_of first_order last_order n_orders key_up key_down"),
     *words("<i8", "net_lots value_atoms margin_atoms n_detail tick_pico unit_num unit_den"),
-    *words("<i8", "min_qty_lots max_qty_lots max_price_ticks min_notional_atoms max_notional_atoms maker_nano taker_nano"),
+    *words("<i8", "min_qty_lots max_qty_lots max_price_ticks min_notional_atoms max_notional_atoms"),
+    *words("<i8", "maker_nano taker_nano"),
     *words("<i8", "max_order_lots max_position_lots max_position_notional"),
     *words("<f8", "tick_num tick_den lot_num lot_den"),
     *words("u1", "status has_price synthetic attention"),
@@ -63,7 +80,8 @@ CURRENCY = record(
 ORDER = record(
     *words("<i8", "id priority ts_submitted ts_arrival ts_accepted ts_last price_ticks trigger_ticks"),
     *words("<i8", "qty_lots leaves_lots filled_lots notional_atoms fees_atoms reserve_atoms exposure_atoms"),
-    *words("<i8", "reserve_total exposure_total held_total held_lots acted_batch pend_ts pend_qty_lots pend_price_ticks pend_trigger_ticks tag"),
+    *words("<i8", "reserve_total exposure_total held_total held_lots acted_batch"),
+    *words("<i8", "pend_ts pend_qty_lots pend_price_ticks pend_trigger_ticks tag"),
     *words("<i4", "instrument strategy prev next reason n_fills"),
     ("side", "i1"),
     *words("u1", "order_type time_in_force status before pend_kind"),
@@ -81,7 +99,7 @@ REPORT = record(
     ("kind", "u1"), ("status", "u1"), ("side", "i1"), ("liquidity_side", "u1"), ("order_type", "u1"),
 )  # fmt: skip
 STRATEGY = record(
-    *words("<i8", "params state state_size sizing_value n_errors"),  # blob offsets; nano of base, atoms, or nano of equity
+    *words("<i8", "params state state_size sizing_value n_errors"),  # offsets in the blob; nano or atoms
     *words("u1", "enabled portfolio sizing_method on_error"),
 )
 ENGINE = record(
@@ -116,12 +134,14 @@ WORLD = record(
     *words("<i8", "engine currencies markets positions orders requests reports frames details strategies blob"),
     *words("<i8", "hooks used scratch self_address"),
     # sizes
-    *words("<i8", "n_currencies n_instruments n_strategies n_portfolio order_mask request_capacity report_mask n_frames"),
+    *words("<i8", "n_currencies n_instruments n_strategies n_portfolio order_mask request_capacity"),
+    *words("<i8", "report_mask n_frames"),
     ("detail_capacity", "<i8"),
     # outputs
     *words("<i8", "fills fills_capacity n_fills orders_out orders_capacity n_orders equity equity_capacity n_equity"),
     # what a hook looks at
-    *words("<i8", "cursor_instrument cursor_strategy cursor_bar cursor_market cursor_position cursor_frame batch_fills"),
+    *words("<i8", "cursor_instrument cursor_strategy cursor_bar cursor_market cursor_position cursor_frame"),
+    ("batch_fills", "<i8"),  # fills written before this timestamp
 )
 
 bar_at = accessor(BAR)

@@ -6,7 +6,15 @@ mask. A market's working orders form a doubly linked list in the order of their 
 
 from __future__ import annotations
 
-from tradectl.core.codes import AccountType, OrderFlag, OrderStatus, OrderType, Reason, ReportKind, TimeInForce
+from tradectl.core.codes import (
+    AccountType,
+    OrderFlag,
+    OrderStatus,
+    OrderType,
+    Reason,
+    ReportKind,
+    TimeInForce,
+)
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NEVER, NONE, ORDER, market_at, order_at, position_at, report_at
 from tradectl.core.money import muldiv_ceil
@@ -14,7 +22,8 @@ from tradectl.core.records import copy_words
 from tradectl.core.units import price_of_ticks, qty_of_lots
 
 __all__ = [
-    "emit_order", "finish_order", "hold_reserves", "is_live", "link_order", "note_order", "order_of", "push_report", "refresh_keys",
+    "emit_order", "finish_order", "hold_reserves", "is_live", "link_order", "note_order", "order_of",
+    "push_report", "refresh_keys",
     "release_reserves", "take_order_id", "unlink_order",
 ]  # fmt: skip
 

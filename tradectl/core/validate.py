@@ -1,4 +1,4 @@
-"""Validation (1xx): is an order one that this instrument's venue could accept at all?"""
+"""Validation (1xx): whether an order is one that this instrument's venue could accept at all."""
 
 from __future__ import annotations
 

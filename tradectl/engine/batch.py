@@ -84,7 +84,7 @@ def flatten(world, engine):
 
 @routine
 def breach(world, engine):
-    """The drawdown limit was breached: do once what `on_breach` says."""
+    """Do once what `on_breach` says when the drawdown limit is breached."""
     engine.breached = 1
     engine.ts_breach = engine.now
     engine.trading_state = REDUCING

@@ -32,7 +32,7 @@ def state_of(world, strategy, instrument):
 
 @routine
 def record_fault(world, engine, s):
-    """A hook raised: drop its requests; disable the strategy, or stop the fold after this event."""
+    """Drop the requests of a hook that raised; disable the strategy, or stop the fold after this event."""
     strategy = strategy_at(world.strategies, s)
     engine.n_requests = 0
     strategy.n_errors += 1

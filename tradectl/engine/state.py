@@ -34,7 +34,8 @@ def aligned(n: int, dtype: Any) -> Array:
 
 def layout_hash() -> str:
     """Hash the layout of all records: a snapshot of another layout is refused."""
-    parts = [str(np.dtype(getattr(L, n)).descr) for n in sorted(L.__all__) if n.isupper() and hasattr(getattr(L, n), "descr")]
+    records = [getattr(L, name) for name in sorted(L.__all__)]
+    parts = [str(record.descr) for record in records if isinstance(record, np.dtype)]
     return hashlib.blake2b("|".join(parts).encode(), digest_size=8).hexdigest()
 
 

@@ -7,11 +7,22 @@ from tradectl.core.codes import FillAt, FillPhase, LiquiditySide, OrderFlag, Ord
 from tradectl.core.execute import UNCAPPED, execute
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NONE, currency_at, market_at, order_at, position_at
-from tradectl.core.orders import emit_order, finish_order, hold_reserves, link_order, note_order, push_report, unlink_order
+from tradectl.core.orders import (
+    emit_order,
+    finish_order,
+    hold_reserves,
+    link_order,
+    note_order,
+    push_report,
+    unlink_order,
+)
 from tradectl.core.validate import validate_order
 from tradectl.risk.gate import check_order, check_rate
 
-__all__ = ["accept_order", "admit_order", "check_request", "deny_order", "handle_submit", "is_marketable", "place_system_order"]
+__all__ = [
+    "accept_order", "admit_order", "check_request", "deny_order", "fill_order_record", "handle_submit",
+    "is_marketable", "order_slot", "place_system_order", "validate_record", "venue_code",
+]  # fmt: skip
 
 MARKET, LIMIT = int(OrderType.MARKET), int(OrderType.LIMIT)
 POST_ONLY, REDUCE_ONLY = int(OrderFlag.POST_ONLY), int(OrderFlag.REDUCE_ONLY)

@@ -69,7 +69,8 @@ def check_order(world, engine, market, position, order, total_lots, credit):
     """Return 0, or the 2xx code of the first limit that an order breaks; set what it must reserve.
 
     `order` carries side, type, flags, prices and `leaves_lots`; order quantity and notional see `total_lots`;
-    `credit` is what an atomic rebalance's reductions will free, atoms. Sets `reserve_atoms` and `exposure_atoms` of the order.
+    `credit` is what an atomic rebalance's reductions will free, atoms. Sets `reserve_atoms` and
+    `exposure_atoms` of the order.
     """
     currency = currency_at(world.currencies, market.currency)
     lots = order.leaves_lots
@@ -136,7 +137,7 @@ def check_opening(world, engine, market, position, order, reference, credit):
     available = available_atoms(engine, currency) + credit
     if engine.account_type != CASH:
         available += freed_margin(market, lots - opening)
-    if need > available:
+    if need > available and need > 0:  # what only closes needs nothing, however little is free
         return INSUFFICIENT_BUYING_POWER
     order.reserve_atoms = need
     order.exposure_atoms = exposure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from tradectl.core.account import to_account
 from tradectl.core.buying import available_atoms, cost_to_open
 from tradectl.core.codes import MarketStatus, OrderFlag, OrderType, Reason, RequestKind
@@ -95,7 +94,8 @@ def money_for_purchases(ctx, weights):
             freed += to_account(proceeds(engine, market, abs(delta)), currency.rate_pico)
         else:
             collared = market.last + muldiv_ceil(market.last, engine.collar_nano, NANO)
-            needed -= to_account(-cost_to_open(engine, market, 1, collared, abs(delta), market.taker_nano), currency.rate_pico)
+            cost = cost_to_open(engine, market, 1, collared, abs(delta), market.taker_nano)
+            needed -= to_account(-cost, currency.rate_pico)
     available = available_atoms(engine, currency_at(ctx.currencies, 0)) + freed
     return needed, max(available, 0)
 
