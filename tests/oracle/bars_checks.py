@@ -171,7 +171,8 @@ class Gate:
             return self.holding(world, order, changing)
         flips = world.opening(order) and world.reducible(order)
         free = world.free(but=changing) + (world.freed_by_flip(order) if flips else 0)
-        return Reason.INSUFFICIENT_BUYING_POWER if reserve_for(world, order) > free else Reason.NONE
+        need = reserve_for(world, order)
+        return Reason.INSUFFICIENT_BUYING_POWER if need > free and need > 0 else Reason.NONE
 
     @staticmethod
     def holding(world: World, order: Order, changing: Order | None) -> Reason:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil
@@ -173,9 +172,9 @@ def act_at_open(world: World, order: Order, price: int, ts: int) -> None:
 
 
 def act_at_close(world: World, order: Order, ts: int) -> None:
-    """Execute a MARKET order at the last close (`fill_at: close`)."""
-    price = world.last[order.instrument]
-    if price is not None:
+    """Execute a MARKET order at the last close (`fill_at: close`); a synthetic bar fills nothing."""
+    price, bar = world.last[order.instrument], world.bars[order.instrument]
+    if price is not None and not (bar is not None and bar.synthetic):
         execute(world, order, price, LiquiditySide.TAKER, FillPhase.CLOSE, ts)
 
 
@@ -187,9 +186,13 @@ def adaptive_high_first(bar: Bar) -> bool:
     return bar.high - bar.open < bar.open - bar.low
 
 
-def paths(bar: Bar) -> tuple[list[int], list[int]]:
-    """Return the two paths: high first, low first."""
-    return [bar.open, bar.high, bar.low, bar.close], [bar.open, bar.low, bar.high, bar.close]
+Legs = list[tuple[int, bool]]  # (where a leg ends, whether it rises)
+
+
+def paths(bar: Bar) -> tuple[Legs, Legs]:
+    """Return the legs of the two paths from the open: high first, low first."""
+    high, low = bar.high, bar.low
+    return [(high, True), (low, False), (bar.close, True)], [(low, False), (high, True), (bar.close, False)]
 
 
 def meeting(world: World, order: Order, rising: bool) -> int | None:
@@ -207,16 +210,14 @@ def meeting(world: World, order: Order, rising: bool) -> int | None:
     return order.limit + through if rising else order.limit - through
 
 
-def walk(world: World, index: int, points: list[int], ts: int, after_gap: bool = False) -> None:
-    """Walk the legs between `points`; execute what is met, nearest first, then by priority.
+def walk(world: World, index: int, start: int, legs: Legs, ts: int) -> None:
+    """Walk legs from a price; execute what is met, nearest first, then by priority.
 
-    `after_gap`: the price has jumped to the first point; what it jumped over is met there, rising first.
+    A leg of no length meets what is overdue; two of them, up and down, come before the path where the
+    price has jumped to its start.
     """
-    at = points[0]
-    legs = [(goal, goal > before) for before, goal in pairwise(points) if goal != before]
-    if after_gap:
-        legs = [(at, True), (at, False), *legs]
-    for goal, rising in legs:  # choice: a leg of no length meets nothing
+    at = start
+    for goal, rising in legs:
         while True:
             met: list[tuple[int, int, Order]] = []
             for order in world.by_priority(index):

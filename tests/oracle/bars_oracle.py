@@ -147,10 +147,11 @@ class Oracle:
             self.count_ambiguous(index)
 
     def both(self, index: int, bar: Bar, after_gap: bool = False) -> tuple[World, World]:
-        """Walk both paths of a bar on copies; `after_gap`: from another price to its open."""
+        """Walk both paths of a bar on copies; `after_gap`: from another price to its open, rising leg first."""
         worlds = self.world.clone(), self.world.clone()
-        for world, points in zip(worlds, match.paths(bar), strict=True):
-            match.walk(world, index, points, self.now, after_gap)
+        jump = [(bar.open, True), (bar.open, False)] if after_gap else []
+        for world, legs in zip(worlds, match.paths(bar), strict=True):
+            match.walk(world, index, bar.open, jump + legs, self.now)
         return worlds
 
     def count_ambiguous(self, index: int) -> None:

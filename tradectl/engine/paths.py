@@ -7,10 +7,21 @@ from tradectl.core.bars import high_comes_first, is_stop, takes_part, walk_path
 from tradectl.core.codes import OrderType, PathRule
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import (
-    CURRENCY, DETAIL, ENGINE, MARKET, NONE, ORDER, POSITION, bar_at, currency_at, fill_at, order_at, position_at,
+    CURRENCY,
+    DETAIL,
+    ENGINE,
+    MARKET,
+    NONE,
+    ORDER,
+    POSITION,
+    bar_at,
+    currency_at,
+    fill_at,
+    order_at,
+    position_at,
     word_at,
 )  # fmt: skip
-from tradectl.core.orders import refresh_keys
+from tradectl.core.orders import is_live, refresh_keys
 from tradectl.core.records import copy_words
 
 __all__ = ["match_path", "scratch_words"]
@@ -91,14 +102,16 @@ def same_outcome(world, instrument, area):
         now = order_at(world.orders, word_at(world.scratch, k + 1).value)
         if was.status != now.status or was.filled_lots != now.filled_lots or was.flags != now.flags:
             return False
-        if was.notional_atoms != now.notional_atoms or was.leaves_lots != now.leaves_lots:
+        if was.notional_atoms != now.notional_atoms:
+            return False
+        if was.leaves_lots != now.leaves_lots and is_live(now):  # what an ended order had left is nothing
             return False
     return True
 
 
 @routine
 def path_can_matter(world, market, bar):
-    """Return whether orders on both sides of the open, or a stop-limit, can be reached inside a bar."""
+    """Return whether a bar can reach orders on both sides of its open, a stop-limit, or what is overdue."""
     above, below = False, False
     slot = market.first_order
     while slot != NONE:  # at most n_orders steps
@@ -115,6 +128,8 @@ def path_can_matter(world, market, bar):
             level = order.price_ticks
         reached = level <= bar.high if rises else level >= bar.low
         if reached and is_stop(order) and order.order_type == STOP_LIMIT:
+            return True
+        if level <= bar.open if rises else level >= bar.open:  # overdue: the path decides at which price it is met
             return True
         above = above or (reached and rises)
         below = below or (reached and not rises)
@@ -154,10 +169,6 @@ def resolve(world, engine, market, instrument, bar, is_detail, from_open):
     if (engine.path == ADVERSE and other < own) or (engine.path == FAVOURABLE and other > own):
         high_first = not high_first
     walk_path(world, engine, market, bar, high_first, from_open)
-    for k in range(world.batch_fills, world.n_fills):
-        fill = fill_at(world.fills, k)
-        if fill.instrument == instrument:
-            fill.ambiguous = 1
     return 1
 
 
@@ -173,5 +184,10 @@ def match_path(world, engine, market, instrument):
         for k in range(market.n_detail):
             detail = bar_at(world.details + (instrument * world.detail_capacity + k) * DETAIL_SIZE, 0)
             outcome |= resolve(world, engine, market, instrument, detail, True, k > 0)
-    engine.n_ambiguous += outcome
+    if outcome != 0:
+        engine.n_ambiguous += 1
+        for k in range(world.batch_fills, world.n_fills):
+            fill = fill_at(world.fills, k)
+            if fill.instrument == instrument:
+                fill.ambiguous = 1
     refresh_keys(world, market)
