@@ -1,5 +1,5 @@
 # Needs a Python of 3.11 or newer, git and make; everything else goes into .venv.
-.PHONY: demo test lint proof docs clean install
+.PHONY: demo test lint ruff mypy imports tidy proof docs clean install
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,10 +15,18 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: $(STAMP)
+lint: ruff mypy imports tidy
+
+ruff: $(STAMP)
 	$(BIN)/ruff check
+
+mypy: $(STAMP)
 	$(BIN)/mypy
+
+imports: $(STAMP)
 	$(BIN)/lint-imports --no-logo
+
+tidy: $(STAMP)
 	$(BIN)/python -m pytest -n 0 tests/test_tidy.py
 
 proof: $(STAMP)
