@@ -133,7 +133,7 @@ def test_verify_names_a_changed_row(copied: Path, table: str, column: str) -> No
     new = value + 1 if isinstance(value, int) and not isinstance(value, bool) else new
     frame.with_columns(
         pl.when(mask).then(pl.lit(new, dtype=frame.schema[column])).otherwise(pl.col(column)).alias(column)
-    ).write_parquet(path)  # noqa: E501
+    ).write_parquet(path)
     found = verify_run(copied)
     assert found.exit_code == 1
     assert not found.identical

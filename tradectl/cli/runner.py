@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,9 +79,13 @@ def run_backtest(
     folder marked `failed` or `interrupted`; then the error, or KeyboardInterrupt, is raised.
     """
     start = time.perf_counter()
-    from tradectl.cli.runner_backtest import Request, execute
-    from tradectl.config.load import load_config
-
+    gc.disable()  # a fifth of the time of importing is collections that find nothing
+    try:
+        from tradectl.cli.runner_backtest import Request, execute
+        from tradectl.config.load import load_config
+    finally:
+        gc.enable()
+    gc.freeze()
     import_s = time.perf_counter() - start
     loaded = load_config(config_path, sets, overrides=overrides)
     return execute(loaded, Request(out, journal, progress or _silent, start, import_s))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from tradectl.engine.host import fold_all
 from tradectl.engine.host_watchdog import Hang
 from tradectl.engine.journal import JournalWriter
 from tradectl.engine.state import State
-from tradectl.errors import InvariantViolation, StrategyError, TradectlError
+from tradectl.errors import DataError, InvariantViolation, StrategyError, TradectlError
 
 __all__ = ["Request", "execute", "markets_of", "sources_of"]
 
@@ -46,6 +46,32 @@ class Request:
     import_s: float
 
 
+class Hashes(threading.Thread):
+    """Hashes the data while the fold runs (hashing and compiled code both let go of the interpreter)."""
+
+    def __init__(self, sources: list[str], paths: list[Path]) -> None:
+        super().__init__(name="hashes", daemon=True)
+        self._places = (sources, paths)
+        self._made: dict[str, Any] = {}
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Hash; what goes wrong is told by `result`."""
+        try:
+            self._made = data_lock(*self._places)
+        except BaseException as error:
+            self._error = error
+
+    def result(self) -> dict[str, Any]:
+        """Wait; return what `data_lock` gives."""
+        self.join()
+        if isinstance(self._error, OSError):
+            raise DataError(f"the data cannot be read any more: {self._error}") from self._error
+        if self._error is not None:
+            raise self._error
+        return self._made
+
+
 @dataclass(repr=False)
 class Work:
     """A run in the making."""
@@ -55,7 +81,7 @@ class Work:
     wired: Wired
     folder: RunFolder
     folded: Folded
-    hashes: Future[dict[str, Any]]
+    hashes: Hashes
     config_s: float
     journal: JournalWriter | None = None
     timing: dict[str, float] = field(default_factory=dict)
@@ -106,10 +132,9 @@ def execute(loaded: Loaded, request: Request) -> RunResult:
     wired = wire(loaded, lambda what: request.progress(stages[what], 0, None), surveyed)
     runs = runs_folder(loaded, request.out)
     folder = RunFolder(runs, loaded.config.name, loaded.hash())
-    pool = ThreadPoolExecutor(1)
     try:
-        sources = sources_of(wired, loaded)
-        hashes = pool.submit(data_lock, sources, list(wired.data.paths))
+        hashes = Hashes(sources_of(wired, loaded), list(wired.data.paths))
+        hashes.start()
         folded = start_fold(wired, folder.path / ".spool")
         work = Work(loaded, request, wired, folder, folded, hashes, config_s)
         _fold(work)
@@ -117,8 +142,6 @@ def execute(loaded: Loaded, request: Request) -> RunResult:
     except BaseException:
         folder.discard()
         raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _fold(work: Work) -> None:
