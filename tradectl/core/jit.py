@@ -164,7 +164,7 @@ def dispatcher(
 ) -> Any:
     """Compile `fn` for one explicit signature, or load it from the folder `cache`.
 
-    `once`: see `optimised_once`; not for functions whose helpers are cached on their own.
+    `once`: see `optimised_once`.
     """
     with optimised_once(fn.__qualname__) if once else _lock:
         before = numba.config.CACHE_DIR

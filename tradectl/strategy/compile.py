@@ -6,17 +6,15 @@ import ctypes
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numba
 from numba import types
 from numba.extending import overload
 
-from tradectl.core import jit as core_jit
 from tradectl.core import records
 from tradectl.core.codes import Hook
-from tradectl.core.jit import DISABLE_JIT, cache_directory
+from tradectl.core.jit import DISABLE_JIT, cache_directory, dispatcher
 from tradectl.core.layout import REPORT, report_at
 from tradectl.core.records import struct_of
 from tradectl.errors import StrategyError
@@ -32,7 +30,6 @@ RAISED = 1  # a hook's status, in numba's convention, when it raised
 AUTHOR = {"error_model": "python", "boundscheck": True, "pipeline_class": AuthorCompiler}
 
 _helpers_known: set[int] = set()
-_package_cache: Path | None = None
 
 
 @dataclass
@@ -73,26 +70,6 @@ def _know_helpers(helpers: tuple[Callable[..., Any], ...]) -> None:
             overload(helper, jit_options=dict(AUTHOR), strict=False)(lambda *_a, _fn=helper, **_k: _fn)
 
 
-def _shared_cache() -> Path:
-    global _package_cache
-    _package_cache = _package_cache or cache_directory()
-    return _package_cache
-
-
-def _dispatcher(fn: Callable[..., Any], signature: Any, cache: Path) -> Any:
-    """Compile one hook into `cache`; the library functions it calls go to the cache that all strategies share."""
-    with core_jit._lock:
-        before = numba.config.CACHE_DIR
-        try:
-            numba.config.CACHE_DIR = str(cache)
-            made = numba.njit(cache=True, nogil=True, fastmath=False, **AUTHOR)(fn)
-            numba.config.CACHE_DIR = str(_shared_cache())
-            made.compile(signature.args)
-            return made
-        finally:
-            numba.config.CACHE_DIR = before
-
-
 def _compile(loaded: LoadedStrategy, made: CompiledHooks) -> None:
     cache = cache_directory(extra=f"strategy {loaded.source_hash}")
     params, state = numba.from_dtype(loaded.params_dtype), numba.from_dtype(loaded.state_dtype)
@@ -102,7 +79,8 @@ def _compile(loaded: LoadedStrategy, made: CompiledHooks) -> None:
         arguments = (CTX, params, state, report) if hook in REPORT_HOOKS else (CTX, params, state)
         collect_faults()
         try:
-            compiled = _dispatcher(fn, types.void(*arguments), cache)
+            # With all that it calls it is optimised once: cached helpers took four times as long.
+            compiled = dispatcher(fn, types.void(*arguments), cache, once=True, **AUTHOR)
         except Exception as error:  # numba's own errors, and what its typing lets through
             raise StrategyError(explain(error, loaded.sources, fn, collect_faults())) from error
         library = compiled.overloads[arguments].library

@@ -22,9 +22,8 @@ from tradectl.strategy.context import ATTRIBUTES, METHODS
 
 __all__ = ["CTX", "Ctx", "CtxType", "ctx_at", "is_ctx_name"]
 
-# Each is compiled once per machine: a strategy's own compile finds them in the cache.
-CACHED = {"cache": True, "error_model": "numpy"}
-INLINE = {**CACHED, "forceinline": True}
+LIBRARY = {"error_model": "numpy"}
+INLINE = {**LIBRARY, "forceinline": True}
 READS = ("order_status", "is_live", "leaves", "round_qty", "select")  # small methods that only look
 
 
@@ -112,5 +111,5 @@ if not DISABLE_JIT:
         if _name not in CTX.fields:  # a field of the same name (n_instruments) is the value itself
             overload_attribute(CtxType, _name, jit_options=INLINE, strict=False)(_same_source(_name, _fn))
     for _name, _fn in METHODS.items():
-        _options = INLINE if _name in READS else CACHED
+        _options = INLINE if _name in READS else LIBRARY
         overload_method(CtxType, _name, jit_options=_options, strict=False)(_same_source(_name, _fn))
