@@ -88,13 +88,13 @@ def wire(
     timings.load_s = time.perf_counter() - start
     start = time.perf_counter()
     tell("compile")
+    kernels.join()  # two threads must not compile at the same time
+    advance.load()
     strategies = [
         load_strategy(reference, block.params, n_instruments=len(data.instruments), jit=block.jit)
         for block, reference in zip(config.strategies, references, strict=True)
     ]
     hooks = [compile_hooks(one, block.jit) for one, block in zip(strategies, config.strategies, strict=True)]
-    kernels.join()
-    advance.load()
     timings.compile_s = time.perf_counter() - start
     timings.was_cached = advance.was_cached and all(h.was_cached for h in hooks)
     spec = _spec(config, data, strategies, hooks)
