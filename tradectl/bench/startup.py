@@ -22,7 +22,7 @@ TIMEOUT_S = 600
 CONFIG = """name: startup
 strategy: {{path: {strategy}}}
 data: {{source: {catalogue}, timeframe: 1m}}
-account: {{type: cash, currency: USD, balance: 1000000}}
+account: {{type: cash, currency: USD, balance: 10000}}
 sizing: {{method: percent_equity, value: 0.95}}
 """
 STRATEGY = '''"""Two averages."""

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import Console, RenderableType
 
 __all__ = [
     "count", "err", "json_text", "money", "out", "percent", "plain", "print_json", "seconds", "size", "table", "write",
@@ -74,15 +73,14 @@ def write(text: str) -> None:
 
 def table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()
-) -> Table:
-    """Return a table; columns named in `right` are numbers and stand to the right."""
+) -> RenderableType:
+    """Return a table below its title; columns named in `right` are numbers and stand to the right."""
     from rich import box
+    from rich.console import Group
     from rich.markup import escape
     from rich.table import Table
 
-    made = Table(
-        title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
-    )
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(columns):
         made.add_column(
             name,
@@ -92,7 +90,7 @@ def table(
         )
     for row in rows:
         made.add_row(*(escape(cell) for cell in row))
-    return made
+    return Group(f"[bold]{escape(title)}[/]", made) if title else made
 
 
 def count(value: float | None) -> str:

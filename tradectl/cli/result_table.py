@@ -27,8 +27,11 @@ HEADLINE: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("initial equity", "initial_equity", money),
     ("fees", "fees", money),
     ("max drawdown", "max_drawdown", percent),
+    ("volatility, a year", "volatility", percent),
     ("Sharpe ratio", "sharpe", _figure),
     ("trades", "trades", count),
+    ("won", "win_rate", percent),
+    ("profit factor", "profit_factor", _figure),
     ("fills", "fills", count),
     ("orders", "orders", count),
     ("denied / rejected", "denied", count),
@@ -51,9 +54,14 @@ def result_table(*summaries: Mapping[str, Any]) -> Table:
     from rich.text import Text
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", header_style="bold")
-    made.add_column("")
+    currencies = {str(summary["currency"]) for summary in summaries if summary.get("currency")}
+    made.add_column(f"[dim]money in {escape(', '.join(sorted(currencies)))}[/]" if currencies else "")
     for summary in summaries:
         made.add_column(escape(str(summary.get("name", "run"))), justify="right")
+    if any(summary.get("status", "complete") != "complete" for summary in summaries):
+        made.add_row(
+            "status", *(f"[red]{escape(str(summary.get('status', '–')))}[/]" for summary in summaries)
+        )
     for label, key, write in HEADLINE:
         cells = []
         for summary in summaries:
@@ -62,7 +70,7 @@ def result_table(*summaries: Mapping[str, Any]) -> Table:
         made.add_row(label, *cells, end_section=key in ("sharpe", "ambiguous_bars"))
     for label in SCENARIOS:
         if any(summary.get("ambiguous_bars") for summary in summaries):
-            made.add_row(f"  {label}", *(_scenario(summary, label) for summary in summaries))
+            made.add_row(f"return, {label}", *(_scenario(summary, label) for summary in summaries))
     return made
 
 
@@ -86,7 +94,15 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
 
     data = summary.get("data") or {}
     lines = [*_grid(data.get("instruments") or []), *_faults(data)]
-    lines += [f"[yellow]note[/] {escape(str(text))}" for text in summary.get("warnings") or []]
+    if summary.get("error"):
+        lines.append(f"[red]error[/] {escape(str(summary['error'].get('message')))}")
+    if summary.get("breached"):
+        lines.append("[yellow]risk[/] the drawdown limit was breached")
+    if summary.get("ambiguous_bars"):
+        share = (summary.get("ambiguous") or {}).get("fills_share")
+        lines.append(
+            f"[yellow]path[/] {percent(share)} of the fills hang on which of high and low came first"
+        )
     timing = summary.get("timing") or {}
     parts = [
         f"{key[:-2]} {seconds(timing[key])}"
@@ -94,6 +110,9 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
         if key.endswith("_s") and timing[key] is not None
     ]
     speed = f", {count(summary.get('events_per_s'))} events/s" if summary.get("events_per_s") else ""
+    lines.append(
+        "[dim]daily UTC returns, 365 a year, sample deviation, no risk-free rate; marked at the last close[/]"
+    )
     lines.append(f"[dim]{' · '.join(parts)}{speed}[/]")
     balanced = (summary.get("audit") or {}).get("balanced")
     audit = "[green]ledger balanced[/]" if balanced else "[red]ledger not balanced[/]"
