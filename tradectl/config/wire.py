@@ -22,7 +22,6 @@ from tradectl.config.wire_numbers import (
 from tradectl.core.instrument import Instrument
 from tradectl.engine.advance import OUTPUT_MARGIN, advance
 from tradectl.engine.spec import RunSpec, StrategySpec
-from tradectl.errors import StrategyError
 from tradectl.strategy.compile import CompiledHooks, compile_hooks
 from tradectl.strategy.loader import LoadedStrategy, load_strategy
 
@@ -75,10 +74,7 @@ def wire(
     timings = Timings()
     tell = told or (lambda _what: None)
     # Faults in a strategy's source are told before minutes are spent on data.
-    references = [_reference(block, folder) for block in config.strategies]
-    for block, reference in zip(config.strategies, references, strict=True):
-        if not block.file_and_class[0].endswith(".py"):
-            raise StrategyError(f"{reference}: a strategy is a Python file, e.g. strategies/sma_cross.py")
+    strategies = _strategies(config, folder, 1)
     # The kernels come from their cache, or are compiled, while the data is surveyed.
     kernels = threading.Thread(target=advance.load, name="kernels", daemon=True)
     kernels.start()
@@ -90,15 +86,21 @@ def wire(
     tell("compile")
     kernels.join()  # two threads must not compile at the same time
     advance.load()
-    strategies = [
-        load_strategy(reference, block.params, n_instruments=len(data.instruments), jit=block.jit)
-        for block, reference in zip(config.strategies, references, strict=True)
-    ]
+    if len(data.instruments) > 1:  # what is held per instrument has another size now
+        strategies = _strategies(config, folder, len(data.instruments))
     hooks = [compile_hooks(one, block.jit) for one, block in zip(strategies, config.strategies, strict=True)]
     timings.compile_s = time.perf_counter() - start
     timings.was_cached = advance.was_cached and all(h.was_cached for h in hooks)
     spec = _spec(config, data, strategies, hooks)
     return Wired(config, spec, data, strategies, hooks, timings, data.notes)
+
+
+def _strategies(config: RunConfig, folder: Path, n_instruments: int) -> list[LoadedStrategy]:
+    """Load all strategies for a number of instruments."""
+    return [
+        load_strategy(_reference(block, folder), block.params, n_instruments=n_instruments, jit=block.jit)
+        for block in config.strategies
+    ]
 
 
 def _reference(block: StrategyBlock, folder: Path) -> str:

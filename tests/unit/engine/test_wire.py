@@ -16,7 +16,7 @@ from tradectl.config.wire_numbers import scaled
 from tradectl.core.codes import AccountType, Breach, PathRule, SizingMethod
 from tradectl.core.instrument import Instrument
 from tradectl.core.layout import NO_LIMIT
-from tradectl.errors import ConfigError, DataError
+from tradectl.errors import ConfigError, DataError, StrategyError
 
 MINUTE = 60 * 10**9
 
@@ -182,3 +182,9 @@ def test_a_journal_is_replayed_as_it_is(tmp_path: Path, changes: dict[str, Any],
     data = {"kind": "journal", "source": str(run), **changes.get("data", {})}
     with pytest.raises(ConfigError, match=message):
         wired(tmp_path / "again", **{**changes, "data": data})
+
+
+def test_a_strategy_is_checked_before_the_data(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def broken(:\n")
+    with pytest.raises(StrategyError, match=r"mine\.py:1"):
+        wired(tmp_path, strategy={"path": "mine.py"}, data={"source": "nothing.csv", "timeframe": "1m"})
