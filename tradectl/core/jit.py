@@ -126,8 +126,6 @@ def optimised_once(name: str) -> Iterator[None]:
     By default it optimises each helper on its own and then again within every caller, which took
     four fifths of the time of a first run; the final code of the entry point is the same.
     """
-    optimise, finalise = CPUCodeLibrary._optimize_final_module, CPUCodeLibrary._finalize_final_module
-    set_env = JITCPUCodegen.set_env
 
     def optimise_entry(self: Any) -> None:
         if self.name == name:
@@ -144,7 +142,9 @@ def optimised_once(name: str) -> Iterator[None]:
         if self._engine.is_symbol_defined(env_name):
             set_env(self, env_name, env)
 
-    with _lock:
+    with _lock:  # what stands there is read within it: another thread may just be here
+        optimise, finalise = CPUCodeLibrary._optimize_final_module, CPUCodeLibrary._finalize_final_module
+        set_env = JITCPUCodegen.set_env
         CPUCodeLibrary._optimize_final_module = optimise_entry
         CPUCodeLibrary._finalize_final_module = finalise_entry
         JITCPUCodegen.set_env = set_known_env
