@@ -6,7 +6,9 @@ from typing import Any
 
 from numba import types
 
-from tests.golden.protocol import Cancel, Config, FillRow, Modify, OrderRow, PositionRow, Result, Step, StepReport, Submit
+from tests.golden.protocol import (
+    Cancel, Config, FillRow, Modify, OrderRow, PositionRow, Result, Step, StepReport, Submit,
+)  # fmt: skip
 from tradectl.core.codes import (
     Breach, EventFlag, EventKind, FillAt, FoldCode, OrderFlag, OrderType, Reason, RequestKind,
 )  # fmt: skip
@@ -102,7 +104,7 @@ class KernelBackend:
                 request_capacity=64,
                 report_capacity=64,
                 output_capacity=32_768,
-                equity_capacity=65_536,
+                equity_capacity=1024,
             )
         )
         for row, spec in zip(self.state.markets, config.instruments, strict=True):
@@ -218,7 +220,8 @@ class KernelBackend:
 
     def rows(self) -> list[OrderRow]:
         """Return all orders by id."""
-        live = [o for o in self.state.orders[:-1] if 2 <= o["status"] <= 7]
+        table = self.state.orders[:-1]
+        live = table[(table["status"] >= 2) & (table["status"] <= 7)]
         rows = {**self.final, **{int(o["id"]): self.row(o, int(o["leaves_lots"])) for o in live}}
         return [rows[k] for k in sorted(rows)]
 

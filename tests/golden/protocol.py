@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import Protocol
 
 from tradectl.core.codes import (
@@ -47,7 +48,7 @@ class InstrumentSpec:
     max_order_qty_lots: int | None = None
     max_position_lots: int | None = None
 
-    @property
+    @cached_property
     def atoms_per_tick_lot(self) -> Fraction:
         """Return the money, in atoms, of one lot at a price of one tick."""
         return Fraction(self.tick_size) * Fraction(self.lot_size) * ATOMS

@@ -130,6 +130,8 @@ class Oracle:
 
     def path(self, index: int, bar: Bar, finer: list[Bar]) -> None:
         """Walk one bar's path; an ambiguous one by its finer bars where there are any (3.5)."""
+        if not self.world.by_priority(index):
+            return
         high, low = self.both(index, bar)
         if not match.differ(high, low):
             self.world = match.preferred(index, bar, high, low)
