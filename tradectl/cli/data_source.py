@@ -64,7 +64,7 @@ class DataInput:
 
     def specs(self) -> dict[str, InstrumentSpec]:
         """Return what is said about instruments."""
-        from tradectl.config.wire_data import _specs as specs_of
+        from tradectl.config.wire_data import specs_of
 
         return specs_of(self.config)
 

@@ -99,7 +99,7 @@ def block_of(block: DataBlock, folder: Path) -> HistoryBlock:
     )
 
 
-def _specs(config: RunConfig) -> dict[str, InstrumentSpec]:
+def specs_of(config: RunConfig) -> dict[str, InstrumentSpec]:
     from tradectl.history.model import InstrumentSpec
 
     return {
@@ -123,7 +123,7 @@ def _open_history(config: RunConfig, folder: Path, progress: Callable[[int], Non
 
     blocks = [block_of(block, folder) for block in config.data]
     history: History = open_history(
-        blocks, _specs(config), default_quote=config.account.currency, progress=progress
+        blocks, specs_of(config), default_quote=config.account.currency, progress=progress
     )
     frame_of = [_frame_of(history, index) for index in range(len(history.instruments))]
     details = {s.timeframe_ns for t in history.targets for s, _ in t.sources if s.block.detail}

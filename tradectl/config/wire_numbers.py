@@ -120,18 +120,16 @@ def limits_of(config: RunConfig, instrument: Instrument, timeframe_ns: int) -> I
     """Return fees and limits of one instrument."""
     block, risk = instrument_block(config, instrument), config.risk
     fees = block.fees if block is not None and block.fees is not None else config.fees
-    largest = _lots(risk.max_order_qty, instrument, "risk.max_order_qty")
-    if block is not None:
-        name = f"instruments.{instrument.symbol}.max_qty"
-        largest = min(largest, _lots(block.max_qty, instrument, name))
+    name = f"instruments.{instrument.symbol}.max_qty"
     return InstrumentLimits(
         maker_nano=scaled(fees.maker, NANO, "fees.maker"),
         taker_nano=scaled(fees.taker, NANO, "fees.taker"),
-        max_order_lots=largest,
+        max_order_lots=_lots(risk.max_order_qty, instrument, "risk.max_order_qty"),
         max_position_lots=_lots(risk.max_position, instrument, "risk.max_position"),
         max_position_notional=_atoms(risk.max_position_notional, "risk.max_position_notional"),
         timeframe_ns=timeframe_ns,
         listed=instrument.listed_ns is None,
+        max_qty_lots=_lots(block.max_qty if block is not None else None, instrument, name),
     )
 
 

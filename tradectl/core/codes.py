@@ -320,7 +320,7 @@ MESSAGES: dict[Reason, str] = {
     Reason.QTY_NOT_POSITIVE: "the quantity is not positive",
     Reason.QTY_NOT_ON_LOT: "the quantity is not a whole number of lots",
     Reason.QTY_BELOW_MINIMUM: "the quantity is below the instrument's minimum",
-    Reason.QTY_ABOVE_MAXIMUM: "the quantity is above what the instrument's records can hold",
+    Reason.QTY_ABOVE_MAXIMUM: "the quantity is above the instrument's max_qty",
     Reason.PRICE_NOT_POSITIVE: "the limit price is not positive",
     Reason.PRICE_ABOVE_MAXIMUM: "the price is above what the instrument's records can hold",
     Reason.TRIGGER_NOT_POSITIVE: "the stop price is not positive",
@@ -367,7 +367,7 @@ MESSAGES: dict[Reason, str] = {
     Reason.INSTRUMENT_DELISTED: "the instrument was delisted",
     Reason.ORDERS_FULL: "the order table is full (engine.order_capacity)",
     Reason.REQUESTS_FULL: "too many requests in one event (engine.request_capacity)",
-    Reason.OUTPUTS_FULL: "one event led to more fills or orders than the output buffers hold (engine.output_capacity)",
+    Reason.OUTPUTS_FULL: "one event led to more fills or orders than the output buffers hold",
     Reason.DETAILS_FULL: "more detail bars inside one bar than its timeframe allows",
     Reason.REPORTS_FULL: "too many reports are waiting (engine.report_capacity)",
 }

@@ -69,6 +69,7 @@ class InstrumentLimits:
     max_position_notional: int = NO_LIMIT
     timeframe_ns: int = 60 * NANO
     listed: bool = True
+    max_qty_lots: int = NO_LIMIT  # the venue's own
 
 
 @dataclass(frozen=True)

@@ -136,8 +136,8 @@ class State:
         row["unit_num"], row["unit_den"] = unit.numerator, unit.denominator
         row["min_qty_lots"] = -(-instrument.min_qty // instrument.lot_size)
         # Bounds that keep price × quantity × unit inside int64 wherever it is formed exactly.
-        row["max_price_ticks"] = 2**53
-        row["max_qty_lots"] = 2**53
+        row["max_price_ticks"] = FLOAT_EXACT
+        row["max_qty_lots"] = min(limits.max_qty_lots, FLOAT_EXACT)
         row["max_notional_atoms"] = 2**62
         row["min_notional_atoms"] = int(instrument.min_notional * ATOMS_PER_UNIT)
         row["maker_nano"], row["taker_nano"] = limits.maker_nano, limits.taker_nano

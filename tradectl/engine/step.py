@@ -5,7 +5,16 @@ from __future__ import annotations
 from tradectl.core.account import mark_market, refresh_equity
 from tradectl.core.bars import fill_budget
 from tradectl.core.codes import (
-    Command, EventFlag, EventKind, FillPhase, FoldCode, Hook, LiquiditySide, MarketStatus, OrderFlag, Reason,
+    Command,
+    EventFlag,
+    EventKind,
+    FillPhase,
+    FoldCode,
+    Hook,
+    LiquiditySide,
+    MarketStatus,
+    OrderFlag,
+    Reason,
     TradingState,
 )  # fmt: skip
 from tradectl.core.execute import book_fill
@@ -67,6 +76,10 @@ def take_bar(world, engine, event):
 def take_detail(world, engine, event):
     """Keep a finer bar for the ambiguous bar that may contain it."""
     market = market_at(world.markets, event.instrument)
+    if market.n_detail > 0:  # the coarse bar that the earlier ones lie in never came
+        first = detail_at(world.details, event.instrument * world.detail_capacity).ts_event
+        if (first - 1) // market.tf_ns != (event.ts_event - 1) // market.tf_ns:
+            market.n_detail = 0
     if market.n_detail >= world.detail_capacity:
         engine.fault_reason = DETAILS_FULL
         return

@@ -83,7 +83,8 @@ def test_everything_reaches_the_spec(folder: Path) -> None:
     assert (risk.max_drawdown_nano, risk.on_breach) == (200_000_000, Breach.FLATTEN)
     a, b = spec.limits
     assert (a.maker_nano, a.taker_nano, b.maker_nano) == (0, 1_000_000, -100_000)
-    assert (a.max_order_lots, b.max_order_lots) == (7_000, 20)
+    assert (a.max_order_lots, b.max_order_lots) == (10_000, 20)
+    assert a.max_qty_lots == 7_000
     assert (a.max_position_lots, b.max_position_lots) == (20_250, 40)
     assert (a.listed, b.listed) == (True, False)
     strategy = spec.strategies[0]
