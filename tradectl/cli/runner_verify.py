@@ -14,9 +14,10 @@ from tradectl.config.wire import wire
 from tradectl.db.catalogue import Run, open_run
 from tradectl.db.compare import compare_tables
 from tradectl.db.lock import differing_versions
+from tradectl.db.snapshot import SNAPSHOT, snapshot_bytes
 from tradectl.db.tables import Names, positions_table
 from tradectl.engine.journal import META
-from tradectl.errors import ConfigError, DataError, StoreError
+from tradectl.errors import ConfigError, DataError, StoreError, StrategyError
 from tradectl.history.files import file_hash
 
 __all__ = ["verify"]
@@ -46,7 +47,12 @@ def verify(path: Path, data: Path | None, progress: Progress) -> VerifyResult:
     found = _changed_sources(run, lock)
     loaded, source = _input(run, lock, data)
     progress("load", 0, None)
-    wired = wire(loaded, lambda what: progress("compile" if what == "compile" else "load", 0, None))
+    try:
+        wired = wire(loaded, lambda what: progress("compile" if what == "compile" else "load", 0, None))
+    except StrategyError as error:
+        if not found:
+            raise
+        return VerifyResult(path, DIFFERS, False, (*found, f"what stands there does not run: {error}"), source=source)
     with tempfile.TemporaryDirectory(prefix="tradectl-verify-") as scratch:
         folded = start_fold(wired, Path(scratch) / "spool")
         folded.run(progress)
@@ -62,6 +68,11 @@ def _differences(run: Run, folded: Folded) -> list[str]:
     """Return the first difference of each table, then of the figures and the state."""
     tables = compare_tables(run.path, folded.spool, Names.of(folded.state), positions_table(folded.state))
     found = [str(one) for one in tables]
+    snapshot = run.path / SNAPSHOT
+    if not snapshot.is_file():
+        found.append(f"{SNAPSHOT} is missing")
+    elif snapshot.read_bytes() != snapshot_bytes(folded.state):
+        found.append(f"{SNAPSHOT} is not the state in which the run ends")
     engine = folded.state.engine[0]
     now: dict[str, Any] = {
         "status": folded.outcome.status,

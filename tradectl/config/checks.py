@@ -13,6 +13,7 @@ from tradectl.config.data import DataBlock
 from tradectl.config.models import RunConfig
 from tradectl.config.trading import Sizing
 from tradectl.errors import nearest
+from tradectl.history.profiles import PROFILES
 
 __all__ = ["CONFLICTS", "Conflict", "conflicts_of", "raise_conflicts"]
 
@@ -55,6 +56,9 @@ def _data_block(config: RunConfig) -> Iterator[Conflict]:
         if block.from_ is not None and block.to is not None and block.from_.ns >= block.to.ns:
             text = f"`from` ({block.from_}) must be before `to` ({block.to}), which is exclusive"
             yield Conflict((*at, "from"), text, ((*at, "to"),))
+        if block.profile is not None and block.profile not in PROFILES:
+            text = f"unknown profile {block.profile!r}; {nearest(block.profile, PROFILES, limit=20)}"
+            yield Conflict((*at, "profile"), text)
         if block.symbols is not None:
             yield from _symbol_list((*at, "symbols"), block.symbols)
         if block.kind == "journal":

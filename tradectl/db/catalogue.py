@@ -13,6 +13,7 @@ __all__ = ["Run", "find_run", "list_runs", "open_run"]
 
 SUMMARY = "summary.json"
 LATEST = "latest"
+LOCKED = ("versions", "config", "sources", "data")  # the blocks of lock.json that are read again
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,12 @@ class Run:
         return self.path.name
 
     def lock(self) -> dict[str, Any]:
-        """Return lock.json."""
-        return _json(self.path / "lock.json")
+        """Return lock.json, with all blocks that a reader needs."""
+        found = _json(self.path / "lock.json")
+        missing = [name for name in LOCKED if not isinstance(found.get(name), dict)]
+        if missing:
+            raise StoreError(f"{self.path / 'lock.json'} is damaged: it has no {', '.join(missing)}")
+        return found
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -38,7 +43,7 @@ def _json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise StoreError(f"{path.parent} is no run folder: it has no {path.name}") from None
     except (OSError, ValueError, TypeError) as error:
-        raise StoreError(f"{path} cannot be read ({error})") from error
+        raise StoreError(f"{path} is damaged or cannot be read ({error})") from error
 
 
 def open_run(path: Path) -> Run:

@@ -8,7 +8,9 @@ from pathlib import Path
 from tradectl.engine.state import State, layout_hash
 from tradectl.errors import StoreError
 
-__all__ = ["read_snapshot", "snapshot_bytes"]
+__all__ = ["SNAPSHOT", "read_snapshot", "snapshot_bytes"]
+
+SNAPSHOT = "snapshots/final.tcs"  # place in a run folder of the state in which the run ends
 
 
 def snapshot_bytes(state: State) -> bytes:

@@ -135,6 +135,8 @@ def _csv_head(
     except TruncatedError as error:
         raise DataError(f"{place}: {error}; no whole row could be read") from error
     text = text.removeprefix(b"\xef\xbb\xbf")
+    if b"\0" in text[: 1 << 20]:
+        raise DataError(f"{place}: not a text file (it holds zero bytes)", hint="expected UTF-8 text with a header")
     lines = text[: 1 << 20].decode("utf-8", "replace").splitlines()[:5_001]
     if not lines or not lines[0].strip():
         raise DataError(f"{place}: the file has no header and no rows")
@@ -150,9 +152,13 @@ def _csv_head(
         raise DataError(f"{place}: expected columns {', '.join(given)}, found {first[:80]!r}")
     skip = 0 if given else 1
     body = "\n".join(lines[skip:]).encode()
-    head = _parse_text(body, header, separator, list(range(len(header)))) if body else pl.DataFrame(
-        {str(k): [] for k in range(len(header))}
-    )  # fmt: skip
+    try:
+        head = _parse_text(body, header, separator, list(range(len(header)))) if body else pl.DataFrame(
+            {str(k): [] for k in range(len(header))}
+        )  # fmt: skip
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{place}: cannot be read as columns {', '.join(header)[:80]!r} ({reason})") from error
     return header, separator, skip, head
 
 

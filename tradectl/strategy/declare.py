@@ -104,7 +104,8 @@ def spec_of(cls: type) -> Spec | None:
 def check_params(spec: Spec, given: Mapping[str, Any]) -> dict[str, Value]:
     """Return the value of every parameter (defaults filled in), or raise one error that lists all faults."""
     unknown = [name for name in given if name not in spec.params]
-    faults = [f"parameter {name!r} is unknown: {nearest(name, spec.params)}" for name in unknown]
+    known = (lambda name: nearest(name, spec.params)) if spec.params else (lambda _name: "the strategy has none")
+    faults = [f"parameter {name!r} is unknown: {known(name)}" for name in unknown]
     values: dict[str, Value] = {}
     for name, param in spec.params.items():
         value = given.get(name, param.default)
