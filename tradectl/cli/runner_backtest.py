@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -190,9 +191,12 @@ def _finish(work: Work) -> RunResult:
     start = time.perf_counter()
     work.request.progress("write", 0, None)
     folded, folder = work.folded, work.folder
-    _write_rows(work)
-    audit = _audit(work)
-    lock = _write_inputs(work)
+    with ThreadPoolExecutor(1) as writer:  # the long tables are written while the fills are audited
+        rest = _write_rows(work, writer)
+        audit = _audit(work)
+        lock = _write_inputs(work)
+        rest.result()
+    folded.spool.close()
     folder.sync()
     work.timing["write_s"] = time.perf_counter() - start
     summary = _write_summary(work, audit, lock)
@@ -223,12 +227,15 @@ def _audit(work: Work) -> dict[str, Any]:
     return audit
 
 
-def _write_rows(work: Work) -> None:
+def _write_rows(work: Work, writer: Executor) -> Future[None]:
+    """Write fills, positions and the final state; return the writing of orders and equity."""
     folded, folder = work.folded, work.folder
-    write_tables(folded.spool, Names.of(folded.state), folder.path)
+    names = Names.of(folded.state)
+    write_tables(folded.spool, names, folder.path, ["fills"])
+    rest = writer.submit(write_tables, folded.spool, names, folder.path, ["orders", "equity"])
     write_frame(positions_table(folded.state), folder.path / "positions.parquet")
-    folded.spool.close()
     folder.write_bytes("snapshots/final.tcs", snapshot_bytes(folded.state))
+    return rest
 
 
 def _write_inputs(work: Work) -> dict[str, Any]:
@@ -352,7 +359,8 @@ def _hung(work: Work, hang: Hang) -> None:
             if len(rows):
                 folded.rows(kind, rows)
         work.timing["run_s"] = 0.0
-        _write_rows(work)
+        with ThreadPoolExecutor(1) as writer:
+            _write_rows(work, writer).result()
         lock = _write_inputs(work)
         summary = _write_summary(work, {"balanced": None, "fills": None}, lock)
         summary["error"]["hang"] = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,9 +24,10 @@ def write_frame(frame: pl.DataFrame, path: Path) -> None:
     frame.write_parquet(path, compression=COMPRESSION, row_group_size=GROUP * 8, statistics=False)
 
 
-def write_tables(spool: Spool, names: Names, folder: Path) -> None:
-    """Write orders, fills and equity of a spool as Parquet files."""
-    for kind, make in TABLES.items():
+def write_tables(spool: Spool, names: Names, folder: Path, kinds: Sequence[str] = tuple(TABLES)) -> None:
+    """Write orders, fills and equity of a spool (or some of them) as Parquet files."""
+    for kind in kinds:
+        make = TABLES[kind]
         path = folder / f"{kind}.parquet"
         n = spool.counts[kind]
         if n * KINDS[kind].itemsize <= ONE_PIECE:
