@@ -299,7 +299,7 @@ def test_tampered_runs_differ(program: Program) -> None:
     (run / "run.yaml").write_text((run / "run.yaml").read_text().replace("100000", "200000"))
     differs("run.yaml", "run.yaml is not the file that ran", "equity, row 0")
     _halve(run / "sources" / "mine.py")
-    differs("sources/mine.py", "sources/mine.py is not the file that ran", "syntax error")
+    differs("sources/mine.py", "sources/mine.py is not the file that ran", "does not run")
     _halve(run / "snapshots" / "final.tcs")
     differs("snapshots/final.tcs", "not the state in which the run ends")
     assert program("verify", run).code == 0

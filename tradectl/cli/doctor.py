@@ -124,6 +124,9 @@ def _cache() -> Check:
     temporary = Path(path).parent.name.startswith("tradectl-")
     state = "warm" if path.is_dir() and any(path.rglob("*.nbc")) else "cold: the first run compiles"
     text = f"{path} ({state})"
+    named = os.environ.get("TRADECTL_CACHE_DIR")
+    if named and path.parent != Path(named):
+        text += f"; TRADECTL_CACHE_DIR={named} cannot be written"
     return True, text + (
         "; temporary, for nothing better is writable: set TRADECTL_CACHE_DIR" if temporary else ""
     )
