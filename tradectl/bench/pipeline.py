@@ -202,12 +202,23 @@ def account_state() -> State:
     return State(spec)
 
 
+def lay_side_by_side(states: list[State]) -> None:
+    """Move the accounts' records into arrays that they share, as an engine of many accounts would hold them."""
+    for name in ("engine", "currencies", "markets", "positions"):
+        shared = aligned(len(states), getattr(states[0], name).dtype)
+        for k, state in enumerate(states):
+            shared[k] = getattr(state, name)[0]
+            setattr(state, name, shared[k : k + 1])
+            setattr(state.world, name, shared[k : k + 1].ctypes.data)
+
+
 def pipeline_once(flow: Any, timed: int) -> tuple[float, Any, dict[str, Any]]:
     """Run a flow once; return its seconds, the cycles and what was booked; every account must balance."""
     states = [account_state() for _ in range(ACCOUNTS)]
     first = int(flow["price"][flow["op"] == OP_ADD][0])
     for state in states:
         state.markets[0]["last"], state.markets[0]["has_price"] = first, 1
+    lay_side_by_side(states)
     worlds = np.array([s.address for s in states], np.int64)
     worlds.flags.writeable = False
     orders = aligned(SLOTS, ORDER)

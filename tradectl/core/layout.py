@@ -77,15 +77,18 @@ POSITION = record(
 CURRENCY = record(
     *words("<i8", "initial_atoms balance_atoms reserved_atoms value_atoms fees_atoms realised_atoms rate_pico")
 )
-ORDER = record(
-    *words("<i8", "id priority ts_submitted ts_arrival ts_accepted ts_last price_ticks trigger_ticks"),
-    *words("<i8", "qty_lots leaves_lots filled_lots notional_atoms fees_atoms reserve_atoms exposure_atoms"),
-    *words("<i8", "reserve_total exposure_total held_total held_lots acted_batch"),
-    *words("<i8", "pend_ts pend_qty_lots pend_price_ticks pend_trigger_ticks tag"),
-    *words("<i4", "instrument strategy prev next reason n_fills"),
+ORDER = record(  # a cache line each: what matching looks at, what is reserved, its history, what is pending
+    *words("<i8", "id price_ticks trigger_ticks qty_lots leaves_lots"),
+    *words("<i4", "instrument strategy prev next"),
     ("side", "i1"),
     *words("u1", "order_type time_in_force status before pend_kind"),
     ("flags", "<u2"),
+    *words("<i8", "filled_lots priority reserve_atoms exposure_atoms"),
+    *words("<i8", "reserve_total exposure_total held_total held_lots"),
+    *words("<i8", "acted_batch ts_arrival ts_submitted ts_accepted ts_last notional_atoms fees_atoms tag"),
+    *words("<i8", "pend_ts pend_qty_lots pend_price_ticks pend_trigger_ticks"),
+    *words("<i4", "reason n_fills"),
+    ("spare", "<i8", (3,)),
 )
 REQUEST = record(
     *words("<i8", "order_id qty_lots price_ticks trigger_ticks tag"),
