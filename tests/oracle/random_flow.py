@@ -135,12 +135,14 @@ def random_bar(rng: random.Random, last: int, volumes: bool) -> Bar:
 
 
 def random_details(rng: random.Random, bar: Bar) -> list[Bar]:
-    """Return three finer bars inside `bar` that agree with it."""
+    """Return three finer bars inside `bar` that agree with it; some begin with a gap."""
     edges = [bar.open, rng.randint(bar.low, bar.high), rng.randint(bar.low, bar.high), bar.close]
     made = []
     touches = rng.sample(range(3), 2)
     for n in range(3):
         a, b = edges[n], edges[n + 1]
+        if n and rng.random() < 0.3:
+            a = rng.randint(bar.low, bar.high)
         high = bar.high if n == touches[0] else max(a, b)
         low = bar.low if n == touches[1] else min(a, b)
         made.append(Bar(a, high, low, b))

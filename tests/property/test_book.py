@@ -237,6 +237,15 @@ def test_priority_of_modify():
     assert pair.trades() == [(5, 4, 11, 5)]
 
 
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("away", [-1, 0, 1])
+def test_post_only_at_the_best_price_would_take(side, away):
+    pair = Pair(10, 100)
+    pair.do(ADD, 1, -side, 10, 5)
+    want = pair.do(ADD, 2, side, 10 - side * away, 5, post_only=True)
+    assert want == ("NONE" if away > 0 else "POST_ONLY_WOULD_TAKE")
+
+
 def test_refusals_change_nothing():
     pair = Pair(3, 10)
     pair.do(ADD, 1, 1, 10, 5)

@@ -11,6 +11,7 @@ from tests.golden.oracle_backend import OracleBackend
 from tests.golden.protocol import Backend
 from tests.golden.runner import run_script
 from tests.golden.script import parse
+from tests.property.invariants import check
 
 BACKENDS: list[Callable[[], Backend]] = [OracleBackend, KernelBackend]
 MARGIN = "config account margin leverage 1 tick 1 lot 1 balance 100000 taker 0"
@@ -86,6 +87,37 @@ def test_open_orders_and_rate(backend: Callable[[], Backend]) -> None:
         {BAR}
         submit a4 BUY LIMIT 1 @90 -> ACCEPTED"""
     run_script(parse("rate", text), backend())
+
+
+@pytest.mark.parametrize("backend", BACKENDS, ids=lambda b: b.name)
+def test_exposure_of_what_is_left_is_exact(backend: Callable[[], Backend]) -> None:
+    text = f"""{MARGIN} max_exposure 1100
+        bar 100 100 100 100 v=9
+        submit a1 BUY LIMIT 10 @100
+        bar 100 100 98 100 v=4 -> a1 FILL 4 @100 MAKER PATH
+        submit a2 BUY LIMIT 1 @100 -> ACCEPTED
+        submit a3 BUY LIMIT 1 @1 -> DENIED MAX_EXPOSURE"""
+    run_script(parse("exposure", text), backend())
+
+
+@pytest.mark.parametrize("latency", [0, 1])
+@pytest.mark.parametrize("backend", BACKENDS, ids=lambda b: b.name)
+def test_a_refused_modify_leaves_a_partly_filled_order_as_it_was(
+    backend: Callable[[], Backend], latency: int
+) -> None:
+    text = f"""config tick 1 lot 1 balance 2000 latency.entry {latency}
+        bar 100 100 100 100 v=9
+        submit a1 BUY LIMIT 10 @100
+        bar 101 101 101 101 v=9
+        bar 101 101 98 100 v=4 -> a1 FILL 4 @100 MAKER PATH
+        modify a1 qty 4 -> DENIED MODIFY_BELOW_FILLED
+        modify a1 qty 30 -> DENIED INSUFFICIENT_BUYING_POWER
+        submit a2 BUY LIMIT 11 @100 -> DENIED INSUFFICIENT_BUYING_POWER
+        submit a3 BUY LIMIT 10 @100 -> ACCEPTED, a1 LEAVES 6"""
+    made = backend()
+    run_script(parse("modify", text.replace("-> ACCEPTED", "-> SUBMITTED") if latency else text), made)
+    if isinstance(made, KernelBackend):
+        check(made.state)
 
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda b: b.name)

@@ -1,0 +1,1 @@
+"""Planted faults of the kernels, each of which some test must notice."""
