@@ -361,6 +361,7 @@ def _hung(work: Work, hang: Hang) -> None:
         work.timing["run_s"] = 0.0
         with ThreadPoolExecutor(1) as writer:
             _write_rows(work, writer).result()
+        folded.spool.close()
         lock = _write_inputs(work)
         summary = _write_summary(work, {"balanced": None, "fills": None}, lock)
         summary["error"]["hang"] = True
