@@ -75,7 +75,6 @@ MUTANTS = [
             "order_at(world.orders, following).priority <= priority",
             "order_at(world.orders, following).priority < priority - 1",
         ),
-        ("order.flags = (order.flags | RESTED) & ~MARKETABLE", "order.flags = order.flags & ~MARKETABLE"),
         ("(0 if engine.limit_touch else direction)", "(direction if engine.limit_touch else 0)"),
         ("if market.volume < 0 or market.budget > 0:", "if market.volume < 0 or market.budget > 1:"),
         ("direction * level < direction * at", "direction * level <= direction * at"),
