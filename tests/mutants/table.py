@@ -121,8 +121,10 @@ MUTANTS = [
             "release_reserves(world, engine, currency, order, order.leaves_lots + lots)",
         ),
         (
-            "if immediate and phase != AT_CLOSE:\n            expire(world, engine, market, currency, slot)\n        return\n    reason",
-            "if fok and phase != AT_CLOSE:\n            expire(world, engine, market, currency, slot)\n        return\n    reason",
+            "if immediate and phase != AT_CLOSE:\n            expire(world, engine, market, currency, slot)\n"
+            "        return\n    reason",
+            "if fok and phase != AT_CLOSE:\n            expire(world, engine, market, currency, slot)\n"
+            "        return\n    reason",
         ),
         ("side < 0 and lots > position.lots:", "side < 0 and lots > position.lots + 1:"),
         (

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def fold(wired: Wired, cuts: list[int], events: Any) -> tuple[str, str, int]:
     state, rows, fills = State(wired.spec), hashlib.blake2b(digest_size=16), 0
     parts: dict[str, list[Any]] = {"fills": [], "orders": [], "equity": []}
     edges = [0, *cuts, len(events)]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         while low < high:
             code, done = state.fold(events[low:high])
             assert code in (FoldCode.DONE, FoldCode.DRAIN)
