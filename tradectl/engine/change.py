@@ -6,7 +6,14 @@ from tradectl.core.codes import OrderFlag, OrderStatus, Reason
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NONE, UNCHANGED, currency_at, market_at, order_at, position_at
 from tradectl.core.orders import (
-    finish_order, hold_reserves, link_order, order_of, push_report, refresh_keys, release_reserves, unlink_order,
+    finish_order,
+    hold_reserves,
+    link_order,
+    order_of,
+    push_report,
+    refresh_keys,
+    release_reserves,
+    unlink_order,
 )  # fmt: skip
 from tradectl.engine.submit import accept_order, is_marketable, validate_record, venue_code
 from tradectl.risk.gate import check_order, opening_terms

@@ -9,7 +9,12 @@ from tradectl.core.layout import currency_at, market_at, order_at, position_at, 
 from tradectl.core.money import fee_atoms, muldiv_floor, notional_floor
 from tradectl.engine.change import handle_cancel, handle_cancel_all, handle_modify
 from tradectl.engine.submit import (
-    admit_order, check_request, deny_order, fill_order_record, handle_submit, order_slot,
+    admit_order,
+    check_request,
+    deny_order,
+    fill_order_record,
+    handle_submit,
+    order_slot,
 )  # fmt: skip
 from tradectl.risk.gate import check_rate, is_reducing
 

@@ -12,7 +12,15 @@ from tradectl.core.buying import available_atoms
 from tradectl.core.codes import OrderFlag, OrderType, Reason, RequestKind
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import (
-    NONE, UNCHANGED, currency_at, engine_at, market_at, order_at, position_at, request_at, strategy_at,
+    NONE,
+    UNCHANGED,
+    currency_at,
+    engine_at,
+    market_at,
+    order_at,
+    position_at,
+    request_at,
+    strategy_at,
 )  # fmt: skip
 from tradectl.core.money import muldiv_floor
 from tradectl.core.orders import order_of, take_order_id
