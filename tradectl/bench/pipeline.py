@@ -16,25 +16,18 @@ import numpy as np
 from numba import types
 
 from tradectl.bench.flow import generate_flow, load_flow
-from tradectl.bench.matching import book_for, clock
+from tradectl.bench.matching import clock
 from tradectl.core.account import apply_trade, revalue
 from tradectl.core.bits import cycles
 from tradectl.core.book import book_cancel, book_market, book_modify, book_submit, book_trade
-from tradectl.core.book_layout import book_address, book_at
+from tradectl.core.book_layout import book_address, book_at, new_book, slot_at
 from tradectl.core.book_replay import FLOW, OP_ADD, OP_CANCEL, OP_MARKET
 from tradectl.core.codes import AccountType
 from tradectl.core.instrument import Instrument
 from tradectl.core.jit import entry, kernel, readonly, routine
 from tradectl.core.layout import (
-    NO_LIMIT,
-    ORDER,
-    currency_at,
-    engine_at,
-    market_at,
-    order_at,
-    position_at,
-    world_at,
-)
+    NO_LIMIT, ORDER, currency_at, engine_at, market_at, order_at, position_at, word_at, world_at,
+)  # fmt: skip
 from tradectl.core.orders import hold_reserves, release_reserves
 from tradectl.core.validate import validate_order
 from tradectl.engine.spec import AccountSpec, InstrumentLimits, RiskSpec, RunSpec, StrategySpec
@@ -57,40 +50,45 @@ TIMED, UNTIMED = 1, 0
 @kernel
 def take_slot(desk, order_id):
     """Give an order a recycled record; return its slot."""
-    top = desk[0]
-    desk[0] = top - 1
-    slot = desk[top]
-    desk[FREE + order_id] = slot
+    top = slot_at(desk, 0).slot
+    slot_at(desk, 0).slot = top - 1
+    slot = slot_at(desk, top).slot
+    slot_at(desk, FREE + order_id).slot = slot
     return slot
 
 
 @kernel
-def settle(worlds, orders, slot, account, side, price_ticks, lots, leaves, maker):
+def book_trade_to(world, side, price_ticks, lots, maker):
     """Book one side of a trade to its account."""
-    order = order_at(orders, slot)
-    world = world_at(worlds[account], 0)
     engine, market = engine_at(world.engine, 0), market_at(world.markets, 0)
     currency = currency_at(world.currencies, 0)
     rate = market.maker_nano if maker else market.taker_nano
     apply_trade(engine, market, position_at(world.positions, 0), currency, side, price_ticks, lots, rate)
-    release_reserves(world, engine, currency, order, leaves)
+
+
+@kernel
+def settle(world, orders, slot, price_ticks, leaves):
+    """Bring an account up to date after its order traded: reserves for what is left, mark, equity."""
+    engine, market = engine_at(world.engine, 0), market_at(world.markets, 0)
+    release_reserves(world, engine, currency_at(world.currencies, 0), order_at(orders, slot), leaves)
     market.last = price_ticks
     revalue(world, engine, market, price_ticks)
 
 
 @kernel
-def give_back(desk, order_id):
+def give_back(desk, order_id, slot):
     """Take an order's record back."""
-    desk[0] += 1
-    desk[desk[0]] = desk[FREE + order_id]
-    desk[FREE + order_id] = 0
+    top = slot_at(desk, 0).slot + 1
+    slot_at(desk, 0).slot = top
+    slot_at(desk, top).slot = slot
+    slot_at(desk, FREE + order_id).slot = 0
 
 
 @routine
 def send(worlds, book, orders, desk, row, now, timed, ticks, k):
     """Take one new order through all stages; return its refusal or 0, and note the stages' cycles."""
     account = row.id % ACCOUNTS
-    world = world_at(worlds[account], 0)
+    world = world_at(word_at(worlds, account).value, 0)
     engine, market = engine_at(world.engine, 0), market_at(world.markets, 0)
     engine.now = now
     slot = take_slot(desk, row.id)
@@ -112,68 +110,65 @@ def send(worlds, book, orders, desk, row, now, timed, ticks, k):
         if code == 0:
             code = check_rate(engine)
     if timed:
-        ticks[k, 0] = checked - begun
-        ticks[k, 1] = cycles() - checked
+        word_at(ticks, 3 * k).value = checked - begun
+        word_at(ticks, 3 * k + 1).value = cycles() - checked
     if code != 0:
-        give_back(desk, row.id)
+        give_back(desk, row.id, slot)
         return code
     currency = currency_at(world.currencies, 0)
     hold_reserves(world, engine, currency, order, order.reserve_atoms, order.exposure_atoms, order.leaves_lots)
     if row.op == OP_ADD:
-        book_submit(book, row.id, order.side, row.price, row.qty, GTC, 0)
+        book_submit(book, slot, order.side, row.price, row.qty, GTC, 0)
     else:
-        book_market(book, row.id, order.side, row.qty)
-    left = np.int64(row.qty)
+        book_market(book, slot, order.side, row.qty)
+    left, last = np.int64(row.qty), np.int64(0)
     for t in range(book_at(book, 0).trade_count):
         trade = book_trade(book, t)
-        left -= trade.qty_lots
-        maker_slot = desk[FREE + trade.resting_id]
+        maker_slot, last, lots = trade.resting_id, trade.price_ticks, trade.qty_lots  # the book knows slots
+        left -= lots
         resting = order_at(orders, maker_slot)
-        resting.leaves_lots -= trade.qty_lots
-        maker = trade.resting_id % ACCOUNTS
-        rest, price, lots = resting.leaves_lots, trade.price_ticks, trade.qty_lots
-        settle(worlds, orders, maker_slot, maker, -order.side, price, lots, rest, True)
-        settle(worlds, orders, slot, account, order.side, price, lots, left, False)
-        if rest == 0:
-            give_back(desk, trade.resting_id)
+        resting.leaves_lots -= lots
+        maker = world_at(word_at(worlds, resting.id % ACCOUNTS).value, 0)
+        book_trade_to(maker, -order.side, last, lots, True)
+        settle(maker, orders, maker_slot, last, resting.leaves_lots)
+        book_trade_to(world, order.side, last, lots, False)
+        if resting.leaves_lots == 0:
+            give_back(desk, resting.id, maker_slot)
+    if last != 0:
+        settle(world, orders, slot, last, left)
     order.leaves_lots = left
     if left == 0 or row.op == OP_MARKET:
         release_reserves(world, engine, currency, order, 0)
-        give_back(desk, row.id)
+        give_back(desk, row.id, slot)
     return 0
 
 
 @kernel
 def change(worlds, book, orders, desk, row):
     """Cancel an order, or reduce it to a new quantity; one that has gone is left alone."""
-    slot = desk[FREE + row.id]
+    slot = slot_at(desk, FREE + row.id).slot
     if slot == 0:
         return
     order = order_at(orders, slot)
-    world = world_at(worlds[row.id % ACCOUNTS], 0)
+    world = world_at(word_at(worlds, row.id % ACCOUNTS).value, 0)
     if row.op == OP_CANCEL:
-        book_cancel(book, row.id)
+        book_cancel(book, slot)
         order.leaves_lots = 0
     elif order.leaves_lots > row.qty:
-        book_modify(book, row.id, order.price_ticks, row.qty)
+        book_modify(book, slot, order.price_ticks, row.qty)
         order.leaves_lots = row.qty
     release_reserves(world, engine_at(world.engine, 0), currency_at(world.currencies, 0), order, order.leaves_lots)
     if order.leaves_lots == 0:
-        give_back(desk, row.id)
+        give_back(desk, row.id, slot)
 
 
-@entry(
-    lambda: types.int64(
-        types.Array(types.int64, 1, "C", readonly=True), types.int64, types.int64, types.Array(types.int32, 1, "C"),
-        readonly(FLOW), types.int64, types.Array(types.int64, 2, "C"),
-    )
-)  # fmt: skip
+@entry(lambda: types.int64(types.int64, types.int64, types.int64, types.int64, readonly(FLOW), types.int64, types.int64))
 def run_pipeline(worlds, book, orders, desk, flow, timed, ticks):
     """Send a flow through the pipeline; return how many orders were refused.
 
-    worlds (64,) i8 addresses of WORLD; orders: address of ORDER records by slot; desk i4: free slots (count, then
-    the stack), from FREE on the slot of each order id; ticks (n, 3) i8: cycles of validation, risk and the whole of
-    each operation where `timed`.
+    All but the flow are addresses: worlds (64,) i8 of WORLD; orders: ORDER records by slot; desk i4: free slots
+    (count, then the stack), from FREE on the slot of each order id; ticks (n, 3) i8: cycles of validation, risk and
+    the whole of each operation where `timed`.
     """
     refused = 0
     for k in range(flow.shape[0]):
@@ -185,7 +180,7 @@ def run_pipeline(worlds, book, orders, desk, flow, timed, ticks):
         else:
             change(worlds, book, orders, desk, row)
         if timed:
-            ticks[k, 2] = cycles() - begun
+            word_at(ticks, 3 * k + 2).value = cycles() - begun
     return refused
 
 
@@ -220,19 +215,20 @@ def pipeline_once(flow: Any, timed: int) -> tuple[float, Any, dict[str, Any]]:
         state.markets[0]["last"], state.markets[0]["has_price"] = first, 1
     lay_side_by_side(states)
     worlds = np.array([s.address for s in states], np.int64)
-    worlds.flags.writeable = False
     orders = aligned(SLOTS, ORDER)
     desk = np.zeros(FREE + int(flow["id"].max()) + 1, np.int32)
     desk[0] = SLOTS - 1
     desk[1:SLOTS] = np.arange(SLOTS - 1, 0, -1)
-    blob = book_for(flow)
+    blob = new_book(SLOTS, SLOTS, first)
     ticks = np.zeros((len(flow) if timed else 1, 3), np.int64)
     for array in (orders, desk, blob, ticks):  # memory is there before the clock runs
         array.view(np.uint8).reshape(-1)[:: PAGE] |= 0
     run_pipeline.load()
     flow.flags.writeable = False
     begun = time.perf_counter()
-    refused = run_pipeline(worlds, book_address(blob), orders.ctypes.data, desk, flow, timed, ticks)
+    refused = run_pipeline(
+        worlds.ctypes.data, book_address(blob), orders.ctypes.data, desk.ctypes.data, flow, timed, ticks.ctypes.data
+    )
     seconds = time.perf_counter() - begun
     return seconds, ticks, {"refused": int(refused), **books_balance(states, int(refused))}
 
