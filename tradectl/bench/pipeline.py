@@ -162,7 +162,7 @@ def change(worlds, book, orders, desk, row):
         give_back(desk, row.id, slot)
 
 
-@entry(lambda: types.int64(types.int64, types.int64, types.int64, types.int64, readonly(FLOW), types.int64, types.int64))
+@entry(lambda: types.int64(*[types.int64] * 4, readonly(FLOW), types.int64, types.int64))
 def run_pipeline(worlds, book, orders, desk, flow, timed, ticks):
     """Send a flow through the pipeline; return how many orders were refused.
 
