@@ -25,36 +25,7 @@ data: {{source: {catalogue}, timeframe: 1m}}
 account: {{type: cash, currency: USD, balance: 10000}}
 sizing: {{method: percent_equity, value: 0.95}}
 """
-STRATEGY = '''"""Two averages."""
-
-from tradectl.strategy import Int, Int64, Sma, sma, sma_compare, strategy
-
-
-@strategy
-class Averages:
-    """Long while the fast average is above the slow one."""
-
-    class Params:
-        fast = Int(10, low=2, high=500)
-        slow = Int(30, low=3, high=500)
-
-    class State:
-        fast = Sma("fast")
-        slow = Sma("slow")
-        side = Int64()
-
-    def on_bar(ctx, p, s):
-        sma(s.fast, ctx.close_ticks)
-        sma(s.slow, ctx.close_ticks)
-        side = sma_compare(s.fast, s.slow)
-        if side == 0 or side == s.side:
-            return
-        s.side = side
-        if side > 0 and ctx.position_lots == 0:
-            ctx.buy()
-        elif side < 0 and ctx.position_lots > 0:
-            ctx.close_position()
-'''
+STRATEGY = f"{Path(__file__).with_name('bars_strategies.py')}:SmaCross"
 
 
 def timed(args: Sequence[str], env: Mapping[str, str] | None = None) -> float:
@@ -100,10 +71,9 @@ def bench_startup(repeats: int = 5, bars: int = BARS, cold: bool = True) -> dict
 
 
 def _prepare(folder: Path, bars: int) -> Path:
-    """Write a catalogue of synthetic bars, a strategy and its configuration; return the configuration."""
-    catalogue, strategy, config = folder / "bars", folder / "averages.py", folder / "startup.yaml"
-    strategy.write_text(STRATEGY, encoding="utf-8")
-    config.write_text(CONFIG.format(strategy=strategy, catalogue=catalogue), encoding="utf-8")
+    """Write a catalogue of synthetic bars and a configuration; return the configuration."""
+    catalogue, config = folder / "bars", folder / "startup.yaml"
+    config.write_text(CONFIG.format(strategy=STRATEGY, catalogue=catalogue), encoding="utf-8")
     timed(
         ["data", "generate", str(catalogue), "--symbols", "XYZ/USD", "--bars", str(bars), "--price", "30000"]
     )

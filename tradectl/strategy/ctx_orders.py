@@ -95,24 +95,26 @@ def default_lots(ctx):
 
 
 @kernel
+def limit_ticks(market, side, price):
+    """Return (ticks, ok) of a limit price that is not on its tick rounded in the order's favour: buy down, sell up."""
+    if side > 0:
+        return ticks_at_most(market, price)
+    return ticks_at_least(market, price)
+
+
+@kernel
 def _send(ctx, side, lots, reason, limit, stop, tif, post_only, reduce_only, tag):
     market = _market(ctx)
     order_type = MARKET
     price_ticks, trigger_ticks = 0, 0
     if limit is not None:
         order_type = LIMIT
-        if side > 0:
-            price_ticks, finite = ticks_at_most(market, float(limit))
-        else:
-            price_ticks, finite = ticks_at_least(market, float(limit))
+        price_ticks, finite = limit_ticks(market, side, float(limit))
         if not finite:
             reason = NOT_A_NUMBER
     if stop is not None:
         order_type = STOP_MARKET if order_type == MARKET else STOP_LIMIT
-        if side > 0:
-            trigger_ticks, finite = ticks_at_least(market, float(stop))
-        else:
-            trigger_ticks, finite = ticks_at_most(market, float(stop))
+        trigger_ticks, finite = limit_ticks(market, -side, float(stop))  # a stop rounds the other way
         if not finite:
             reason = NOT_A_NUMBER
     flags = (POST_ONLY if post_only else 0) | (REDUCE_ONLY if reduce_only else 0)
@@ -277,17 +279,11 @@ def ctx_modify(ctx, order_id, qty=None, limit=None, stop=None):
         if exact != 1:
             reason = NOT_A_NUMBER if exact < 0 else QTY_NOT_ON_LOT
     if limit is not None:
-        if side > 0:
-            price_ticks, finite = ticks_at_most(market, float(limit))
-        else:
-            price_ticks, finite = ticks_at_least(market, float(limit))
+        price_ticks, finite = limit_ticks(market, side, float(limit))
         if not finite:
             reason = NOT_A_NUMBER
     if stop is not None:
-        if side > 0:
-            trigger_ticks, finite = ticks_at_least(market, float(stop))
-        else:
-            trigger_ticks, finite = ticks_at_most(market, float(stop))
+        trigger_ticks, finite = limit_ticks(market, -side, float(stop))  # a stop rounds the other way
         if not finite:
             reason = NOT_A_NUMBER
     put_request(ctx, MODIFY, side, 0, 0, 0, lots, price_ticks, trigger_ticks, reason, order_id, 0, 0)
