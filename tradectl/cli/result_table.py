@@ -98,6 +98,13 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
         lines.append(f"[red]error[/] {escape(str(summary['error'].get('message')))}")
     if summary.get("breached"):
         lines.append("[yellow]risk[/] the drawdown limit was breached")
+    if summary.get("strategy_errors"):
+        lines.append(f"[red]strategy[/] {count(summary['strategy_errors'])} raised and was disabled; the rest went on")
+    if (summary.get("final_equity") or 0.0) <= 0.0:
+        lines.append("[red]risk[/] the account lost everything; margin calls and liquidation are not simulated")
+    if summary.get("refusals"):
+        reasons = ", ".join(f"{name} {count(number)}" for name, number in summary["refusals"].items())
+        lines.append(f"[yellow]refused[/] {escape(reasons)}")
     if summary.get("ambiguous_bars"):
         share = (summary.get("ambiguous") or {}).get("fills_share")
         lines.append(

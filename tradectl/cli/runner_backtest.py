@@ -13,7 +13,7 @@ from typing import Any
 
 from tradectl.cli.runner import Progress, RunResult
 from tradectl.cli.runner_fold import Folded, ledger_rows, start_fold
-from tradectl.cli.runner_summary import error_of, scenario_of, summarise
+from tradectl.cli.runner_summary import error_of, refusals, scenario_of, summarise
 from tradectl.config.load import Loaded
 from tradectl.config.wire import Wired, wire
 from tradectl.core.codes import PathRule
@@ -297,6 +297,7 @@ def _write_summary(work: Work, audit: dict[str, Any], lock: dict[str, Any] | Non
         "total_s": time.perf_counter() - request.start,
     }
     extra = {
+        "refusals": refusals(work.folder.path / "orders.parquet"),
         "config_hash": work.loaded.hash(),
         "data_hash": lock["data"]["hash"] if lock is not None else None,
         "scenarios": work.scenarios,

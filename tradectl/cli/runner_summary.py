@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tradectl.cli.runner_fold import PICO, Folded, ledger_rows
@@ -13,7 +14,7 @@ from tradectl.engine.state import State
 from tradectl.errors import TradectlError
 from tradectl.metrics.basic import Run, compute
 
-__all__ = ["peak_rss_mb", "scenario_of", "summarise"]
+__all__ = ["peak_rss_mb", "refusals", "scenario_of", "summarise"]
 
 KEPT_GAPS = 20
 
@@ -111,6 +112,15 @@ def summarise(folded: Folded, extra: Mapping[str, Any]) -> dict[str, Any]:
         **extra,
         "peak_rss_mb": peak_rss_mb(),
     }
+
+
+def refusals(orders: Path) -> dict[str, int]:
+    """Count the orders on disk that were denied or rejected, by reason, the most frequent first."""
+    import polars as pl
+
+    refused = pl.scan_parquet(orders).filter(pl.col("status").cast(pl.String).is_in(["DENIED", "REJECTED"]))
+    counts = refused.group_by(pl.col("reason").cast(pl.String)).len().collect()
+    return dict(sorted(counts.iter_rows(), key=lambda row: (-row[1], row[0])))
 
 
 def error_of(error: TradectlError | None) -> dict[str, Any] | None:

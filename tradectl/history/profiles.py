@@ -149,9 +149,14 @@ def locate(profile: Profile, header: Sequence[str], place: str) -> dict[str, int
 def split_pair(symbol: str, pairs: bool | None) -> tuple[str, str, str]:
     """Return (symbol, base, quote) of a vendor's name; the quote is empty where there is none.
 
-    `BTCUSDT`, `btc-usdt`, `BTC_USDT`, `BTC/USDT` become `BTC/USDT`; plain names (stocks) stay.
+    `BTCUSDT`, `btc-usdt`, `BTC_USDT`, `BTC/USDT` become `BTC/USDT`; plain names (stocks) stay. The side of a
+    quoted series (`GBP/USD.BID`) stays in the symbol and is no part of the currency.
     """
     name = symbol.strip().upper()
+    pair, dot, side = name.rpartition(".")
+    if side in ("BID", "ASK"):
+        shown, base, quote = split_pair(pair, pairs)
+        return f"{shown}{dot}{side}", base, quote
     if pairs is not False:
         for mark in ("/", "-", "_"):
             base, _, quote = name.partition(mark)

@@ -55,8 +55,8 @@ def max_drawdown(run: Run) -> float:
 
 
 def volatility(run: Run) -> float:
-    """Return the standard deviation (n − 1) of daily returns × √365."""
-    if len(run.returns) < 2 or not np.isfinite(run.returns).all():
+    """Return the standard deviation (n − 1) of daily returns × √365; undefined once equity has been lost."""
+    if len(run.returns) < 2 or not np.isfinite(run.returns).all() or (run.returns <= -1.0).any():
         return NAN
     return float(np.std(run.returns, ddof=1)) * math.sqrt(DAYS_PER_YEAR)
 
