@@ -5,9 +5,9 @@ from __future__ import annotations
 from tradectl.core.account import closing_lots, notional_of
 from tradectl.core.codes import AccountType, OrderFlag
 from tradectl.core.jit import kernel, routine
-from tradectl.core.money import fee_atoms, muldiv_ceil
+from tradectl.core.money import fee_atoms, muldiv_ceil, muldiv_floor, notional_floor
 
-__all__ = ["affordable_lots", "available_atoms", "cost_to_open", "opening_lots"]
+__all__ = ["affordable_lots", "available_atoms", "cost_to_open", "opening_lots", "proceeds"]
 
 NANO = 1_000_000_000
 CASH = int(AccountType.CASH)
@@ -55,3 +55,13 @@ def affordable_lots(engine, market, side, price_ticks, lots, fee_nano, available
     while guess < lots and cost_to_open(engine, market, side, price_ticks, guess + 1, fee_nano) <= available:
         guess += 1
     return guess
+
+
+@kernel
+def proceeds(engine, market, lots):
+    """Return the buying power that closing `lots` frees: notional (over leverage) less the taker fee, atoms."""
+    notional = notional_floor(market.last, lots, market.unit_num, market.unit_den)
+    fee = fee_atoms(notional, market.taker_nano)
+    if engine.account_type == CASH:
+        return notional - fee
+    return muldiv_floor(notional, NANO, engine.leverage_nano) - fee

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tradectl.core.account import to_account
+from tradectl.core.buying import proceeds
 from tradectl.core.codes import OrderFlag, OrderStatus, Reason, RequestKind
-from tradectl.core.jit import kernel, routine
+from tradectl.core.jit import routine
 from tradectl.core.layout import currency_at, market_at, order_at, position_at, request_at
-from tradectl.core.money import fee_atoms, muldiv_floor, notional_floor
 from tradectl.engine.change import handle_cancel, handle_cancel_all, handle_modify
 from tradectl.engine.submit import (
     admit_order,
@@ -20,22 +20,10 @@ from tradectl.risk.gate import check_rate, is_reducing
 
 __all__ = ["handle_requests"]
 
-NANO = 1_000_000_000
-CASH = 1
 SUBMIT, CANCEL, MODIFY = int(RequestKind.SUBMIT), int(RequestKind.CANCEL), int(RequestKind.MODIFY)
 REBALANCE = int(OrderFlag.REBALANCE)
 NONE_STATUS, SUBMITTED = int(OrderStatus.NONE), int(OrderStatus.SUBMITTED)
 MAX_OPEN_ORDERS = int(Reason.MAX_OPEN_ORDERS)
-
-
-@kernel
-def leg_credit(engine, market, currency, order):
-    """Return the buying power, in the account's currency, that a reducing leg will free."""
-    notional = notional_floor(market.last, order.leaves_lots, market.unit_num, market.unit_den)
-    fee = fee_atoms(notional, market.taker_nano)
-    if engine.account_type != CASH:
-        notional = muldiv_floor(notional, NANO, engine.leverage_nano)
-    return to_account(notional - fee, currency.rate_pico)
 
 
 @routine
@@ -59,7 +47,7 @@ def judge_legs(world, engine, first, end):
             if code == 0:
                 reducing = is_reducing(position, order.side, order.leaves_lots, order.flags)
                 if reducing:
-                    credit += leg_credit(engine, market, currency, order)
+                    credit += to_account(proceeds(engine, market, order.leaves_lots), currency.rate_pico)
                 else:
                     credit -= to_account(order.reserve_atoms, currency.rate_pico)
     return code

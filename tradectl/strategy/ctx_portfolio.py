@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tradectl.core.account import to_account
-from tradectl.core.buying import available_atoms, cost_to_open
+from tradectl.core.buying import available_atoms, cost_to_open, proceeds
 from tradectl.core.codes import MarketStatus, OrderFlag, OrderType, Reason, RequestKind
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import currency_at, engine_at, market_at, position_at
-from tradectl.core.money import fee_atoms, muldiv_ceil, muldiv_floor, notional_floor
+from tradectl.core.money import muldiv_ceil, muldiv_floor, notional_floor
 from tradectl.strategy.ctx_orders import fraction_lots, put_request
 from tradectl.strategy.ctx_read import select_instrument
 
@@ -98,16 +98,6 @@ def money_for_purchases(ctx, weights):
             needed -= to_account(-cost, currency.rate_pico)
     available = available_atoms(engine, currency_at(ctx.currencies, 0)) + freed
     return needed, max(available, 0)
-
-
-@kernel
-def proceeds(engine, market, lots):
-    """Return the buying power that closing `lots` frees: notional (over leverage) less the taker fee, atoms."""
-    notional = notional_floor(market.last, lots, market.unit_num, market.unit_den)
-    fee = fee_atoms(notional, market.taker_nano)
-    if engine.account_type == 1:
-        return notional - fee
-    return muldiv_floor(notional, NANO, engine.leverage_nano) - fee
 
 
 @routine
