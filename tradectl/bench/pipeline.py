@@ -63,7 +63,8 @@ def book_trade_to(world, side, price_ticks, lots, maker):
     engine, market = engine_at(world.engine, 0), market_at(world.markets, 0)
     currency = currency_at(world.currencies, 0)
     rate = market.maker_nano if maker else market.taker_nano
-    apply_trade(engine, market, position_at(world.positions, 0), currency, side, price_ticks, lots, rate)
+    position = position_at(world.positions, 0)
+    apply_trade(engine, market, position, currency, side, price_ticks, lots, rate, engine.now)
 
 
 @kernel

@@ -113,8 +113,8 @@ def freed_margin(market, closed):
 
 
 @routine
-def apply_trade(engine, market, position, currency, side, price_ticks, lots, fee_nano):
-    """Book one trade of `lots` at `price_ticks`; return (notional, fee, realised) in atoms of the quote currency.
+def apply_trade(engine, market, position, currency, side, price_ticks, lots, fee_nano, ts_event):
+    """Book one trade of `lots` at `price_ticks` and time `ts_event`; return (notional, fee, realised), quote atoms.
 
     Cost released on closing is pro rata, rounded toward zero, and all of it when the position closes, so
     balance + cost + fees = initial + realised holds to the atom.
@@ -143,7 +143,7 @@ def apply_trade(engine, market, position, currency, side, price_ticks, lots, fee
     position.lots += side * lots
     if was_flat_or_flipped:
         position.opened_batch = engine.batch
-        position.ts_opened = engine.now
+        position.ts_opened = ts_event
     position.realised_atoms += realised
     position.fees_atoms += fee
     market.net_lots += side * lots

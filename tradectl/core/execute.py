@@ -108,15 +108,15 @@ def book_fill(world, engine, market, currency, position, slot, price_ticks, lots
     order = order_at(world.orders, slot)
     rate = market.taker_nano if liquidity == TAKER else market.maker_nano
     closed = closing_lots(position.lots, order.side, lots)
+    order.ts_last = market.start if phase == AT_OPEN else engine.now
     notional, fee, realised = apply_trade(
-        engine, market, position, currency, order.side, price_ticks, lots, rate
+        engine, market, position, currency, order.side, price_ticks, lots, rate, order.ts_last
     )
     order.leaves_lots -= lots
     order.filled_lots += lots
     order.notional_atoms += notional
     order.fees_atoms += fee
     order.n_fills += 1
-    order.ts_last = market.start if phase == AT_OPEN else engine.now
     if order.leaves_lots == 0:
         order.status = FILLED
     elif order.status < PENDING_UPDATE:

@@ -13,7 +13,7 @@ from tradectl.core.instrument import Instrument
 from tradectl.engine.spec import AccountSpec, InstrumentLimits, RiskSpec, RunSpec, StrategySpec
 from tradectl.engine.state import State
 
-__all__ = ["UNIT", "Desk", "instrument"]
+__all__ = ["MINUTE", "UNIT", "Desk", "instrument"]
 
 UNIT = 100_000_000  # atoms of a currency unit
 MINUTE = 60_000_000_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.property.invariants import check
-from tests.unit.engine.accounts import UNIT, Desk, instrument, margin
+from tests.unit.engine.accounts import MINUTE, UNIT, Desk, instrument, margin
 from tradectl.core.codes import AccountType, OrderFlag, OrderType, Reason, RequestKind
 from tradectl.engine.spec import AccountSpec, InstrumentLimits, RiskSpec
 
@@ -25,6 +25,19 @@ def test_two_strategies_hold_positions_of_their_own() -> None:
     desk.bars(110)
     assert (desk.lots(0, 0), desk.lots(1, 0), desk.net(0)) == (5, 0, 5)
     assert int(desk.state.positions[1]["realised_atoms"]) == -3 * 10 * UNIT
+    check(desk.state)
+
+
+def test_a_position_opens_with_its_first_fill() -> None:
+    """It opens at the stamp of the fill, the start of the bar, not at the bar's end; a flip opens it anew."""
+    desk = Desk([XUSD], RICH)
+    desk.bars(100)
+    for side, lots in ((1, 2), (1, 1), (-1, 5), (-1, 1)):
+        assert desk.submit(0, 0, side, lots) == 0
+        desk.bars(100)
+    opened, _, flipped, _ = (int(fill["ts_event"]) for fill in desk.fills)
+    assert (opened, flipped) == (MINUTE, 3 * MINUTE)
+    assert int(desk.state.positions[0]["ts_opened"]) == flipped
     check(desk.state)
 
 
