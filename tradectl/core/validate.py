@@ -61,7 +61,7 @@ def validate_order(market, side, order_type, time_in_force, flags, lots, price_t
         return FLAGS_CONFLICT
     if fault != 0 and fault != QTY_NOT_ON_LOT and fault != PRICE_NOT_ON_TICK:
         return fault  # not a number, no size, weights: there is nothing more to look at
-    if lots <= 0:
+    if lots < 0 or (lots == 0 and fault != QTY_NOT_ON_LOT):  # less than one lot is positive, but off its lot
         return QTY_NOT_POSITIVE
     if fault == QTY_NOT_ON_LOT:
         return fault

@@ -136,7 +136,6 @@ def _order(ctx, side, qty, limit, stop, tif, post_only, reduce_only, tag):
         if exact < 0:
             reason = NOT_A_NUMBER
         elif exact == 0:
-            lots += 1  # not zero: it is refused for its lots, not for its size
             reason = QTY_NOT_ON_LOT
     return _send(ctx, side, lots, reason, limit, stop, tif, post_only, reduce_only, tag)
 
@@ -199,8 +198,12 @@ def _to_target(ctx, target, reason, tag):
     if delta == 0 and reason == 0:
         return 0
     side = 1 if delta > 0 else -1
+    lots = abs(delta)
+    if reason == QTY_NOT_ON_LOT:  # `target` is the lot below what was asked for
+        side = 1 if delta >= 0 else -1
+        lots = delta if delta >= 0 else -delta - 1
     flags = REDUCE_ONLY if target == 0 and reason == 0 else 0
-    return put_request(ctx, SUBMIT, side, MARKET, GTC, flags, abs(delta), 0, 0, reason, 0, tag, 0)
+    return put_request(ctx, SUBMIT, side, MARKET, GTC, flags, lots, 0, 0, reason, 0, tag, 0)
 
 
 @kernel

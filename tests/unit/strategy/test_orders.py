@@ -1,0 +1,49 @@
+"""What hooks ask for, as orders.parquet keeps it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tests.parity.helpers import small_run
+
+STRATEGY = """
+from tradectl.strategy import *
+
+@strategy
+class Asks:
+    class Params:
+        pass
+
+    class State:
+        bars = Int64()
+
+    def on_bar(ctx, p, s):
+        s.bars += 1
+        if s.bars == 2:
+            {body}
+"""
+ONE = {"AAA/USD": {"tick_size": 0.01, "lot_size": 1}}
+
+
+def orders_of(folder: Path, body: str, **changes: Any) -> list[tuple[Any, ...]]:
+    """Run a strategy that asks for something on its second bar; return (side, lots, status, reason) of its orders."""
+    (folder / "asks.py").write_text(STRATEGY.format(body="\n            ".join(body.splitlines())))
+    blocks: dict[str, Any] = {
+        "strategy": {"path": "asks.py", "jit": False},
+        "data": {"source": "bars/AAAUSD.csv", "timeframe": "1m", "to": "2024-01-01T00:10:00Z"},
+        "instruments": ONE,
+        "account": {"type": "margin", "currency": "USD", "balance": 100000, "leverage": 2},
+    }
+    run = small_run(folder, **(blocks | changes))
+    table = pl.read_parquet(run.run_dir / "orders.parquet").with_columns(pl.selectors.categorical().cast(pl.String))
+    return list(table.select("side", "qty_lots", "status", "reason").iter_rows())
+
+
+def test_what_is_off_its_lot_is_kept_as_the_whole_lots_below(tmp_path: Path) -> None:
+    body = "ctx.buy(2.5)\nctx.sell(0.5)\nctx.target(1.5)\nctx.target(0.5)\nctx.target(-1.5)\nctx.target(-0.5)\nctx.buy(-0.5)"
+    denied = [("BUY", 2), ("SELL", 0), ("BUY", 1), ("BUY", 0), ("SELL", 1), ("SELL", 0)]
+    expected = [(side, lots, "DENIED", "QTY_NOT_ON_LOT") for side, lots in denied]
+    assert orders_of(tmp_path, body) == [*expected, ("BUY", -1, "DENIED", "QTY_NOT_POSITIVE")]
