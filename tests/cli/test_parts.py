@@ -61,6 +61,13 @@ def test_notes_tell_inferred_grids_faults_and_gaps() -> None:
     assert "runs/x" in lines
 
 
+def test_notes_say_why_orders_were_refused() -> None:
+    reasons = ("NO_SIZING", "MAX_POSITION", "PRICE_COLLAR", "WARMING_UP", "NO_PRICE_YET", "SIZE_IS_ZERO")
+    lines = result_table.notes({"refusals": dict.fromkeys(reasons, 1_200)})
+    assert "[yellow]refused[/] 1,200 × NO_SIZING: no quantity given and the config has no sizing block" in lines
+    assert "[yellow]refused[/] 1,200 × SIZE_IS_ZERO" in lines
+
+
 def test_scenarios_are_shown_where_bars_were_ambiguous() -> None:
     summary = {
         "name": "x", "ambiguous_bars": 2, "initial_equity": 100.0,

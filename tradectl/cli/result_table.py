@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["HEADLINE", "notes", "result_table"]
 
 SCENARIOS = ("adverse", "base", "favourable")
-MOST_LISTED = 5  # instruments named one by one
+MOST_LISTED = 5  # instruments, or reasons, named one by one
 
 
 def _figure(value: Any) -> str:
@@ -102,9 +102,7 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
         lines.append(f"[red]strategy[/] {count(summary['strategy_errors'])} raised and was disabled; the rest went on")
     if (summary.get("final_equity") or 0.0) <= 0.0:
         lines.append("[red]risk[/] the account lost everything; margin calls and liquidation are not simulated")
-    if summary.get("refusals"):
-        reasons = ", ".join(f"{name} {count(number)}" for name, number in summary["refusals"].items())
-        lines.append(f"[yellow]refused[/] {escape(reasons)}")
+    lines += _refused(summary.get("refusals") or {})
     if summary.get("ambiguous_bars"):
         share = (summary.get("ambiguous") or {}).get("fills_share")
         lines.append(
@@ -143,6 +141,20 @@ def _grid(instruments: Sequence[Mapping[str, Any]]) -> list[str]:
         lines.append(f"[cyan]grid[/] {escape(str(one['instrument']))}: {escape(sizes)}")
     if len(guessed) > MOST_LISTED:
         lines.append(f"[cyan]grid[/] {len(guessed) - MOST_LISTED} more inferred; see `tradectl data info`")
+    return lines
+
+
+def _refused(refusals: Mapping[str, int]) -> list[str]:
+    """Say why orders were denied or rejected, the most frequent reasons first."""
+    from tradectl.core.codes import MESSAGES, Reason
+
+    lines = []
+    for name, number in list(refusals.items())[:MOST_LISTED]:
+        message = f": {MESSAGES[Reason[name]]}" if name in Reason.__members__ else ""
+        lines.append(f"[yellow]refused[/] {count(number)} × {name}{message}")
+    rest = list(refusals.items())[MOST_LISTED:]
+    if rest:
+        lines.append(f"[yellow]refused[/] {', '.join(f'{count(number)} × {name}' for name, number in rest)}")
     return lines
 
 

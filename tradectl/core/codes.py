@@ -278,6 +278,7 @@ class Reason(IntEnum):
     PRICE_NOT_ON_TICK = 122
     SIZE_IS_ZERO = 123
     MODIFY_BELOW_FILLED = 124
+    NO_SIZING = 125
     DUPLICATE_ORDER_ID = 150
     ORDER_ID_OUT_OF_RANGE = 151
     TRADING_HALTED = 201
@@ -338,6 +339,7 @@ MESSAGES: dict[Reason, str] = {
     Reason.PRICE_NOT_ON_TICK: "the price is not a whole number of ticks",
     Reason.SIZE_IS_ZERO: "the sizing method gives less than one lot",
     Reason.MODIFY_BELOW_FILLED: "the new quantity is not above what has been filled",
+    Reason.NO_SIZING: "no quantity given and the config has no sizing block",
     Reason.DUPLICATE_ORDER_ID: "an order with this id is resting in the book already",
     Reason.ORDER_ID_OUT_OF_RANGE: "the order id is beyond the book's capacity",
     Reason.TRADING_HALTED: "trading is HALTED",

@@ -37,7 +37,7 @@ SUBMIT, CANCEL = int(RequestKind.SUBMIT), int(RequestKind.CANCEL)
 MODIFY, CANCEL_ALL = int(RequestKind.MODIFY), int(RequestKind.CANCEL_ALL)
 NOT_A_NUMBER = int(Reason.NOT_A_NUMBER)
 QTY_NOT_ON_LOT = int(Reason.QTY_NOT_ON_LOT)
-SIZE_IS_ZERO = int(Reason.SIZE_IS_ZERO)
+SIZE_IS_ZERO, NO_SIZING = int(Reason.SIZE_IS_ZERO), int(Reason.NO_SIZING)
 REQUESTS_FULL = int(Reason.REQUESTS_FULL)
 
 
@@ -95,6 +95,12 @@ def default_lots(ctx):
 
 
 @kernel
+def has_sizing(ctx):
+    """Return whether the config says how to size orders without a quantity (its value is above 0)."""
+    return strategy_at(ctx.strategies, ctx.cursor_strategy).sizing_value > 0
+
+
+@kernel
 def limit_ticks(market, side, price):
     """Return (ticks, ok) of a limit price that is not on its tick rounded in the order's favour: buy down, sell up."""
     if side > 0:
@@ -130,7 +136,7 @@ def _order(ctx, side, qty, limit, stop, tif, post_only, reduce_only, tag):
         else:
             lots = default_lots(ctx)
         if lots <= 0:
-            reason = SIZE_IS_ZERO
+            reason = SIZE_IS_ZERO if reduce_only or has_sizing(ctx) else NO_SIZING
     else:
         lots, exact = lots_of_qty(_market(ctx), float(qty))
         if exact < 0:

@@ -32,6 +32,7 @@ def orders_of(folder: Path, body: str, **changes: Any) -> list[tuple[Any, ...]]:
     """Run a strategy that asks for something on its second bar; return (side, lots, status, reason) of its orders."""
     (folder / "asks.py").write_text(STRATEGY.format(body="\n            ".join(body.splitlines())))
     blocks: dict[str, Any] = {
+        "sizing": None,
         "strategy": {"path": "asks.py", "jit": False},
         "data": {"source": "bars/AAAUSD.csv", "timeframe": "1m", "to": "2024-01-01T00:10:00Z"},
         "instruments": ONE,
@@ -47,3 +48,12 @@ def test_what_is_off_its_lot_is_kept_as_the_whole_lots_below(tmp_path: Path) -> 
     denied = [("BUY", 2), ("SELL", 0), ("BUY", 1), ("BUY", 0), ("SELL", 1), ("SELL", 0)]
     expected = [(side, lots, "DENIED", "QTY_NOT_ON_LOT") for side, lots in denied]
     assert orders_of(tmp_path, body) == [*expected, ("BUY", -1, "DENIED", "QTY_NOT_POSITIVE")]
+
+
+def test_no_quantity_and_no_sizing_is_a_reason_of_its_own(tmp_path: Path) -> None:
+    assert orders_of(tmp_path, "ctx.buy()") == [("BUY", 0, "DENIED", "NO_SIZING")]
+    small = {"method": "notional", "value": 0.01}
+    body = "ctx.buy()\nctx.buy(reduce_only=True)"
+    zero = ("BUY", 0, "DENIED", "SIZE_IS_ZERO")
+    assert orders_of(tmp_path, body, sizing=small) == [zero, zero]
+    assert orders_of(tmp_path, "ctx.buy_value(0.01)") == [zero]
