@@ -76,6 +76,18 @@ def test_config_commands(program: Program) -> None:
     assert json.loads(Path("schema.json").read_text()) == json.loads(program("config", "schema").out)
 
 
+def test_a_shown_config_is_whole_in_a_pipe(program: Program) -> None:
+    value = "a-name-that-is-" + "very-" * 40 + "long"
+    sets = ("--set", f"name={value}", "--set", "data.source=" + "deep/" * 40 + "x.csv")
+    rows = [line.strip() for line in program("config", "show", QUICKSTART, *sets).out.splitlines()]
+    shown = program("config", "show", QUICKSTART, *sets, "--json").objects[0]
+    assert len(rows) >= len(shown)
+    for key, about in shown.items():
+        (row,) = (row for row in rows if row.startswith(f"{key} "))
+        assert row.endswith(about["from"])
+    assert any(value in row for row in rows)
+
+
 def test_config_check_goes_on_after_a_mistake(program: Program) -> None:
     Path("bad.yaml").write_text("nme: x\n")
     done = program("config", "check", "bad.yaml", QUICKSTART, "--json")

@@ -119,4 +119,4 @@ def _show(config: typer.Typer) -> None:
             (key, value if isinstance(value, str) else json_text(value), str(origin))
             for key, value, origin in rows
         ]
-        out().print(table("", ("key", "value", "from"), cells))
+        out().print(table("", ("key", "value", "from"), cells, wrap=2))

@@ -15,6 +15,8 @@ __all__ = [
     "count", "err", "json_text", "money", "out", "percent", "plain", "print_json", "seconds", "size", "table", "write",
 ]  # fmt: skip
 
+PIPE_WIDTH = 100_000  # columns: nothing that goes to a file or pipe is wrapped or cut
+
 _consoles: dict[bool, Console] = {}
 
 
@@ -34,8 +36,7 @@ def _console(stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     made = _consoles.get(stderr)
     if made is None or made.file is not stream:
-        # Text that goes to a file or pipe is not wrapped at 80 columns.
-        width = None if stream.isatty() else 160
+        width = None if stream.isatty() else PIPE_WIDTH
         made = _consoles[stderr] = Console(file=stream, highlight=False, width=width, soft_wrap=False)
     return made
 
@@ -72,9 +73,9 @@ def write(text: str) -> None:
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), wrap: int = 1
 ) -> RenderableType:
-    """Return a table below its title; columns named in `right` are numbers and stand to the right."""
+    """Return a table below its title; columns in `right` are numbers, the last `wrap` fold where it is narrow."""
     from rich import box
     from rich.console import Group
     from rich.markup import escape
@@ -86,7 +87,7 @@ def table(
             name,
             justify="right" if index in right else "left",
             overflow="fold",
-            no_wrap=index < len(columns) - 1,
+            no_wrap=index < len(columns) - wrap,
         )
     for row in rows:
         made.add_row(*(escape(cell) for cell in row))
