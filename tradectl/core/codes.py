@@ -7,6 +7,7 @@ from enum import IntEnum, IntFlag
 __all__ = [
     "MESSAGES",
     "AccountType",
+    "BookLevel",
     "Breach",
     "Command",
     "EventFlag",
@@ -21,6 +22,7 @@ __all__ = [
     "OrderStatus",
     "OrderType",
     "PathRule",
+    "QueueModel",
     "Reason",
     "ReportKind",
     "RequestKind",
@@ -28,6 +30,7 @@ __all__ = [
     "SizingMethod",
     "TimeInForce",
     "TradingState",
+    "TriggerSource",
 ]  # fmt: skip
 
 
@@ -69,6 +72,7 @@ class EventFlag(IntFlag):
     SNAPSHOT_BEGIN = 8
     SNAPSHOT_END = 16
     DETAIL = 32  # a finer bar that only resolves ambiguous ones
+    HIDDEN = 64  # a trade against an order that the book does not show
 
 
 class Command(IntEnum):
@@ -159,6 +163,10 @@ class FillPhase(IntEnum):
     PATH = 2
     CLOSE = 3
     DELISTING = 4
+    BOOK = 5  # taken from what the book displayed
+    QUEUE = 6  # a trade at the order's price reached its place in the queue
+    THROUGH = 7  # a trade beyond the order's price, or the other side reached it
+    PRINT = 8  # against a trade, where no book is known
 
 
 class FillAt(IntEnum):
@@ -176,6 +184,34 @@ class PathRule(IntEnum):
     OLHC = 3
     ADVERSE = 4
     FAVOURABLE = 5
+
+
+class BookLevel(IntEnum):
+    """What is known of an instrument's book, and so how its orders are matched."""
+
+    BARS = 0
+    PRINTS = 1  # trades alone
+    QUOTES = 2  # best bid and ask (L1)
+    DEPTH = 3  # quantities by price (L2)
+    ORDERS = 4  # order by order (L3)
+
+
+class QueueModel(IntEnum):
+    """How a resting order's place in its queue is estimated from depth (`core.queues`)."""
+
+    RISK_AVERSE = 1
+    POWER = 2
+    LOG = 3
+    POWER2 = 4
+    LOG2 = 5
+    POWER3 = 6
+
+
+class TriggerSource(IntEnum):
+    """Which price triggers stops on tick data."""
+
+    LAST = 1
+    BID_ASK = 2
 
 
 class AccountType(IntEnum):
@@ -306,11 +342,14 @@ class Reason(IntEnum):
     CANCELED_BY_RISK = 310
     CANCELED_BY_FAULT = 311
     INSTRUMENT_DELISTED = 312
+    BOOK_BROKEN = 313
+    NO_LIQUIDITY = 314
     ORDERS_FULL = 901
     REQUESTS_FULL = 902
     REPORTS_FULL = 903
     OUTPUTS_FULL = 904
     DETAILS_FULL = 905
+    NOTES_FULL = 906
 
 
 MESSAGES: dict[Reason, str] = {
@@ -367,6 +406,9 @@ MESSAGES: dict[Reason, str] = {
     Reason.CANCELED_BY_RISK: "canceled by risk.on_breach",
     Reason.CANCELED_BY_FAULT: "canceled because its strategy raised and was disabled",
     Reason.INSTRUMENT_DELISTED: "the instrument was delisted",
+    Reason.BOOK_BROKEN: "the book was not synchronised (a gap in the feed)",
+    Reason.NO_LIQUIDITY: "the book showed nothing more to take",
+    Reason.NOTES_FULL: "too many own orders and taken levels in one book (engine.order_capacity)",
     Reason.ORDERS_FULL: "the order table is full (engine.order_capacity)",
     Reason.REQUESTS_FULL: "too many requests in one event (engine.request_capacity)",
     Reason.OUTPUTS_FULL: "one event led to more fills or orders than the output buffers hold",

@@ -32,6 +32,7 @@ __all__ = [
     "REQUEST",
     "STRATEGY",
     "UNCHANGED",
+    "VENUE",
     "WORLD",
 ]  # fmt: skip
 
@@ -66,13 +67,21 @@ MARKET = record(
     *words("<i8", "maker_nano taker_nano"),
     *words("<i8", "max_order_lots max_position_lots max_position_notional"),
     *words("<f8", "tick_num tick_den lot_num lot_den"),
-    *words("u1", "status has_price synthetic attention"),
+    *words("<i8", "twice_mark"),  # tick data: bid + ask, or twice the last print; 0: marked at `last`
+    *words("u1", "status has_price synthetic attention level travels"),
 )
+VENUE = record(  # what an exchange shows of an instrument with tick data, and what is due there
+    *words("<i8", "bid bid_lots ask ask_lots ladder next_arrival own_bid own_ask stop_up stop_down"),
+    *words("<i8", "ts_event ts_depth ts_trade trade_ticks trade_lots trade_id"),
+    *words("<i8", "last_arrival queue_model n_messages n_late n_crossed n_gaps"),
+    *words("<f8", "queue_power lot_size"),
+    ("trade_side", "i1"), *words("u1", "broken in_message touched trigger"),
+)  # fmt: skip
 FRAME = record(*_BAR, ("end", "<i8"), ("count", "<i8"))  # a derived bar in the making; end 0: empty
 DETAIL = record(*_BAR)
 POSITION = record(
     *words("<i8", "lots cost_atoms realised_atoms fees_atoms open_buy_lots open_sell_lots opened_batch n_trades"),
-    *words("<i8", "ts_opened"),
+    *words("<i8", "ts_opened seen_lots"),  # seen: what reports have told the strategy
 )
 CURRENCY = record(
     *words("<i8", "initial_atoms balance_atoms reserved_atoms value_atoms fees_atoms realised_atoms rate_pico")
@@ -88,7 +97,11 @@ ORDER = record(  # a cache line each: what matching looks at, what is reserved, 
     *words("<i8", "acted_batch ts_arrival ts_submitted ts_accepted ts_last notional_atoms fees_atoms tag"),
     *words("<i8", "pend_ts pend_qty_lots pend_price_ticks pend_trigger_ticks"),
     *words("<i4", "reason n_fills"),
-    ("spare", "<i8", (3,)),
+    *words("<f8", "front front_post"),  # quantity ahead in the queue, lots: now and when it began to rest
+    *words("<i4", "note n_unseen"),  # 1 + its place in the book's notes; reports on their way
+    *words("<i8", "twice_submit twice_arrival ts_response"),  # the mark when it was sent and when it arrived
+    ("seen", "u1"),  # the status that the last delivered report told
+    ("spare", "<i8", (4,)),
 )
 REQUEST = record(
     *words("<i8", "order_id qty_lots price_ticks trigger_ticks tag"),
@@ -108,12 +121,14 @@ STRATEGY = record(
 ENGINE = record(
     # clock and sequences
     *words("<i8", "now n_events batch batch_ts batch_low batch_high next_order_id next_fill_id next_priority"),
-    *words("<i8", "n_live n_requests report_head report_tail next_frame_end"),
+    *words("<i8", "n_live n_requests report_head report_tail next_frame_end next_local next_timer next_sample"),
     # account
     *words("<i8", "equity_atoms peak_atoms trough_atoms margin_atoms gross_atoms reserved_atoms exposure_atoms"),
     *words("<i8", "leverage_nano"),
     # execution
     *words("<i8", "participation_nano slip_ticks slip_nano slip_share_nano latency_entry_ns latency_response_ns"),
+    *words("<i8", "latency_compute_ns latency_row l1_leftover_ticks sample_ns n_acks n_late_acks late_acks_ns"),
+    *words("<i8", "tick_hooks next_response"),  # a bit per `Hook` that any strategy has
     # limits
     *words("<i8", "max_notional_atoms collar_nano max_exposure_atoms max_open_orders rate_orders rate_ns"),
     *words("<i8", "drawdown_limit_nano rate_start rate_count"),
@@ -122,11 +137,12 @@ ENGINE = record(
     *words("<i8", "n_orders n_fills n_denied n_rejected n_shrunk n_ambiguous n_trades n_bars n_synthetic"),
     *words("<i8", "fault_strategy fault_reason ts_breach"),
     *words("u1", "account_type fill_at path limit_gap_open limit_touch entry_bar write_off trading_state"),
-    *words("u1", "on_breach wants_reports source_hook started stopped breached batch_open"),
+    *words("u1", "on_breach wants_reports source_hook started stopped breached batch_open local_view"),
 )
 FILL = record(
     *words("<i8", "fill_id order_id ts_event price_ticks qty_lots notional_atoms fee_atoms realised_atoms"),
-    *words("<i8", "position_lots tag"),
+    *words("<i8", "position_lots tag twice_mark bid ask"),
+    ("front", "<f8"),
     *words("<i4", "instrument strategy"),
     ("side", "i1"),
     *words("u1", "liquidity_side phase ambiguous order_type time_in_force"),
@@ -135,10 +151,11 @@ EQUITY = record(*words("<i8", "ts_event equity_atoms"))
 WORLD = record(
     # addresses of the state
     *words("<i8", "engine currencies markets positions orders requests reports frames details strategies blob"),
+    *words("<i8", "venues books timers latencies"),
     *words("<i8", "hooks used scratch self_address"),
     # sizes
     *words("<i8", "n_currencies n_instruments n_strategies n_portfolio order_mask request_capacity"),
-    *words("<i8", "report_mask n_frames"),
+    *words("<i8", "report_mask n_frames n_latencies"),
     ("detail_capacity", "<i8"),
     # outputs
     *words("<i8", "fills fills_capacity n_fills orders_out orders_capacity n_orders equity equity_capacity n_equity"),
@@ -152,6 +169,7 @@ market_at = accessor(MARKET)
 frame_at = accessor(FRAME)
 detail_at = accessor(DETAIL)
 position_at = accessor(POSITION)
+venue_at = accessor(VENUE)
 currency_at = accessor(CURRENCY)
 order_at = accessor(ORDER)
 request_at = accessor(REQUEST)

@@ -2,7 +2,7 @@
 
 from tradectl.core.codes import LiquiditySide, OrderFlag, OrderStatus, OrderType, Reason, Side, TimeInForce
 from tradectl.strategy.declare import strategy
-from tradectl.strategy.functions import exp, log, power, sqrt
+from tradectl.core.functions import exp, log, power, sqrt
 from tradectl.strategy.indicators import (
     Atr,
     Cross,

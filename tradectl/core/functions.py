@@ -1,4 +1,4 @@
-"""Mathematics for strategies that gives the same bits compiled and plain, and on every machine.
+"""Mathematics for strategies and queue models that gives the same bits compiled and plain, and on every machine.
 
 Only + - * / and exact scaling by powers of two: no C library's rounding enters. Accuracy: a few units in
 the last place. Arguments outside a function's domain give NaN, never an exception.
@@ -10,7 +10,7 @@ import math
 
 from tradectl.core.jit import kernel, routine
 
-__all__ = ["exp", "log", "power", "sqrt"]
+__all__ = ["exp", "log", "power", "ratio", "sqrt"]
 
 LN2_HIGH = 0.6931471803691238  # ln 2 with 21 low bits zero: k * LN2_HIGH is exact for |k| < 2**21
 LN2_LOW = 1.9082149292705877e-10  # ln 2 - LN2_HIGH
@@ -25,6 +25,12 @@ EXP_TERMS = tuple(1.0 / math.factorial(k) for k in range(14, -1, -1))  # of exp(
 def sqrt(x: float) -> float:
     """Return the square root, NaN for x < 0."""
     return math.sqrt(x) if x >= 0.0 else math.nan
+
+
+@kernel
+def ratio(a: float, b: float) -> float:
+    """Return a / b, NaN where b is 0."""
+    return a / b if b != 0.0 else math.nan
 
 
 @routine
