@@ -10,6 +10,6 @@ __all__ = ["probability"]
 
 @kernel
 def probability(front, back, power):
-    """Return the probability that a cancellation was behind us: p = f(back) / (f(back) + f(front)), f(x) = ln(1 + x), x in units of the base."""
+    """Return the probability that a cancellation was behind us, x in units of the base: p = f(back) / (f(back) + f(front)), f(x) = ln(1 + x)."""
     over = log(1.0 + back)
     return ratio(over, over + log(1.0 + front))

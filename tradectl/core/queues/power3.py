@@ -11,4 +11,4 @@ __all__ = ["probability"]
 @kernel
 def probability(front, back, power):
     """Return the probability that a cancellation was behind us: p = 1 - (front / (front + back))^n."""
-    return ratio(1.0 - power_of(front, front + back), power)
+    return 1.0 - power_of(ratio(front, front + back), power)
