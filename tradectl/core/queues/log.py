@@ -10,6 +10,9 @@ __all__ = ["probability"]
 
 @kernel
 def probability(front, back, power):
-    """Return the probability that a cancellation was behind us, x in units of the base: p = f(back) / (f(back) + f(front)), f(x) = ln(1 + x)."""
+    """Return the probability that a cancellation was behind us:
+
+    p = f(back) / (f(back) + f(front)), f(x) = ln(1 + x), x in units of the base.
+    """
     over = log(1.0 + back)
     return ratio(over, over + log(1.0 + front))

@@ -10,5 +10,8 @@ __all__ = ["probability"]
 
 @kernel
 def probability(front, back, power):
-    """Return the probability that a cancellation was behind us, x in units of the base: p = f(back) / f(back + front), f(x) = ln(1 + x)."""
+    """Return the probability that a cancellation was behind us:
+
+    p = f(back) / f(back + front), f(x) = ln(1 + x), x in units of the base.
+    """
     return ratio(log(1.0 + back), log(1.0 + back + front))
