@@ -1,61 +1,29 @@
 """The second audit: the account rebuilt from the fills on disk, by other code than the fold's, and compared.
 
-It reads fills.parquet and positions.parquet of a run folder and uses Python integers and fractions only; the
-kernels' money helpers are not involved. Every figure must agree to the atom.
+It reads fills.parquet and positions.parquet of a run folder; the arithmetic (`db.rebuild`) is exact and
+shares nothing with the kernels. Every figure must agree to the atom.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from fractions import Fraction
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from tradectl.db.rebuild import MAX_FAULTS, Holding, Market, book_fills
 from tradectl.errors import InvariantViolation
 
 __all__ = ["Market", "audit_fills"]
 
-GROUP = 100_000  # fills read at a time
-NANO, PICO, ATOMS = 10**9, 10**12, 10**8
+GROUP = 131_072  # fills read at a time
+PICO = 10**12
+KEY = ("strategy", "symbol")
 COLUMNS = (
-    "fill_id", "strategy", "symbol", "side", "price_ticks", "qty_lots", "notional_atoms", "fee_atoms",
-    "realised_atoms", "position_lots", "liquidity_side",
+    "fill_id", "price_ticks", "qty_lots", "notional_atoms", "fee_atoms", "realised_atoms", "position_lots",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Market:
-    """What the audit must know of an instrument: its grid, its money, its fees in 1e-9, its last price."""
-
-    symbol: str
-    currency: str
-    base: str
-    tick_size: Decimal
-    lot_size: Decimal
-    maker_nano: int
-    taker_nano: int
-    last_ticks: int
-
-    @cached_property
-    def unit(self) -> tuple[int, int]:
-        """Return the atoms of one lot at one tick, as a fraction."""
-        made = Fraction(self.tick_size) * Fraction(self.lot_size) * ATOMS
-        return made.numerator, made.denominator
-
-
-@dataclass
-class Holding:
-    """One strategy's position in one instrument."""
-
-    lots: int = 0
-    cost: int = 0
-    realised: int = 0
-    fees: int = 0
 
 
 @dataclass
@@ -80,10 +48,9 @@ def audit_fills(
     known = {market.symbol: market for market in markets}
     books = Books(balances={row["currency"]: int(row["initial_atoms"]) for row in ledgers})
     for fills in _fills(folder / "fills.parquet"):
-        for fill in fills:
-            _book(books, known[fill[2]], fill)
-            if len(books.faults) > 8:
-                _refuse(books.faults)
+        _book(books, known, fills)
+        if len(books.faults) > MAX_FAULTS:
+            _refuse(books.faults)
     _compare_positions(books, folder / "positions.parquet", known)
     _compare_ledgers(books, markets, ledgers)
     equity = _equity(books, markets, ledgers)
@@ -95,49 +62,35 @@ def audit_fills(
 
 
 def _refuse(faults: Sequence[str]) -> None:
-    raise InvariantViolation("the audit of the fills on disk failed: " + "; ".join(faults[:8]))
+    raise InvariantViolation("the audit of the fills on disk failed: " + "; ".join(faults[:MAX_FAULTS]))
 
 
-def _fills(path: Path) -> Iterator[Iterator[tuple[Any, ...]]]:
-    """Yield the fills as tuples of COLUMNS, some at a time."""
-    frame = pl.scan_parquet(path).select(COLUMNS)
+def _fills(path: Path) -> Iterator[pl.DataFrame]:
+    """Yield the fills, some at a time: KEY, COLUMNS, and whether a fill `buys` and `takes`."""
+    frame = pl.scan_parquet(path).select(
+        *KEY,
+        *COLUMNS,
+        (pl.col("side") == "BUY").alias("buys"),
+        (pl.col("liquidity_side") == "TAKER").fill_null(False).alias("takes"),
+    )
     start = 0
     while (part := frame.slice(start, GROUP).collect()).height:
         start += part.height
-        yield zip(*(column.to_list() for column in part), strict=True)
+        yield part
 
 
-def _book(books: Books, market: Market, fill: tuple[Any, ...]) -> None:
-    number, strategy, symbol, side_name, price, lots, notional, fee, realised, position, liquidity = fill
-    side = 1 if side_name == "BUY" else -1
-    rate = market.taker_nano if liquidity == "TAKER" else market.maker_nano
-    num, den = market.unit
-    holding = books.holdings.setdefault((strategy, symbol), Holding())
-    exact = price * lots * num
-    paid = -(-exact // den) if side > 0 else exact // den
-    charged = -(-paid * rate // NANO)
-    closing = min(lots, abs(holding.lots)) if holding.lots * side < 0 else 0
-    gained = 0
-    opening = paid
-    if closing:
-        part = paid if closing == lots else paid * closing // lots
-        opening = paid - part
-        held = abs(holding.lots)
-        share = abs(holding.cost) if closing == held else abs(holding.cost) * closing // held
-        freed = share if holding.cost >= 0 else -share
-        gained = -side * part - freed
-        holding.cost -= freed
-    holding.cost += side * opening
-    holding.lots += side * lots
-    holding.realised += gained
-    holding.fees += charged
-    books.balances[market.currency] -= side * paid + charged
-    books.fills += 1
-    if (paid, charged, gained, holding.lots) != (notional, fee, realised, position):
-        books.faults.append(
-            f"fill {number} ({symbol}): (notional, fee, realised, position) should be "
-            f"{(paid, charged, gained, holding.lots)}, the row says {(notional, fee, realised, position)}"
-        )
+def _book(books: Books, known: Mapping[str, Market], fills: pl.DataFrame) -> None:
+    """Book fills, one strategy and instrument at a time; differences are told in the file's order."""
+    faults = []
+    for (strategy, symbol), group in fills.partition_by(KEY, as_dict=True, maintain_order=True).items():
+        market = known[symbol]
+        holding = books.holdings.setdefault((strategy, symbol), Holding())
+        columns = {name: group[name].to_numpy() for name in (*COLUMNS, "buys", "takes")}
+        cash, wrong = book_fills(holding, market, columns)
+        books.balances[market.currency] += cash
+        faults += wrong
+    books.faults += [text for _, text in sorted(faults)]
+    books.fills += fills.height
 
 
 def _compare_positions(books: Books, path: Path, known: Mapping[str, Market]) -> None:
