@@ -52,6 +52,16 @@ def test_tables_of_data(program: Program) -> None:
     assert "inferred" in checked.out
 
 
+def test_partial_first_bars_are_told(program: Program) -> None:
+    program("data", "generate", "cat", "--symbols", "BTC/USD", *BARS, "--start", "2024-01-01T00:20:00Z")
+    note = "first bar of 1h is partial: data of SYNTHETIC:BTC/USD begin at 2024-01-01T00:20:00Z"
+    made = ("data", "resample", "cat", "--to-timeframe", "1h", "--out")
+    assert program(*made, "hourly").out.startswith(f"note {note}\n")
+    assert program(*made, "again", "--json").objects[0]["notes"] == [note]
+    assert note in program("data", "check", "cat", "--set", "bars=1h").out
+    assert "note" not in program("data", "check", "cat", "--set", "bars=5m").out
+
+
 def test_data_that_a_run_refuses(program: Program) -> None:
     Path("x_1m.csv").write_text(
         "timestamp,open,high,low,close,volume\n"

@@ -148,13 +148,14 @@ def _check(data: typer.Typer) -> None:
 
         Exit code 3 if a run over this data would be refused.
         """
-        from tradectl.cli.output import out, print_json
+        from tradectl.cli.output import out, print_json, print_notes
         from tradectl.cli.progress import Meter
         from tradectl.history.checks import check_data
 
         found = data_input(sources, _options(profile, timeframe, symbols, start, end), sets or ())
         with Meter(as_json) as meter:
-            report = check_data(found.blocks(), found.specs(), meter.counter("reading data"))
+            frames_ns = [frame.ns for frame in found.config.bars or ()]
+            report = check_data(found.blocks(), found.specs(), meter.counter("reading data"), frames_ns)
         failing = report.failing()
         if as_json:
             print_json({**report.to_dict(), "ok": not failing})
@@ -162,6 +163,7 @@ def _check(data: typer.Typer) -> None:
             _report_instruments(report)
             _report_faults(report)
             _report_gaps(report)
+            print_notes(report)
             done = f"{report.rows_read:,} rows read, {report.rows_used:,} used"
             verdict = "[red]a run refuses this data[/]" if failing else "[green]a run takes this data[/]"
             out().print(f"{done} · {verdict}")

@@ -52,8 +52,11 @@ def _resample(data: typer.Typer) -> None:
         as_json: Json = False,
         quiet: Quiet = False,
     ) -> None:
-        """Make coarser bars and add them to a catalogue; buckets start at multiples of T since 1970 UTC."""
-        from tradectl.cli.output import count, print_json
+        """Make coarser bars and add them to a catalogue; buckets start at multiples of T since 1970 UTC.
+
+        A first bar that the data begin inside of is kept, and told; a last one that is not complete is left out.
+        """
+        from tradectl.cli.output import count, print_json, print_notes
         from tradectl.cli.output import out as console
         from tradectl.cli.progress import Meter
         from tradectl.history.resample import resample_data
@@ -62,13 +65,14 @@ def _resample(data: typer.Typer) -> None:
         options = {"profile": profile, "timeframe": timeframe, "symbols": names, "from": start, "to": end}
         found = data_input(sources, options, sets or ())
         with Meter(as_json or quiet) as meter:
-            summary = resample_data(
+            summary, history = resample_data(
                 found.blocks(), target, out, found.specs(), keep_partial=keep_partial,
                 progress=meter.counter("writing bars"),
             )  # fmt: skip
         if as_json:
-            print_json({**vars(summary), "out": str(out)})
+            print_json({**vars(summary), "out": str(out), "notes": history.report.notes})
         elif not quiet:
+            print_notes(history.report)
             console().print(f"{count(summary.rows)} bars of {count(summary.series)} series: [bold]{out}[/]")
 
 

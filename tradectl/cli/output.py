@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 __all__ = [
-    "count", "err", "json_text", "money", "out", "percent", "plain", "print_json", "seconds", "size", "table", "write",
+    "count", "err", "json_text", "money", "out", "percent", "plain", "print_json", "print_notes",
+    "seconds", "size", "table", "write",
 ]  # fmt: skip
 
 PIPE_WIDTH = 100_000  # columns: nothing that goes to a file or pipe is wrapped or cut
@@ -64,6 +65,14 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 def print_json(value: Any) -> None:
     """Print one JSON object on a line of its own."""
     write(json_text(value))
+
+
+def print_notes(report: Any) -> None:
+    """Print what a data report says beside its tables."""
+    from rich.markup import escape
+
+    for note in report.notes:
+        out().print(f"[cyan]note[/] {escape(note)}")
 
 
 def write(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,6 @@ class Wired:
     loaded: list[LoadedStrategy]
     hooks: list[CompiledHooks]
     timings: Timings
-    notes: list[str] = field(default_factory=list)
 
     def chunks(self, max_rows: int) -> Iterator[Any]:
         """Yield the run's events."""
@@ -92,7 +91,7 @@ def wire(
     timings.compile_s = time.perf_counter() - start
     timings.was_cached = advance.was_cached and all(h.was_cached for h in hooks)
     spec = _spec(config, data, strategies, hooks)
-    return Wired(config, spec, data, strategies, hooks, timings, data.notes)
+    return Wired(config, spec, data, strategies, hooks, timings)
 
 
 def _strategies(config: RunConfig, folder: Path, n_instruments: int) -> list[LoadedStrategy]:

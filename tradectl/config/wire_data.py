@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,6 @@ class Opened:
     total_rows: int | None = None
     whole: bool = False
     report: DataReport | None = None
-    notes: list[str] = field(default_factory=list)
 
     def meta(self) -> JournalMeta:
         """Return what a journal of this run writes about its events."""
@@ -129,11 +128,10 @@ def _open_history(config: RunConfig, folder: Path, progress: Callable[[int], Non
     details = {s.timeframe_ns for t in history.targets for s, _ in t.sources if s.block.detail}
     if len(details) > 1:
         raise ConfigError("data: all `detail: true` blocks must have one timeframe")
-    notes = [
-        f"{row.instrument} {row.timeframe}: tick {row.tick_size} ({row.tick_from}), lot {row.lot_size} ({row.lot_from})"
-        for row in history.report.instruments
-    ]
-    notes += [f"{f.instrument}: {f.count:,} × {f.kind}: {f.action}" for f in history.report.faults if f.count]
+    if config.bars:
+        from tradectl.history.resample import partial_firsts
+
+        history.report.notes += partial_firsts(history, [frame.ns for frame in config.bars])
     return Opened(
         instruments=history.instruments,
         timeframes_ns=history.timeframes_ns,
@@ -143,7 +141,6 @@ def _open_history(config: RunConfig, folder: Path, progress: Callable[[int], Non
         detail_ns=details.pop() if details else 0,
         total_rows=history.total_rows,
         report=history.report,
-        notes=notes,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tradectl.history.model import DataBlock, DataReport, InstrumentSpec
 from tradectl.history.open import open_history
+from tradectl.history.resample import partial_firsts
 
 __all__ = ["check_data"]
 
@@ -14,9 +15,13 @@ def check_data(
     blocks: Sequence[DataBlock],
     specs: Mapping[str, InstrumentSpec] | None = None,
     progress: Callable[[int], None] | None = None,
+    frames_ns: Sequence[int] = (),
 ) -> DataReport:
     """Survey the blocks without stopping at faults; `DataReport.failing()` names what stops a run.
 
+    `frames_ns` are the timeframes that a run derives from them.
     Files that cannot be read at all (no such place, no header, unknown columns) still raise DataError.
     """
-    return open_history(blocks, specs or {}, strict=False, progress=progress).report
+    history = open_history(blocks, specs or {}, strict=False, progress=progress)
+    history.report.notes += partial_firsts(history, frames_ns)
+    return history.report

@@ -158,6 +158,7 @@ class DataReport:
     gaps: list[Gap] = field(default_factory=list)  # the longest ones of each instrument
     rows_read: int = 0
     rows_used: int = 0
+    notes: list[str] = field(default_factory=list)  # what else a user should know, a sentence each
 
     def count(self, kind: str, instrument: str | None = None) -> int:
         """Return how many faults of a kind were seen, in one instrument or in all."""
@@ -177,6 +178,7 @@ class DataReport:
             ],
             "faults": [{**vars(f), "examples": [vars(e) for e in f.examples]} for f in self.faults],
             "gaps": [{**vars(g), "from_ns": iso(g.from_ns), "to_ns": iso(g.to_ns)} for g in self.gaps],
+            "notes": self.notes,
         }
 
 

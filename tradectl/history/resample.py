@@ -9,13 +9,14 @@ import numpy as np
 
 from tradectl.errors import DataError
 from tradectl.history.importing import names_of, windowed
-from tradectl.history.model import DataBlock, InstrumentSpec
+from tradectl.history.model import DataBlock, InstrumentSpec, iso
 from tradectl.history.open import open_history
 from tradectl.history.rows import Rows, concat_rows
 from tradectl.history.stamps import MONTH_NS, format_timeframe, parse_timeframe
+from tradectl.history.stream import Feed, History, window
 from tradectl.history.writer import Summary, Writer
 
-__all__ = ["resample", "resample_data"]
+__all__ = ["partial_firsts", "resample", "resample_data"]
 
 
 def resample(
@@ -23,8 +24,8 @@ def resample(
 ) -> Iterator[Rows]:
     """Yield bars of `target_ns` from sorted bars of `source_ns`; stamps are the buckets' exclusive ends.
 
-    A bucket without bars gives none. The last bucket is partial if no bar ends with it: it is left out
-    unless `keep_partial`. Origins are those of each bucket's first bar.
+    A bucket without bars gives none. The first bucket is kept even if the data begin inside it (see
+    `partial_firsts`). The last one is partial if no bar ends with it: it is left out unless `keep_partial`. Origins are those of each bucket's first bar.
     """
     if target_ns % source_ns or target_ns >= MONTH_NS:
         message = f"{format_timeframe(target_ns)} is no whole multiple of {format_timeframe(source_ns)}"
@@ -67,13 +68,45 @@ def resample_data(
     *,
     keep_partial: bool = False,
     progress: Callable[[int], None] | None = None,
-) -> Summary:
-    """Write the blocks' bars, resampled to `timeframe`, into the catalogue at `out`."""
+) -> tuple[Summary, History]:
+    """Write the blocks' bars, resampled to `timeframe`, into the catalogue at `out`; return both.
+
+    The opened history's report notes where the first bar made is partial.
+    """
     target_ns = parse_timeframe(timeframe)
     history = open_history(blocks, specs or {})
+    history.report.notes += partial_firsts(history, [target_ns])
     writer = Writer(out, progress)
     with writer.transaction():
         for source, loaded, names in names_of(history):
             bars = resample(windowed(source), source.timeframe_ns, target_ns, keep_partial=keep_partial)
             writer.add(names, target_ns, bars, loaded.log.actions["conflict"] == "drop")
-    return writer.summary
+    return writer.summary, history
+
+
+def partial_firsts(history: History, targets_ns: Sequence[int]) -> list[str]:
+    """Say of each coarser timeframe, ns, for which instruments the data begin inside the first bar made of them."""
+    notes = []
+    for target_ns in sorted(set(targets_ns)):
+        begins = []
+        for target in history.targets:
+            for source, loaded in target.sources:
+                if source.timeframe_ns < target_ns and not source.block.detail:
+                    first_ns = _first_stamp(Feed(target, source, loaded, (0, 0)))
+                    begin_ns = first_ns - source.timeframe_ns
+                    if first_ns and begin_ns > (first_ns - 1) // target_ns * target_ns:
+                        begins.append((target.id, begin_ns))
+        if begins:
+            name, begin_ns = begins[0]
+            rest = f", and of {len(begins) - 1:,} more" if len(begins) > 1 else ""
+            where = f"data of {name} begin at {iso(begin_ns)}{rest}"
+            notes.append(f"first bar of {format_timeframe(target_ns)} is partial: {where}")
+    return notes
+
+
+def _first_stamp(feed: Feed) -> int:
+    """Return the end stamp, ns UTC, of the first bar in the window; 0 if there is none."""
+    start, end = window(feed.target.spec, feed.source.block)
+    if start < feed.source.first_ns <= end:
+        return feed.source.first_ns
+    return next((int(rows.ts[0]) for rows in feed.rows(1)), 0)

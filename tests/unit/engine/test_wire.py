@@ -189,3 +189,11 @@ def test_a_strategy_is_checked_before_the_data(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def broken(:\n")
     with pytest.raises(StrategyError, match=r"mine\.py:1"):
         wired(tmp_path, strategy={"path": "mine.py"}, data={"source": "nothing.csv", "timeframe": "1m"})
+
+
+def test_a_derived_bar_that_the_data_begin_inside_of_is_noted(folder: Path) -> None:
+    data = {"source": "bars", "timeframe": "1m", "from": "2024-01-01T00:07:00Z"}
+    opened = wired(folder, data=data, bars=["1m", "5m"]).data
+    assert opened.report is not None
+    note = "first bar of 5m is partial: data of LOCAL:AAA/USD begin at 2024-01-01T00:07:00Z, and of 1 more"
+    assert opened.report.notes == [note]
