@@ -10,7 +10,7 @@ __all__ = ["probability"]
 
 @kernel
 def probability(front, back, power):
-    """Return the probability that a cancellation was behind us:
+    """Return the probability that a cancellation was behind us.
 
     p = f(back) / f(back + front), f(x) = ln(1 + x), x in units of the base.
     """
