@@ -42,7 +42,7 @@ _TEXT = """
 3.4/reduce_only.REDUCE_ONLY_CLOSED 3.4/reduce_only.shrinks 3.4/reduce_only.closed 3.4/reduce_only.flips
 3.4/buying_power.cash 3.4/buying_power.margin 3.4/buying_power.fees 3.4/buying_power.others_reserve
 3.4/SHRUNK_TO_POSITION 3.5/ambiguous 3.5/clear 3.5/flagged 3.5/detail_resolves 3.5/detail_ambiguous
-3.5/detail_budget 3.5/detail_gap
+3.5/detail_budget 3.5/detail_gap 3.5/exits_in_range 3.5/exits_no_rivals 3.5/scenarios_agree 3.5/detail_exits
 
 4/reducing_pass_over_all 4/index_order 4/path_after_opens 4/marks_after_path 4/requests_after_batch
 5/notional.up_for_buy 5/notional.down_for_sell 5/fee.ceil 5/fee.maker_taker 5/fee.rebate 5/cost.adds

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 __all__ = ["EVERYTHING", "MUTANTS", "Mutant"]
 
 FOLD = (
-    "tests/golden", "tests/unit/risk", "tests/unit/engine/test_accounts.py",
+    "tests/golden", "tests/unit/risk", "tests/unit/engine/test_accounts.py", "tests/unit/engine/test_paths.py",
     "tests/property/test_kernel_equals_oracle.py",
 )  # fmt: skip
 BOOK, MONEY = ("tests/property/test_book.py",), ("tests/property/test_money.py",)
@@ -83,8 +83,8 @@ MUTANTS = [
             "level = level if up else min(level, current)",
         ),
         (
-            "walk_leg(world, engine, market, start, start, True)",
-            "walk_leg(world, engine, market, start, start, False)",
+            "walk_leg(world, engine, market, price_ticks, price_ticks, True)",
+            "walk_leg(world, engine, market, price_ticks, price_ticks, False)",
         ),
         ("market.budget = muldiv_floor(", "market.budget = 1 + muldiv_floor("),
     ),
@@ -229,9 +229,30 @@ MUTANTS = [
         "engine/paths.py",
         ("if (engine.path == ADVERSE and other < own)", "if (engine.path == ADVERSE and other > own)"),
         ("    return above and below\n", "    return False\n"),
+        ("            if k > 0:  # what a jump", "            if k > 99:  # what a jump"),
         (
-            "outcome |= resolve(world, engine, market, instrument, detail, True, k > 0)",
-            "outcome |= resolve(world, engine, market, instrument, detail, True, False)",
+            "same_outcome(world, instrument, second) and not exits_rival(world, engine, bar, area):",
+            "same_outcome(world, instrument, second):",
+        ),
+        ("                    if acted and not whole:", "                    if acted:"),
+        ("                    if acted and not whole:", "                    if not whole:"),
+        ("    return bar.low <= level <= bar.high\n", "    return bar.low < level <= bar.high\n"),
+        (
+            "order.price_ticks - (0 if engine.limit_touch else order.side)",
+            "order.price_ticks + (0 if engine.limit_touch else order.side)",
+        ),
+        (
+            "same = limit.side == stop.side and limit.strategy == stop.strategy",
+            "same = limit.strategy == stop.strategy",
+        ),
+        (
+            "same = limit.side == stop.side and limit.strategy == stop.strategy",
+            "same = limit.side == stop.side",
+        ),
+        (
+            "        if market.volume >= 0 and market.budget == 0:\n            return False\n"
+            "        level = order.price_ticks -",
+            "        level = order.price_ticks -",
         ),
         (
             "if market.high < market.key_up and market.low > market.key_down:",

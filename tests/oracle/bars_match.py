@@ -19,7 +19,7 @@ from tradectl.core.codes import (
     TimeInForce,
 )
 
-__all__ = ["act_at_close", "act_at_open", "differ", "flag_ambiguous", "paths", "preferred", "walk"]
+__all__ = ["act_at_close", "act_at_open", "ambiguous", "flag_ambiguous", "paths", "preferred", "walk"]
 
 IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 STOPS = (OrderType.STOP_MARKET, OrderType.STOP_LIMIT)
@@ -255,9 +255,41 @@ def outcome(world: World) -> tuple[object, ...]:
     return positions, world.balance, tuple(order.state() for order in world.orders)
 
 
-def differ(a: World, b: World) -> bool:
-    """Say whether two paths led to different results."""
-    return outcome(a) != outcome(b)
+def exits(world: World, index: int, bar: Bar) -> tuple[list[Order], list[Order]]:
+    """Return the reduce_only stops and limits whose price, as a leg would meet it, lies within the bar."""
+    through = 0 if world.config.limit_touch else 1
+    stops, limits = [], []
+    for order in world.by_priority(index):
+        if not order.reduce_only:
+            continue
+        if order.type in STOPS and not order.triggered:
+            if order.trigger in range(bar.low, bar.high + 1):
+                stops.append(order)
+        elif order.type in (OrderType.LIMIT, OrderType.STOP_LIMIT) and world.budget[index] != 0:
+            met = order.limit + through if order.side == Side.SELL else order.limit - through
+            if met in range(bar.low, bar.high + 1):
+                limits.append(order)
+    return stops, limits
+
+
+def compete(before: World, after: World, index: int, bar: Bar) -> bool:
+    """Say whether a stop and a target were both in range and one of them acted.
+
+    # choice: a pair of which both filled whole took nothing from each other.
+    """
+    now = {order.id: order for order in after.orders}
+    stops, limits = exits(before, index, bar)
+    pairs = [(stop, limit) for stop in stops for limit in limits if stop.side == limit.side]
+    for stop, limit in pairs:
+        acted = now[stop.id].triggered or now[limit.id].filled != limit.filled
+        if acted and not all(now[order.id].filled == order.qty for order in (stop, limit)):
+            return True
+    return False
+
+
+def ambiguous(before: World, high: World, low: World, index: int, bar: Bar) -> bool:
+    """Say whether two paths led to different results, or to the same with a stop and a target in range."""
+    return outcome(high) != outcome(low) or compete(before, high, index, bar)
 
 
 def preferred(index: int, bar: Bar, high: World, low: World) -> World:

@@ -133,27 +133,30 @@ class Oracle:
         if not self.world.by_priority(index):
             return
         high, low = self.both(index, bar)
-        if not match.differ(high, low):
+        unclear = match.ambiguous(self.world, high, low, index, bar)
+        if not unclear or not finer:
             self.world = match.preferred(index, bar, high, low)
-            return
-        if not finer:
-            self.world = match.preferred(index, bar, high, low)
-            self.count_ambiguous(index)
-            return
-        unclear = False
-        for number, small in enumerate(finer):
-            high, low = self.both(index, small, number > 0)
-            unclear = unclear or match.differ(high, low)
-            self.world = match.preferred(index, small, high, low)
+        else:
+            unclear = self.finer_path(index, finer)
         if unclear:
             self.count_ambiguous(index)
 
-    def both(self, index: int, bar: Bar, after_gap: bool = False) -> tuple[World, World]:
-        """Walk both paths of a bar on copies; `after_gap`: from another price to its open, rising leg first."""
+    def finer_path(self, index: int, finer: list[Bar]) -> bool:
+        """Walk the paths of the finer bars; say whether one of them is ambiguous."""
+        unclear = False
+        for number, small in enumerate(finer):
+            if number > 0:  # from the last close to this open, rising leg first
+                match.walk(self.world, index, small.open, [(small.open, True), (small.open, False)], self.now)
+            high, low = self.both(index, small)
+            unclear = unclear or match.ambiguous(self.world, high, low, index, small)
+            self.world = match.preferred(index, small, high, low)
+        return unclear
+
+    def both(self, index: int, bar: Bar) -> tuple[World, World]:
+        """Walk both paths of a bar on copies."""
         worlds = self.world.clone(), self.world.clone()
-        jump = [(bar.open, True), (bar.open, False)] if after_gap else []
         for world, legs in zip(worlds, match.paths(bar), strict=True):
-            match.walk(world, index, bar.open, jump + legs, self.now)
+            match.walk(world, index, bar.open, legs, self.now)
         return worlds
 
     def count_ambiguous(self, index: int) -> None:

@@ -17,7 +17,10 @@ from tradectl.core.layout import NEVER, NONE, currency_at, order_at, position_at
 from tradectl.core.money import muldiv_floor
 from tradectl.core.orders import push_report
 
-__all__ = ["after_open", "fill_budget", "high_comes_first", "match_open", "reaches_open", "walk_leg", "walk_path"]
+__all__ = [
+    "after_open", "fill_budget", "high_comes_first", "is_stop", "match_open", "reaches_open", "takes_part",
+    "walk_gap", "walk_path",
+]  # fmt: skip
 
 NANO = 1_000_000_000
 MARKET, LIMIT = int(OrderType.MARKET), int(OrderType.LIMIT)
@@ -218,14 +221,17 @@ def walk_leg(world, engine, market, start, end, up):
 
 
 @routine
-def walk_path(world, engine, market, bar, high_first, from_open):
-    """Walk open → extreme → extreme → close of a bar; `from_open`: what a gap to its open reached acts there."""
-    start = bar.open
-    if from_open:
-        walk_leg(world, engine, market, start, start, True)
-        walk_leg(world, engine, market, start, start, False)
+def walk_gap(world, engine, market, price_ticks):
+    """Let act what the price passed in a jump to `price_ticks`, rising leg first."""
+    walk_leg(world, engine, market, price_ticks, price_ticks, True)
+    walk_leg(world, engine, market, price_ticks, price_ticks, False)
+
+
+@routine
+def walk_path(world, engine, market, bar, high_first):
+    """Walk open → extreme → extreme → close of a bar."""
     first = bar.high if high_first else bar.low
     second = bar.low if high_first else bar.high
-    walk_leg(world, engine, market, start, first, high_first)
+    walk_leg(world, engine, market, bar.open, first, high_first)
     walk_leg(world, engine, market, first, second, not high_first)
     walk_leg(world, engine, market, second, bar.close, high_first)

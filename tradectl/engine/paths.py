@@ -1,10 +1,10 @@
-"""A bar's path: which of the two it takes, and whether the choice made a difference (docs/fills.md, 3.2, 3.5)."""
+"""A bar's path: which of the two it takes, and whether the bar is ambiguous (docs/fills.md, 3.2, 3.5)."""
 
 from __future__ import annotations
 
 from tradectl.core.account import value_of
-from tradectl.core.bars import high_comes_first, is_stop, takes_part, walk_path
-from tradectl.core.codes import OrderType, PathRule
+from tradectl.core.bars import high_comes_first, is_stop, takes_part, walk_gap, walk_path
+from tradectl.core.codes import OrderFlag, OrderType, PathRule
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import (
     CURRENCY,
@@ -17,6 +17,7 @@ from tradectl.core.layout import (
     bar_at,
     currency_at,
     fill_at,
+    market_at,
     order_at,
     position_at,
     word_at,
@@ -28,6 +29,7 @@ __all__ = ["match_path", "scratch_words"]
 
 ADVERSE, FAVOURABLE = int(PathRule.ADVERSE), int(PathRule.FAVOURABLE)
 STOP_LIMIT, LIMIT = int(OrderType.STOP_LIMIT), int(OrderType.LIMIT)
+REDUCE_ONLY, TRIGGERED = int(OrderFlag.REDUCE_ONLY), int(OrderFlag.TRIGGERED)
 ENGINE_WORDS, CURRENCY_WORDS = ENGINE.itemsize // 8, CURRENCY.itemsize // 8
 MARKET_WORDS, POSITION_WORDS, ORDER_WORDS = MARKET.itemsize // 8, POSITION.itemsize // 8, ORDER.itemsize // 8
 DETAIL_SIZE = DETAIL.itemsize
@@ -143,24 +145,66 @@ def worth_at(world, market, price_ticks):
     return currency.balance_atoms + value_of(market, market.net_lots, price_ticks)
 
 
+@kernel
+def exit_in_reach(engine, market, order, bar):
+    """Return whether a bar's range holds the price at which a path meets a reduce_only order."""
+    if order.flags & REDUCE_ONLY == 0 or not takes_part(market, order):
+        return False
+    level = order.trigger_ticks
+    if not is_stop(order):
+        if order.order_type != LIMIT and order.order_type != STOP_LIMIT:
+            return False
+        if market.volume >= 0 and market.budget == 0:
+            return False
+        level = order.price_ticks - (0 if engine.limit_touch else order.side)
+    return bar.low <= level <= bar.high
+
+
 @routine
-def resolve(world, engine, market, instrument, bar, is_detail, from_open):
-    """Walk one bar's path; return 1 if the path made a difference, 2 if finer bars must decide (nothing was walked)."""
+def exits_rival(world, engine, bar, area):
+    """Return whether a stop and a target could have taken each other's place in the walk just made.
+
+    Both are a strategy's reduce_only orders of one side, in reach as they stood in the saved state, before
+    the walk, and one has acted since. Where both filled whole neither took anything from the other.
+    """
+    at = area + (2 + ENGINE_WORDS + world.n_currencies * CURRENCY_WORDS) * 8
+    market = market_at(at, 0)
+    at += (MARKET_WORDS + world.n_strategies * POSITION_WORDS) * 8
+    count = word_at(world.scratch, 0).value
+    for i in range(count):
+        stop = order_at(at, i)
+        if is_stop(stop) and exit_in_reach(engine, market, stop, bar):
+            stop_now = order_at(world.orders, word_at(world.scratch, i + 1).value)
+            for k in range(count):
+                limit = order_at(at, k)
+                same = limit.side == stop.side and limit.strategy == stop.strategy
+                if same and not is_stop(limit) and exit_in_reach(engine, market, limit, bar):
+                    limit_now = order_at(world.orders, word_at(world.scratch, k + 1).value)
+                    acted = stop_now.flags & TRIGGERED != 0 or limit_now.filled_lots > limit.filled_lots
+                    whole = stop_now.filled_lots == stop.qty_lots and limit_now.filled_lots == limit.qty_lots
+                    if acted and not whole:
+                        return True
+    return False
+
+
+@routine
+def resolve(world, engine, market, instrument, bar, is_detail):
+    """Walk one bar's path; return 1 if it is ambiguous, 2 if finer bars must decide (nothing was walked)."""
     high_first = high_comes_first(engine, bar)
     if not path_can_matter(world, market, bar):
-        walk_path(world, engine, market, bar, high_first, from_open)
+        walk_path(world, engine, market, bar, high_first)
         return 0
     slots = note_slots(world, market)
     area = world.scratch + (1 + slots) * 8
     fixed = 2 + ENGINE_WORDS + world.n_currencies * CURRENCY_WORDS + MARKET_WORDS
     second = area + (fixed + world.n_strategies * POSITION_WORDS + slots * ORDER_WORDS) * 8
     swap_state(world, instrument, area, True)
-    walk_path(world, engine, market, bar, not high_first, from_open)
+    walk_path(world, engine, market, bar, not high_first)
     other = worth_at(world, market, bar.close)
     swap_state(world, instrument, second, True)
     swap_state(world, instrument, area, False)
-    walk_path(world, engine, market, bar, high_first, from_open)
-    if same_outcome(world, instrument, second):
+    walk_path(world, engine, market, bar, high_first)
+    if same_outcome(world, instrument, second) and not exits_rival(world, engine, bar, area):
         return 0
     own = worth_at(world, market, bar.close)
     swap_state(world, instrument, area, False)
@@ -168,22 +212,24 @@ def resolve(world, engine, market, instrument, bar, is_detail, from_open):
         return 2
     if (engine.path == ADVERSE and other < own) or (engine.path == FAVOURABLE and other > own):
         high_first = not high_first
-    walk_path(world, engine, market, bar, high_first, from_open)
+    walk_path(world, engine, market, bar, high_first)
     return 1
 
 
 @routine
 def match_path(world, engine, market, instrument):
-    """Let working orders act along this bar's path; count the bar if the path made a difference."""
+    """Let working orders act along this bar's path; count the bar if it is ambiguous."""
     if market.high < market.key_up and market.low > market.key_down:
         return
     bar = bar_at(world.markets + instrument * MARKET_WORDS * 8, 0)
-    outcome = resolve(world, engine, market, instrument, bar, False, False)
+    outcome = resolve(world, engine, market, instrument, bar, False)
     if outcome == 2:
         outcome = 0
         for k in range(market.n_detail):
             detail = bar_at(world.details + (instrument * world.detail_capacity + k) * DETAIL_SIZE, 0)
-            outcome |= resolve(world, engine, market, instrument, detail, True, k > 0)
+            if k > 0:  # what a jump passed is met at the new price on either path
+                walk_gap(world, engine, market, detail.open)
+            outcome |= resolve(world, engine, market, instrument, detail, True)
     if outcome != 0:
         engine.n_ambiguous += 1
         for k in range(world.batch_fills, world.n_fills):
