@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.parity.helpers import small_run, write_config
+from tests.parity.helpers import small_run, write_bars, write_config
 from tradectl.cli.runner import RunResult, run_backtest, verify_run
 from tradectl.config.load import load_config
 from tradectl.config.wire import wire
@@ -111,10 +111,28 @@ def test_verify_by_the_journal_where_the_data_is_gone(made: tuple[Path, RunResul
         shutil.rmtree(copied / "journal")
         with pytest.raises(DataError, match="missing"):
             verify_run(copied)
-        found = verify_run(copied, folder / "elsewhere")
+        found = verify_run(copied, [folder / "elsewhere"])
         assert (found.exit_code, found.source) == (0, "data")
     finally:
         (folder / "elsewhere").rename(bars)
+
+
+def test_verify_knows_renamed_data_by_its_content(
+    made: tuple[Path, RunResult], copied: Path, tmp_path: Path
+) -> None:
+    """The symbols came from the names AAAUSD.csv and BBBUSD.csv: those of the lock still say them."""
+    (tmp_path / "one").mkdir()
+    first = Path(shutil.copy(made[0] / "bars" / "AAAUSD.csv", tmp_path / "one" / "first.txt"))
+    second = Path(shutil.copy(made[0] / "bars" / "BBBUSD.csv", tmp_path / "AAAUSD.csv"))
+    for places in ([first, second], [tmp_path], [tmp_path / "*.csv", first], [tmp_path / "**" / "*"]):
+        found = verify_run(copied, places)
+        assert (found.exit_code, found.source) == (0, "data"), found.text()
+    with pytest.raises(DataError, match=r"missing: BBBUSD\.csv is not in .*first\.txt"):
+        verify_run(copied, [first, first.parent])
+    with pytest.raises(DataError, match="no file matches"):
+        verify_run(copied, [tmp_path / "*.parquet"])
+    with pytest.raises(DataError, match=r"has changed: .*other/BBBUSD\.csv"):
+        verify_run(copied, [first, write_bars(tmp_path / "other" / "BBBUSD.csv", n=5)])
 
 
 @pytest.mark.parametrize(
@@ -161,7 +179,7 @@ def test_verify_notices_changed_data(made: tuple[Path, RunResult], copied: Path,
     text = path.read_text()
     path.write_text(text[:-3] + "9" + text[-2:])
     with pytest.raises(DataError, match=r"has changed.*AAAUSD\.csv") as caught:
-        verify_run(copied, data)
+        verify_run(copied, [data])
     assert caught.value.exit_code == 3
 
 

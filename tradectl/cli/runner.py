@@ -91,11 +91,14 @@ def run_backtest(
     return execute(loaded, Request(out, journal, progress or _silent, start, import_s))
 
 
-def verify_run(run: Path | str, data: Path | None = None, progress: Progress | None = None) -> VerifyResult:
+def verify_run(
+    run: Path | str, data: Sequence[Path | str] = (), progress: Progress | None = None
+) -> VerifyResult:
     """Fold a run again from its own folder and compare all rows and the state hash.
 
-    The input is the data named in lock.json (by hash; `data` says where it is now), else the run's journal.
+    The input is the data named in lock.json, else the run's journal; `data` (files, folders, globs) says
+    where the data is now.
     """
     from tradectl.cli.runner_verify import verify
 
-    return verify(Path(run), data, progress or _silent)
+    return verify(Path(run), [str(place) for place in data], progress or _silent)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from tradectl.cli.runner import Progress, VerifyResult
+from tradectl.cli.runner_data import find_data
 from tradectl.cli.runner_fold import Folded, ledger_rows, start_fold
 from tradectl.config.load import Loaded, load_text
 from tradectl.config.wire import wire
@@ -18,7 +20,6 @@ from tradectl.db.snapshot import SNAPSHOT, snapshot_bytes
 from tradectl.db.tables import Names, positions_table
 from tradectl.engine.journal import META
 from tradectl.errors import ConfigError, DataError, StoreError, StrategyError
-from tradectl.history.files import file_hash
 
 __all__ = ["verify"]
 
@@ -36,8 +37,16 @@ COUNTS = (
 )
 
 
-def verify(path: Path, data: Path | None, progress: Progress) -> VerifyResult:
-    """Return what comparing found; DataError where the input is missing or is not what the run read."""
+def verify(path: Path, data: Sequence[str], progress: Progress) -> VerifyResult:
+    """Return what comparing found; DataError where the input is missing or is not what the run read.
+
+    `data` are the places where the input is now; none: where it was.
+    """
+    with tempfile.TemporaryDirectory(prefix="tradectl-verify-") as scratch:
+        return _verify(path, data, progress, Path(scratch))
+
+
+def _verify(path: Path, data: Sequence[str], progress: Progress, scratch: Path) -> VerifyResult:
     run = open_run(path)
     if run.summary.get("status") == "interrupted":
         raise StoreError(f"{path} was interrupted: it has no end to compare with")
@@ -45,7 +54,7 @@ def verify(path: Path, data: Path | None, progress: Progress) -> VerifyResult:
         raise StoreError(f"{path} was ended by the watchdog: folding it again would not end either")
     lock = run.lock()
     found = _changed_sources(run, lock)
-    loaded, source = _input(run, lock, data)
+    loaded, source = _input(run, lock, data, scratch / "data")
     progress("load", 0, None)
     try:
         wired = wire(loaded, lambda what: progress("compile" if what == "compile" else "load", 0, None))
@@ -53,12 +62,11 @@ def verify(path: Path, data: Path | None, progress: Progress) -> VerifyResult:
         if not found:
             raise
         return VerifyResult(path, DIFFERS, False, (*found, f"what stands there does not run: {error}"), source=source)
-    with tempfile.TemporaryDirectory(prefix="tradectl-verify-") as scratch:
-        folded = start_fold(wired, Path(scratch) / "spool")
-        folded.run(progress)
-        found += _differences(run, folded)
-        rows = sum(folded.spool.counts.values())
-        folded.spool.close()
+    folded = start_fold(wired, scratch / "spool")
+    folded.run(progress)
+    found += _differences(run, folded)
+    rows = sum(folded.spool.counts.values())
+    folded.spool.close()
     versions = differing_versions(lock)
     code = VERSIONS if versions else DIFFERS if found else IDENTICAL
     return VerifyResult(path, code, not found, tuple(found), versions, folded.state.hash(), rows, source)
@@ -101,7 +109,7 @@ def _changed_sources(run: Run, lock: dict[str, Any]) -> list[str]:
     return found
 
 
-def _input(run: Run, lock: dict[str, Any], data: Path | None) -> tuple[Loaded, str]:
+def _input(run: Run, lock: dict[str, Any], data: Sequence[str], scratch: Path) -> tuple[Loaded, str]:
     """Return (the run's configuration with its input's places as they are now, `data` or `journal`)."""
     import yaml
 
@@ -111,12 +119,12 @@ def _input(run: Run, lock: dict[str, Any], data: Path | None) -> tuple[Loaded, s
         blocks = raw["data"]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise StoreError(f"{path} cannot be read ({error})") from error
-    fault = _data_fault(lock["data"], data)
+    root, fault = find_data(lock["data"], data, scratch)
     source = "data"
     if not fault:
         for block in blocks:
-            block["source"] = [_moved(one, lock["data"]["root"], data) for one in block["source"]]
-    elif data is None and "is missing" in fault and (run.path / "journal" / META).is_file():
+            block["source"] = [_moved(one, lock["data"]["root"], root) for one in block["source"]]
+    elif not data and "is missing" in fault and (run.path / "journal" / META).is_file():
         raw["data"] = [{"source": [str(run.path.resolve() / "journal")], "kind": "journal"}]
         source = "journal"
     else:
@@ -133,23 +141,6 @@ def _read(run: Run, text: str) -> Loaded:
         raise StoreError(f"{path} is not a configuration of this version: {error.message}") from error
 
 
-def _moved(place: str, root: str, data: Path | None) -> str:
-    """Return where a source is now, if `data` stands for the folder `root` (or is the one file itself)."""
-    if data is None:
-        return place
-    data = data.resolve()
-    return str(data if data.is_file() else data / Path(place).relative_to(root))
-
-
-def _data_fault(lock: dict[str, Any], data: Path | None) -> str:
-    """Say what is missing or changed of the data that the run read; empty: nothing."""
-    root = Path(lock["root"]) if data is None else data
-    if data is not None and data.is_file() and len(lock["files"]) != 1:
-        return f"{data} is one file, the run read {len(lock['files'])}: name their folder"
-    for name, about in lock["files"].items():
-        path = root if root.is_file() else root / name
-        if not path.is_file():
-            return f"the data of the run is missing: {path}"
-        if path.stat().st_size != about["size"] or file_hash(path) != about["blake2b"]:
-            return f"the data of the run has changed: {path} is not the file that it read"
-    return ""
+def _moved(place: str, old: str, new: Path) -> str:
+    """Return where a source is now that the folder `new` stands for `old`."""
+    return str(new / Path(place).relative_to(old))

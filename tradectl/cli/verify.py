@@ -22,18 +22,25 @@ def register(app: typer.Typer) -> None:
         "Fold a run again and compare every row.",
         "tradectl verify latest",
         "tradectl verify 20240105 --data /mnt/archive/bars --json",
+        "tradectl verify 20240105 --data 'archive/*.csv.gz' --data more/ETHUSD.csv",
     )
     def verify(
         run: Run,
         data: Annotated[
-            Path | None,
-            typer.Option("--data", metavar="PATH", help="Where the input data is now, if it was moved."),
+            list[str] | None,
+            typer.Option(
+                "--data",
+                metavar="PATH",
+                help="Where the input data is now: a file, folder or glob; may be repeated.",
+                show_default=False,
+            ),
         ] = None,
         folder: RunsFolder = Path("runs"),
         as_json: Json = False,
     ) -> None:
         """Run it again, compare every row and the state hash, name the first difference.
 
+        Data named by --data may also have been renamed: it is known by its content.
         Exit code 0: identical; 1: differs; 3: data missing; 7: made by other versions (compared all the same).
         """
         from tradectl.cli.output import out, print_json
@@ -42,7 +49,7 @@ def register(app: typer.Typer) -> None:
         from tradectl.db.catalogue import find_run
 
         with Meter(as_json) as meter:
-            result = verify_run(find_run(run, folder).path, data, meter)
+            result = verify_run(find_run(run, folder).path, data or (), meter)
         if as_json:
             print_json(result.to_dict())
         else:
