@@ -25,7 +25,8 @@ def resample(
     """Yield bars of `target_ns` from sorted bars of `source_ns`; stamps are the buckets' exclusive ends.
 
     A bucket without bars gives none. The first bucket is kept even if the data begin inside it (see
-    `partial_firsts`). The last one is partial if no bar ends with it: it is left out unless `keep_partial`. Origins are those of each bucket's first bar.
+    `partial_firsts`). The last one is partial if no bar ends with it: it is left out unless `keep_partial`.
+    Origins are those of each bucket's first bar.
     """
     if target_ns % source_ns or target_ns >= MONTH_NS:
         message = f"{format_timeframe(target_ns)} is no whole multiple of {format_timeframe(source_ns)}"

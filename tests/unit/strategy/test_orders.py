@@ -44,7 +44,8 @@ def orders_of(folder: Path, body: str, **changes: Any) -> list[tuple[Any, ...]]:
 
 
 def test_what_is_off_its_lot_is_kept_as_the_whole_lots_below(tmp_path: Path) -> None:
-    body = "ctx.buy(2.5)\nctx.sell(0.5)\nctx.target(1.5)\nctx.target(0.5)\nctx.target(-1.5)\nctx.target(-0.5)\nctx.buy(-0.5)"
+    asked = ["buy(2.5)", "sell(0.5)", "target(1.5)", "target(0.5)", "target(-1.5)", "target(-0.5)", "buy(-0.5)"]
+    body = "\n".join(f"ctx.{one}" for one in asked)
     denied = [("BUY", 2), ("SELL", 0), ("BUY", 1), ("BUY", 0), ("SELL", 1), ("SELL", 0)]
     expected = [(side, lots, "DENIED", "QTY_NOT_ON_LOT") for side, lots in denied]
     assert orders_of(tmp_path, body) == [*expected, ("BUY", -1, "DENIED", "QTY_NOT_POSITIVE")]
