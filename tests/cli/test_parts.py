@@ -50,7 +50,7 @@ def test_notes_tell_inferred_grids_faults_and_gaps() -> None:
         {"kind": "gap", "action": "report", "count": 2},
     ]
     summary = {
-        "data": {"instruments": [instrument] * 7, "faults": faults},
+        "data": {"instruments": [{**instrument, "instrument": f"X:{k}"} for k in range(7)], "faults": faults},
         "audit": {"balanced": True}, "run_dir": "runs/x", "timing": {"run_s": 0.5}, "state_hash": "ab",
     }  # fmt: skip
     lines = "\n".join(result_table.notes(summary))
@@ -59,6 +59,13 @@ def test_notes_tell_inferred_grids_faults_and_gaps() -> None:
     assert "3 off_tick: rounded" in lines
     assert "14 gaps, 49 bars are missing" in lines
     assert "runs/x" in lines
+
+
+def test_an_instrument_with_two_sources_has_one_grid_line() -> None:
+    sizes = {"tick_size": "0.01", "lot_size": "1", "tick_from": "inferred", "lot_from": "inferred"}
+    pair = [{"instrument": "X:A", "timeframe": frame, **sizes} for frame in ("15m", "1m")]
+    lines = result_table.notes({"data": {"instruments": pair}})
+    assert [line for line in lines if "grid" in line] == ["[cyan]grid[/] X:A: tick 0.01 (inferred), lot 1 (inferred)"]
 
 
 def test_notes_say_why_orders_were_refused() -> None:

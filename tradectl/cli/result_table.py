@@ -131,15 +131,15 @@ def _grid(instruments: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say which tick and lot sizes were inferred."""
     from rich.markup import escape
 
-    lines = []
-    guessed = [one for one in instruments if "inferred" in (one.get("tick_from"), one.get("lot_from"))]
-    for one in guessed[:MOST_LISTED]:
-        sizes = ", ".join(
-            f"{key} {one[f'{key}_size']} ({one[f'{key}_from']})"
-            for key in ("tick", "lot")
-            if f"{key}_size" in one
-        )
-        lines.append(f"[cyan]grid[/] {escape(str(one['instrument']))}: {escape(sizes)}")
+    guessed: dict[str, str] = {}  # an instrument has one grid, however many sources (a detail block) feed it
+    for one in instruments:
+        if "inferred" in (one.get("tick_from"), one.get("lot_from")):
+            guessed[str(one["instrument"])] = ", ".join(
+                f"{key} {one[f'{key}_size']} ({one[f'{key}_from']})" for key in ("tick", "lot") if f"{key}_size" in one
+            )
+    lines = [
+        f"[cyan]grid[/] {escape(name)}: {escape(sizes)}" for name, sizes in list(guessed.items())[:MOST_LISTED]
+    ]
     if len(guessed) > MOST_LISTED:
         lines.append(f"[cyan]grid[/] {len(guessed) - MOST_LISTED} more inferred; see `tradectl data info`")
     return lines
