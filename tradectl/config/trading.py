@@ -56,7 +56,7 @@ class Account(Block):
     )
     rates: dict[Currency, Rate] = key(
         dict,
-        "fixed value of one unit of a currency in `currency`, where no instrument gives it",
+        "fixed value of one unit of a currency in `currency`, where no instrument gives it; only of those in use",
         example={"EUR": 1.08},
     )
 

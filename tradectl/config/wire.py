@@ -15,6 +15,7 @@ from tradectl.config.wire_numbers import (
     account_spec,
     execution_spec,
     limits_of,
+    refuse_unused_rates,
     risk_spec,
     sizing_of,
     wanted_frames,
@@ -80,6 +81,7 @@ def wire(
     start = time.perf_counter()
     tell("data")
     data = open_data(config, folder, progress)
+    refuse_unused_rates(loaded, data.instruments)
     timings.load_s = time.perf_counter() - start
     start = time.perf_counter()
     tell("compile")

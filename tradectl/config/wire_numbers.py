@@ -11,15 +11,16 @@ from tradectl.core.codes import AccountType, Breach, FillAt, PathRule, SizingMet
 from tradectl.core.instrument import ATOMS_PER_UNIT, Instrument
 from tradectl.core.layout import NO_LIMIT
 from tradectl.engine.spec import AccountSpec, ExecutionSpec, InstrumentLimits, RiskSpec
-from tradectl.errors import ConfigError
+from tradectl.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
+    from tradectl.config.load import Loaded
     from tradectl.config.models import Account, Execution, Risk, RunConfig, Sizing
     from tradectl.config.models import Instrument as InstrumentBlock
 
 __all__ = [
-    "account_spec", "execution_spec", "instrument_block", "limits_of", "risk_spec", "scaled", "sizing_of",
-    "wanted_frames",
+    "account_spec", "execution_spec", "instrument_block", "limits_of", "refuse_unused_rates", "risk_spec", "scaled",
+    "sizing_of", "wanted_frames",
 ]  # fmt: skip
 
 NANO, PICO = 10**9, 10**12
@@ -54,6 +55,19 @@ def account_spec(account: Account) -> AccountSpec:
             name: scaled(value, PICO, f"account.rates.{name}") for name, value in account.rates.items()
         },
     )
+
+
+def refuse_unused_rates(loaded: Loaded, instruments: Sequence[Instrument]) -> None:
+    """Raise ConfigError at a rate of a currency that no instrument is quoted in and no balance is held in."""
+    account = loaded.config.account
+    used = {account.currency, *account.start_balances, *(one.quote for one in instruments)}
+    for name in account.rates:
+        if name not in used:
+            key = f"account.rates.{name}"
+            raise ConfigError(
+                f"{loaded.sources.get(key, loaded.path)}: {key}: no instrument is quoted in {name} and no balance is "
+                f"held in it; {nearest(name, used)}"
+            )
 
 
 def execution_spec(execution: Execution) -> ExecutionSpec:

@@ -197,3 +197,13 @@ def test_a_derived_bar_that_the_data_begin_inside_of_is_noted(folder: Path) -> N
     assert opened.report is not None
     note = "first bar of 5m is partial: data of LOCAL:AAA/USD begin at 2024-01-01T00:07:00Z, and of 1 more"
     assert opened.report.notes == [note]
+
+
+def test_a_rate_of_a_currency_that_is_not_used_is_refused(folder: Path) -> None:
+    account: dict[str, Any] = {"type": "margin", "currency": "EUR", "balances": {"EUR": 100, "CHF": 5}}
+    rates = {"USD": 0.9, "CHF": 1.1}
+    used = wired(folder, account=account | {"rates": rates}).spec.account.rates_pico
+    assert used == {"USD": 900_000_000_000, "CHF": 1_100_000_000_000}
+    message = r"run\.yaml:\d+: account\.rates\.USDT: no .* USDT .* did you mean 'USD'\? valid: CHF, EUR, USD"
+    with pytest.raises(ConfigError, match=message):
+        wired(folder, account=account | {"rates": rates | {"USDT": 0.9}})
