@@ -68,6 +68,15 @@ def test_an_instrument_with_two_sources_has_one_grid_line() -> None:
     assert [line for line in lines if "grid" in line] == ["[cyan]grid[/] X:A: tick 0.01 (inferred), lot 1 (inferred)"]
 
 
+def test_notes_tell_where_a_disabled_strategy_raised() -> None:
+    where = {"hook": "on_fill", "instrument": "X:A", "ts_event": "2024-01-01T00:00:00Z", "event": 1_200}
+    one = {"strategy": "a", "error": "KeyError: 'x'", **where}
+    lines = "\n".join(result_table.notes({"disabled_strategies": [one, {"strategy": "b", **where}]}))
+    place = "raised in on_fill on X:A at 2024-01-01T00:00:00Z, event 1,200"
+    assert f"a was disabled: it {place}: KeyError: 'x'\n" in lines
+    assert f"b was disabled: it {place}\n" in lines
+
+
 def test_notes_say_why_orders_were_refused() -> None:
     reasons = ("NO_SIZING", "MAX_POSITION", "PRICE_COLLAR", "WARMING_UP", "NO_PRICE_YET", "SIZE_IS_ZERO")
     lines = result_table.notes({"refusals": dict.fromkeys(reasons, 1_200)})

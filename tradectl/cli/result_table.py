@@ -99,8 +99,10 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
         lines.append(f"[red]error[/] {escape(str(summary['error'].get('message')))}")
     if summary.get("breached"):
         lines.append("[yellow]risk[/] the drawdown limit was breached")
-    if summary.get("strategy_errors"):
-        lines.append(f"[red]strategy[/] {count(summary['strategy_errors'])} raised and was disabled; the rest went on")
+    for one in summary.get("disabled_strategies") or ():
+        what = f": {one['error']}" if one.get("error") else ""
+        where = f"{one['hook']} on {one['instrument']} at {one['ts_event']}, event {count(one['event'])}{what}"
+        lines.append(f"[red]strategy[/] {escape(str(one['strategy']))} was disabled: it raised in {escape(where)}")
     if (summary.get("final_equity") or 0.0) <= 0.0:
         lines.append("[red]risk[/] the account lost everything; margin calls and liquidation are not simulated")
     lines += _refused(summary.get("refusals") or {})

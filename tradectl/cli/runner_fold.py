@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from tradectl.config.wire import Wired
 from tradectl.db.spool import Spool
 from tradectl.engine.host import Host, Outcome
+from tradectl.engine.host_fault import disabled_strategies
 from tradectl.engine.host_watchdog import Hang
 from tradectl.engine.ports import Events, Recorder, Rows
 from tradectl.engine.state import State
@@ -32,6 +33,7 @@ class Folded:
     days: EquityDays
     trips: Trips
     outcome: Outcome
+    disabled: list[dict[str, Any]] = field(default_factory=list)  # strategies, and where each raised
 
     def rows(self, kind: str, rows: Rows) -> None:
         """Take rows from the host."""
@@ -61,6 +63,7 @@ class Folded:
             commands=not self.wired.data.whole,
         )
         self.outcome = host.run(self.chunks())
+        self.disabled = disabled_strategies(self.state, self.wired.hooks)
         self.trips.finish(self.days.last_ts)
 
     def chunks(self) -> Iterator[Events]:

@@ -105,6 +105,7 @@ def summarise(folded: Folded, extra: Mapping[str, Any]) -> dict[str, Any]:
         },
         "balances": ledger_rows(folded),
         "strategy_errors": int(folded.state.strategies["n_errors"].sum()),
+        "disabled_strategies": folded.disabled,
         "breached": bool(engine["breached"]),
         "state_hash": folded.state.hash(),
         "state_bytes": folded.state.nbytes,

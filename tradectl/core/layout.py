@@ -116,6 +116,7 @@ REPORT = record(
 )  # fmt: skip
 STRATEGY = record(
     *words("<i8", "params state state_size sizing_value n_errors"),  # offsets in the blob; nano or atoms
+    *words("<i8", "ts_fault fault_event fault_instrument fault_hook"),  # where it raised: its n-th event, from 1
     *words("u1", "enabled portfolio sizing_method on_error"),
 )
 ENGINE = record(

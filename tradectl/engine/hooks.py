@@ -31,12 +31,16 @@ def state_of(world, strategy, instrument):
 
 
 @routine
-def record_fault(world, engine, s):
+def record_fault(world, engine, s, hook):
     """Drop the requests of a hook that raised; disable the strategy, or stop the fold after this event."""
     strategy = strategy_at(world.strategies, s)
     engine.n_requests = 0
     strategy.n_errors += 1
     strategy.enabled = 0
+    strategy.ts_fault = engine.now
+    strategy.fault_event = engine.n_events
+    strategy.fault_instrument = world.cursor_instrument
+    strategy.fault_hook = hook
     if strategy.on_error == DISABLE:
         cancel_where(world, engine, s, ANY, CANCELED_BY_FAULT)
     elif engine.fault_strategy == 0:
@@ -54,7 +58,7 @@ def call_one(world, engine, s, i, hook, frame):
     world.cursor_frame = frame
     select_instrument(world, i)
     if call_hook(address, world.self_address, world.blob + strategy.params, state_of(world, strategy, i)) != 0:
-        record_fault(world, engine, s)
+        record_fault(world, engine, s, hook)
     elif engine.n_requests > 0:
         handle_requests(world, engine)
 
@@ -107,7 +111,7 @@ def deliver_one(world, engine, report, address_of_report):
     select_instrument(world, report.instrument)
     state = state_of(world, strategy, report.instrument)
     if call_report_hook(address, world.self_address, world.blob + strategy.params, state, address_of_report) != 0:
-        record_fault(world, engine, s)
+        record_fault(world, engine, s, hook)
     elif engine.n_requests > 0:
         handle_requests(world, engine)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +13,11 @@ from tradectl.core.codes import MESSAGES, EventKind, FoldCode, Hook, Reason
 from tradectl.engine.ports import Events
 from tradectl.engine.state import State
 from tradectl.errors import ConfigError, DataError, StrategyError, TradectlError
-from tradectl.strategy.compile import compile_hooks
+from tradectl.strategy.compile import CompiledHooks, compile_hooks
 from tradectl.strategy.loader import LoadedStrategy
 from tradectl.strategy.modules import source_line
 
-__all__ = ["bad_event", "capacity_error", "iso", "raised_error"]
+__all__ = ["bad_event", "capacity_error", "disabled_strategies", "iso", "raised_error"]
 
 
 def iso(ts_ns: int) -> str:
@@ -45,6 +46,29 @@ def capacity_error(reason: Reason, event: Any) -> TradectlError:
     if reason == Reason.DETAILS_FULL:
         return DataError(message)
     return ConfigError(message)
+
+
+def disabled_strategies(state: State, hooks: Sequence[CompiledHooks]) -> list[dict[str, Any]]:
+    """Return where each strategy raised that `on_strategy_error: disable` switched off, as plain values.
+
+    `event` counts the events applied, that one included; `error` is known of plain Python (`jit: false`) only.
+    """
+    made = []
+    for k, row in enumerate(state.strategies[: len(state.spec.strategies)]):
+        if row["n_errors"] == 0 or not state.spec.strategies[k].disable_on_error:
+            continue
+        error = hooks[k].last_error if k < len(hooks) else None
+        made.append(
+            {
+                "strategy": state.spec.strategies[k].name,
+                "hook": Hook(int(row["fault_hook"])).name.lower(),
+                "instrument": state.spec.instruments[int(row["fault_instrument"])].id,
+                "ts_event": iso(int(row["ts_fault"])),
+                "event": int(row["fault_event"]),
+                "error": None if error is None else f"{type(error).__name__}: {error}".rstrip(": "),
+            }
+        )
+    return made
 
 
 class Capture:

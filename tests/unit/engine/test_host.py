@@ -154,6 +154,18 @@ def test_a_disabled_strategy_lets_the_run_go_on(tmp_path: Path) -> None:
     assert (result.summary["status"], result.summary["strategy_errors"]) == ("complete", 1)
 
 
+@pytest.mark.parametrize("jit", [True, False])
+def test_a_disabled_strategy_is_told_with_the_place_where_it_raised(tmp_path: Path, jit: bool) -> None:
+    config = config_of(tmp_path, RAISER, strategy={"jit": jit}, on_strategy_error="disable")
+    (told,) = run_backtest(config, out=tmp_path / "runs").summary["disabled_strategies"]
+    error = told.pop("error")
+    assert error == (None if jit else "ZeroDivisionError: integer division or modulo by zero")
+    assert told == {
+        "strategy": "mine", "hook": "on_bar", "instrument": "LOCAL:BBB/USD",
+        "ts_event": "2024-01-01T02:30:00Z", "event": 301,
+    }  # fmt: skip
+
+
 def bars(*rows: tuple[int, int, int]) -> Any:
     """Return one-minute bars of (minute, instrument, kind)."""
     events = empty_events(len(rows))
