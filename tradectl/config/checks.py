@@ -56,7 +56,8 @@ def _data_block(config: RunConfig) -> Iterator[Conflict]:
         if block.from_ is not None and block.to is not None and block.from_.ns >= block.to.ns:
             text = f"`from` ({block.from_}) must be before `to` ({block.to}), which is exclusive"
             yield Conflict((*at, "from"), text, ((*at, "to"),))
-        if block.profile is not None and block.profile not in PROFILES:
+        # The formats of book data are known only when it is opened: their modules take time to load.
+        if block.kind == "bars" and block.profile is not None and block.profile not in PROFILES:
             text = f"unknown profile {block.profile!r}; {nearest(block.profile, PROFILES, limit=20)}"
             yield Conflict((*at, "profile"), text)
         if block.symbols is not None:

@@ -4,13 +4,13 @@
 # doubles the time that this module takes to import.
 
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from tradectl.config.block import Block, key
-from tradectl.config.scalars import Flag, Number, OneOf, Rows, Text
-from tradectl.config.timescalars import ClockTime, MomentKind, TimeframeKind, Zone
+from tradectl.config.scalars import Flag, Number, OneOf, Param, Rows, Text
+from tradectl.config.timescalars import ClockTime, DurationKind, MomentKind, TimeframeKind, Zone
 from tradectl.config.trading import Fees
-from tradectl.config.units import Moment, Timeframe
+from tradectl.config.units import Duration, Moment, Timeframe
 
 __all__ = ["COLUMNS", "FAULTS", "Columns", "DataBlock", "FaultActions", "Instrument", "Session"]
 
@@ -57,6 +57,24 @@ class Columns(Block):
         None, "format of times that are not ISO", example="%d.%m.%Y %H:%M"
     )
     scale: Positive | None = key(None, "price = what the file holds times this", example=0.0001)
+    received: Column | None = key(
+        None, "book data: local time of receipt; else the exchange's time", example="local_ts"
+    )
+    price: Column | None = key(None, "price of a trade, level or order", example="px")
+    qty: Column | None = key(None, "its quantity in units of base", example="amount")
+    side: Column | None = key(
+        None, "buy or sell: of the aggressor, the level or the order", example="taker_side"
+    )
+    maker: Column | None = key(None, "trades: true where the buyer was the maker", example="is_buyer_maker")
+    id: Column | None = key(None, "id of the trade, update or order", example="trade_id")
+    bid: Column | None = key(None, "quotes: best bid", example="bid_px")
+    bid_qty: Column | None = key(None, "quotes: quantity at the best bid", example="bid_sz")
+    ask: Column | None = key(None, "quotes: best ask", example="ask_px")
+    ask_qty: Column | None = key(None, "quotes: quantity at the best ask", example="ask_sz")
+    snapshot: Column | None = key(
+        None, "depth: true on rows of a snapshot, which replaces the book", example="is_snapshot"
+    )
+    action: Column | None = key(None, "orders: add, modify, cancel or exec", example="event")
 
 
 class FaultActions(Block):
@@ -76,7 +94,10 @@ class FaultActions(Block):
     off_lot: FailDropRound = key("round", "a volume is no multiple of lot_size")
     truncated: FailDrop = key("fail", "the file ends early; drop uses what could be read")
     jump: FailReport = key("report", "a close is more than half away from the one before")
-    gap: FailReport = key("report", "bars are missing between two bars")
+    gap: FailReport = key(
+        "report", "bars are missing between two bars, or updates where a source numbers them"
+    )
+    clock: FailReport = key("report", "book data: a row was received before it happened")
 
 
 FAULTS: tuple[str, ...] = tuple(FaultActions.model_fields)
@@ -94,9 +115,14 @@ class DataBlock(Block):
         example="../data/btc.csv.gz",
     )
     kind: Annotated[
-        Literal["bars", "journal"], OneOf(later=("trades", "quotes", "depth", "orders", "l3"))
-    ] = key("bars", "`bars` reads history, `journal` the recorded events of a run")
-    profile: Name | None = key(None, "named column layout of the files", example="bitfinex")
+        Literal["bars", "trades", "quotes", "depth", "orders", "book", "journal"], OneOf()
+    ] = key(
+        "bars",
+        "what is read: bars, or book data (`book`: all kinds that the source has); `journal`: a run's events",
+    )
+    profile: Name | None = key(
+        None, "named column layout of the files, or format of book data", example="bitfinex"
+    )
     mapping: Columns = key(Columns, "names of columns; each key overrides the profile's")
     timeframe: Annotated[Timeframe, TimeframeKind()] | None = key(
         None, "bar length of the source; a catalogue knows its own", example="1m"
@@ -121,6 +147,15 @@ class DataBlock(Block):
         None, "time zone of stamps that carry none; else the profile's, else UTC", example="America/New_York"
     )
     on_error: FaultActions = key(FaultActions, "what is done with faulty rows; always counted, never silent")
+    clock: Annotated[Literal["keep", "correct"], OneOf()] = key(
+        "keep", "book data: correct shifts a receive clock that runs behind exchange time"
+    )
+    clock_latency: Annotated[Duration, DurationKind()] = key(
+        Duration("0"), "the least latency that a corrected clock leaves", example="1ms"
+    )
+    options: dict[str, Annotated[Any, Param()]] = key(
+        dict, "book data: settings of the format (`docs/data.md`)", example={"qty": 1000}
+    )
     detail: Annotated[bool, Flag()] = key(
         False, "this source only resolves ambiguous bars (`execution.detail`)"
     )

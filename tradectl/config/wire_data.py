@@ -23,8 +23,10 @@ __all__ = ["Opened", "block_of", "find_instrument", "journal_folder", "open_data
 
 @dataclass(repr=False)
 class Opened:
-    """An opened source: `frame_of` is the timeframe of each instrument's bars, `detail_ns` of the finer ones.
+    """An opened source: `frame_of` is the timeframe of each instrument's bars (0: none), `detail_ns` of finer ones.
 
+    `kinds` are each instrument's kinds of data (bars, trades, quotes, depth, orders, funding, mark), empty where
+    nothing but the stream says it (a journal); `has_receive_clock`: its ts_recv is no copy of ts_event.
     `whole`: the stream holds its own START and STOP (a journal).
     """
 
@@ -37,6 +39,8 @@ class Opened:
     total_rows: int | None = None
     whole: bool = False
     report: DataReport | None = None
+    kinds: Sequence[frozenset[str]] = ()
+    has_receive_clock: Sequence[bool] = ()
 
     def meta(self) -> JournalMeta:
         """Return what a journal of this run writes about its events."""
@@ -95,6 +99,9 @@ def block_of(block: DataBlock, folder: Path) -> HistoryBlock:
         tz=block.tz,
         on_error=block.on_error.model_dump(),
         detail=block.detail,
+        clock=block.clock,
+        clock_latency_ns=block.clock_latency.ns,
+        options=dict(block.options),
     )
 
 
@@ -141,13 +148,17 @@ def _open_history(config: RunConfig, folder: Path, progress: Callable[[int], Non
         detail_ns=details.pop() if details else 0,
         total_rows=history.total_rows,
         report=history.report,
+        kinds=history.kinds,
+        has_receive_clock=history.has_receive_clock,
     )
 
 
 def _frame_of(history: Any, index: int) -> int:
-    """Return the timeframe, ns, of the bars on which an instrument's orders fill."""
+    """Return the timeframe, ns, of the bars on which an instrument's orders fill; 0 without bars."""
     target = history.targets[index]
-    frames = sorted({s.timeframe_ns for s, _ in target.sources if not s.block.detail})
+    frames = sorted({s.timeframe_ns for s, _ in target.sources if s.timeframe_ns and not s.block.detail})
+    if not frames and history.kinds[index] != {"bars"}:
+        return 0
     if not frames:
         raise ConfigError(
             f"data: {target.id} has only `detail: true` bars; name it in the block that is traded too"

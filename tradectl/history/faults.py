@@ -27,7 +27,8 @@ TEXT = {
     "off_lot": "the volume is not a whole number of lots",
     "truncated": "the file ends early",
     "jump": "the close is more than 50 % away from the one before it",
-    "gap": "bars are missing",
+    "gap": "something is missing",
+    "clock": "the row was received before it happened",
 }
 WORTH = {"fail": "", "drop": "leave such rows out", "clip": "repair the value", "sort": "sort the file",
          "round": "round to the nearest", "report": "only count"}  # fmt: skip

@@ -65,13 +65,16 @@ class Place:
         return FORMATS.get(Path(name).suffix, "csv" if self.path.suffix.lower() in PACKED else "")
 
 
-def resolve(sources: Sequence[str]) -> list[Place]:
-    """Return the files that sources (files, folders, globs) name, sorted, each once."""
+def resolve(sources: Sequence[str], endings: Sequence[str] = (), *, any_file: bool = False) -> list[Place]:
+    """Return the files that sources (files, folders, globs) name, sorted, each once.
+
+    `endings` are known beside FORMATS; with `any_file` a file that is named itself may have any ending.
+    """
     found: set[Path] = set()
     for source in sources:
         path = Path(source)
         if path.is_dir():
-            found |= _inside(path)
+            found |= _inside(path, endings)
         elif path.exists():
             found.add(path)
         elif any(mark in source for mark in "*?["):
@@ -79,25 +82,33 @@ def resolve(sources: Sequence[str]) -> list[Place]:
             if not matched:
                 raise DataError(f"no file matches {source}")
             for each in matched:
-                found |= _inside(each) if each.is_dir() else {each}
+                found |= _inside(each, endings) if each.is_dir() else {each}
         else:
             parent = path.parent
             hint = nearest(path.name, [p.name for p in parent.iterdir()]) if parent.is_dir() else ""
             raise DataError(f"no such file or folder: {source}", hint=hint)
-    places = [place for path in sorted(found) for place in _members(path)]
+    places = [place for path in sorted(found) for place in _members(path, any_file or _ends(path, endings))]
     if not places:
         raise DataError(f"no data file in {', '.join(sources)}", hint=ENDINGS)
     return places
 
 
-def _inside(folder: Path) -> set[Path]:
-    return {p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".") and Place(p).format}
+def _ends(path: Path, endings: Sequence[str]) -> bool:
+    name = path.name.lower()
+    for ending in PACKED:
+        name = name.removesuffix(ending)
+    return name.endswith(tuple(endings))
 
 
-def _members(path: Path) -> list[Place]:
+def _inside(folder: Path, endings: Sequence[str]) -> set[Path]:
+    found = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    return {p for p in found if Place(p).format or _ends(p, endings)}
+
+
+def _members(path: Path, known: bool) -> list[Place]:
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty")
-    if not Place(path).format:
+    if not known and not Place(path).format:
         raise DataError(f"{path}: unknown kind of file", hint=ENDINGS)
     if path.suffix.lower() != ".zip":
         return [Place(path)]

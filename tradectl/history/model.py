@@ -39,7 +39,8 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "off_lot": ("round", "fail", "drop"),
     "truncated": ("fail", "drop"),  # the file ends early; drop: what could be read is used
     "jump": ("report", "fail"),  # a close more than 50 % away from the one before
-    "gap": ("report", "fail"),  # bars are missing between two bars
+    "gap": ("report", "fail"),  # bars are missing between two bars, or the source's sequence breaks
+    "clock": ("report", "fail"),  # a row was received before it happened
 }
 
 
@@ -58,8 +59,9 @@ def actions_for(on_error: Mapping[str, str]) -> dict[str, str]:
 class DataBlock:
     """One source of history; paths absolute, times in ns UTC.
 
-    A bar belongs to the window when its end stamp is in (`start_ns`, `end_ns`]. `session` is the local
-    close time and its zone of daily bars; `tz` the zone of stamps that name none.
+    A bar belongs to the window when its end stamp is in (`start_ns`, `end_ns`], a row of book data when its
+    receive stamp is in [`start_ns`, `end_ns`). `session` is the local close time and its zone of daily bars;
+    `tz` the zone of stamps that name none.
     """
 
     source: str | list[str]
@@ -76,6 +78,9 @@ class DataBlock:
     tz: str | None = None
     on_error: Mapping[str, str] = field(default_factory=dict)
     detail: bool = False
+    clock: str = "keep"  # correct: shift receive stamps of a clock that runs behind exchange time
+    clock_latency_ns: int = 0  # the least latency that a corrected clock leaves
+    options: Mapping[str, Any] = field(default_factory=dict)  # the importer's own settings
 
     @property
     def sources(self) -> list[str]:
@@ -147,6 +152,11 @@ class InstrumentReport:
     gap_count: int = 0
     missing_bars: int = 0
     zero_volume: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)  # of book data: rows of each kind of event
+    has_receive_clock: bool = False  # ts_recv is no copy of ts_event
+    lag_min_ns: int = 0  # smallest and largest ts_recv - ts_event, as recorded
+    lag_max_ns: int = 0
+    shift_ns: int = 0  # what `clock: correct` adds to ts_recv
 
 
 @dataclass

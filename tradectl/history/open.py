@@ -8,7 +8,12 @@ from decimal import Decimal
 from tradectl.core.instrument import Instrument
 from tradectl.errors import DataError, nearest
 from tradectl.history import grid, profiles, stamps
+from tradectl.history.book_catalogue import load_book_catalogue
+from tradectl.history.book_open import book_report, dominant_step, finest, refuse_overlap
+from tradectl.history.book_plan import load_book
+from tradectl.history.book_source import BookSource
 from tradectl.history.catalogue import load_catalogue
+from tradectl.history.importers import KINDS as BOOK_KINDS
 from tradectl.history.model import DataBlock, DataReport, InstrumentReport, InstrumentSpec
 from tradectl.history.plan import Loaded, check_kind, is_catalogue, key_of, load_bars
 from tradectl.history.rows import Budget
@@ -18,7 +23,7 @@ from tradectl.history.stream import History, Target, window, within
 __all__ = ["KINDS", "History", "open_history"]
 
 # One line per kind of data: what surveys a block of it.
-KINDS: dict[str, Callable[..., Loaded]] = {"bars": load_bars}
+KINDS: dict[str, Callable[..., Loaded]] = {"bars": load_bars, **dict.fromkeys(BOOK_KINDS, load_book)}
 
 
 def open_history(
@@ -40,7 +45,9 @@ def open_history(
     loaded = []
     for block in blocks:
         check_kind(block, list(KINDS))
-        load = load_catalogue if is_catalogue(block) else KINDS[block.kind]
+        load = KINDS[block.kind]
+        if is_catalogue(block):
+            load = load_catalogue if block.kind == "bars" else load_book_catalogue
         loaded.append(load(block, specs, budget, strict, progress))
     targets = _targets(loaded, specs)
     report = DataReport()
@@ -51,7 +58,7 @@ def open_history(
     used = [s for one in loaded for s in one.sources if any(s is x for t in targets for x, _ in t.sources)]
     return History(
         instruments=[t.instrument for t in targets if t.instrument is not None],
-        timeframes_ns=sorted({s.timeframe_ns for s in used}),
+        timeframes_ns=sorted({s.timeframe_ns for s in used if isinstance(s, Source)}),
         report=report,
         total_rows=sum(_expected(s) for s in used),
         paths=sorted({p for one in loaded for p in one.paths}),
@@ -92,15 +99,18 @@ def _targets(loaded: Sequence[Loaded], specs: Mapping[str, InstrumentSpec]) -> l
     return [targets[name] for name in sorted(targets)]
 
 
-def _names(name: str, source: Source) -> bool:
+def _names(name: str, source: Source | BookSource) -> bool:
     venue = name.rpartition(":")[0].upper()
     return key_of(name) == key_of(source.symbol) and venue in ("", source.venue)
 
 
-def _refuse_overlap(target: Target, source: Source) -> None:
+def _refuse_overlap(target: Target, source: Source | BookSource) -> None:
     for other, _ in target.sources:
         apart = other.last_ns < source.first_ns or source.last_ns < other.first_ns
-        if other.timeframe_ns == source.timeframe_ns and not apart:
+        if isinstance(other, BookSource) and isinstance(source, BookSource):
+            refuse_overlap(target.id, other, source)
+            continue
+        if isinstance(other, Source) and other.timeframe_ns == source.timeframe_ns and not apart:
             timeframe = stamps.format_timeframe(source.timeframe_ns)
             message = f"{target.id}: two blocks have {timeframe} bars of the same time"
             raise DataError(
@@ -115,8 +125,9 @@ def _settle(target: Target, default_quote: str) -> None:
     for each, _ in target.sources:
         prices.merge(each.prices)
         volumes.merge(each.volumes)
-    tick = spec.tick_size or source.tick_size or prices.candidate(grid.choose_tick(prices))
-    lot = spec.lot_size or source.lot_size or grid.choose_lot(volumes, tick)
+    known = source if isinstance(source, Source) else finest([s for s, _ in target.sources])
+    tick = spec.tick_size or known.tick_size or dominant_step([s for s, _ in target.sources], prices)
+    lot = spec.lot_size or known.lot_size or grid.choose_lot(volumes, tick)
     _, base, quote = profiles.split_pair(target.symbol, None if source.quote else False)
     target.instrument = Instrument(
         venue=target.venue,
@@ -138,7 +149,8 @@ def _report(one: Loaded, targets: Sequence[Target], report: DataReport) -> None:
         assert target.instrument is not None
         for source, owner in target.sources:
             if owner is one:
-                report.instruments.append(_instrument_report(target, source, one))
+                make = _instrument_report if isinstance(source, Source) else book_report
+                report.instruments.append(make(target, source, one))
                 report.rows_used += report.instruments[-1].rows - report.instruments[-1].outside_listing
     for source in one.sources:
         report.rows_read += source.rows_read
@@ -199,8 +211,10 @@ def _count_off(one: Loaded, source: Source, step: Decimal, kind: str) -> float:
     return steps.error(k)
 
 
-def _expected(source: Source) -> int:
+def _expected(source: Source | BookSource) -> int:
     """Estimate how many of a source's rows are in its block's window, for progress."""
+    if source.block.start_ns is None and source.block.end_ns is None:
+        return source.rows
     span = max(source.last_ns - source.first_ns, 1)
     start = max(source.block.start_ns or source.first_ns, source.first_ns)
     end = min(source.block.end_ns or source.last_ns, source.last_ns)

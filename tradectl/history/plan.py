@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from tradectl.errors import ConfigError, DataError, nearest
 from tradectl.history import files as places
@@ -18,7 +19,7 @@ from tradectl.history.reader import SourceFile, inspect
 from tradectl.history.rows import Budget
 from tradectl.history.source import FileSurvey, Judge, Source
 
-__all__ = ["Loaded", "is_catalogue", "key_of", "load_bars", "wanted"]
+__all__ = ["Loaded", "Progress", "is_catalogue", "key_of", "load_bars", "wanted"]
 
 Progress = Callable[[int], None]
 WEEKEND_NS = 9 * stamps.DAY_NS // 2  # four days and a half
@@ -30,7 +31,7 @@ class Loaded:
 
     block: DataBlock
     log: FaultLog
-    sources: list[Source] = field(default_factory=list)
+    sources: list[Any] = field(default_factory=list)  # Source, or BookSource
     paths: list[Path] = field(default_factory=list)
 
 

@@ -20,7 +20,10 @@ from tradectl.history.model import DataBlock
 from tradectl.history.profiles import Profile
 from tradectl.history.stamps import StampFormat
 
-__all__ = ["BATCH", "IMPORTERS", "RawBatch", "SourceFile", "binary_batches", "binary_rows", "inspect", "read"]
+__all__ = [
+    "BATCH", "IMPORTERS", "RawBatch", "SourceFile", "binary_batches", "binary_rows", "guarded", "inspect", "pieces",
+    "read", "scan", "text_of",
+]  # fmt: skip
 
 HEAD = 1 << 17  # bytes of packed text looked at to settle how a file is read
 BATCH = 65_536  # rows handed on at a time
@@ -77,7 +80,7 @@ def inspect(place: Place, block: DataBlock) -> SourceFile:
     if place.format == "csv":
         header, separator, skip, head = _csv_head(place, block, named)
     else:
-        head = _guarded(place, lambda: _scan(place).head(5_000).collect())
+        head = guarded(place, lambda: scan(place).head(5_000).collect())
         header, separator, skip = tuple(head.columns), ",", 0
     profile = named or profiles.choose(None, header)
     if block.mapping:
@@ -131,7 +134,7 @@ def _csv_head(
 ) -> tuple[tuple[str, ...], str, int, pl.DataFrame]:
     """Return (column names, separator, header lines, the first rows as text)."""
     try:
-        text = next(_blocks(place, HEAD), b"")
+        text = next(text_of(place, HEAD), b"")
     except TruncatedError as error:
         raise DataError(f"{place}: {error}; no whole row could be read") from error
     text = text.removeprefix(b"\xef\xbb\xbf")
@@ -162,7 +165,7 @@ def _csv_head(
     return header, separator, skip, head
 
 
-def _blocks(place: Place, size: int = BLOCK) -> Iterator[bytes]:
+def text_of(place: Place, size: int = BLOCK) -> Iterator[bytes]:
     """Yield the text in blocks of whole lines (Polars unpacks zst)."""
     if place.path.suffix.lower() != ".zst":
         yield from text_blocks(place, size)
@@ -191,7 +194,7 @@ def _csv_batches(file: SourceFile, _slice_rows: int = 0) -> Iterator[pl.DataFram
     if file.form.unit_ns:
         schema[str(file.at["timestamp"])] = pl.Int64
     skip = file.skip
-    for text in _blocks(file.place):
+    for text in text_of(file.place):
         if skip:
             text = text[text.index(b"\n") + 1 :] if b"\n" in text else b""
             skip = 0
@@ -207,7 +210,8 @@ def _csv_batches(file: SourceFile, _slice_rows: int = 0) -> Iterator[pl.DataFram
         yield frame.select(pl.col(str(file.at[key])).alias(key) for key in fields)
 
 
-def _scan(place: Place) -> pl.LazyFrame:
+def scan(place: Place) -> pl.LazyFrame:
+    """Return a Parquet or Arrow file, not yet read."""
     if place.format == "parquet":
         return pl.scan_parquet(place.path, hive_partitioning=False)
     return pl.scan_ipc(place.path)
@@ -219,32 +223,34 @@ def binary_batches(file: SourceFile, slice_rows: int = 0) -> Iterator[pl.DataFra
     `slice_rows` > 0 reads slice by slice, which holds nothing in memory between two of them.
     """
     names = [file.header[at] for at in file.at.values()]
-    lazy = _scan(file.place).select(
+    lazy = scan(file.place).select(
         names
     )  # only a projection: with expressions Polars would buffer without bound
-    for frame in _pieces(file.place, lazy, slice_rows):
+    for frame in pieces(file.place, lazy, slice_rows):
         frame.columns = list(file.at)
         yield frame
 
 
-def _pieces(place: Place, lazy: pl.LazyFrame, slice_rows: int) -> Iterator[pl.DataFrame]:
+def pieces(place: Place, lazy: pl.LazyFrame, slice_rows: int) -> Iterator[pl.DataFrame]:
+    """Yield a file's frames in order; `slice_rows` > 0 reads slice by slice and keeps nothing open."""
     if not slice_rows:
         batches = lazy.collect_batches(chunk_size=BATCH, maintain_order=True)
-        while (frame := _guarded(place, lambda: next(batches, None))) is not None:
+        while (frame := guarded(place, lambda: next(batches, None))) is not None:
             yield frame
         return
     at = 0
-    while (frame := _guarded(place, lazy.slice(at, slice_rows).collect)).height:
+    while (frame := guarded(place, lazy.slice(at, slice_rows).collect)).height:
         at += slice_rows
         yield frame
 
 
 def binary_rows(place: Place) -> int:
     """Return how many rows a Parquet or Arrow file has."""
-    return int(_guarded(place, lambda: _scan(place).select(pl.len()).collect().item()))
+    return int(guarded(place, lambda: scan(place).select(pl.len()).collect().item()))
 
 
-def _guarded(place: Place, work: Callable[[], T]) -> T:
+def guarded(place: Place, work: Callable[[], T]) -> T:
+    """Return what `work` returns; what Polars cannot read becomes a DataError that names the file."""
     try:
         return work()
     except (pl.exceptions.PolarsError, OSError) as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tradectl.errors import DataError
+from tradectl.errors import ConfigError, DataError
 from tradectl.history.importing import names_of, windowed
 from tradectl.history.model import DataBlock, InstrumentSpec, iso
 from tradectl.history.open import open_history
@@ -75,6 +75,8 @@ def resample_data(
     The opened history's report notes where the first bar made is partial.
     """
     target_ns = parse_timeframe(timeframe)
+    if any(block.kind != "bars" for block in blocks):
+        raise ConfigError("resample reads bars", hint="bars of trades and quotes are made in a run: `bars: [1m]`")
     history = open_history(blocks, specs or {})
     history.report.notes += partial_firsts(history, [target_ns])
     writer = Writer(out, progress)
@@ -92,7 +94,7 @@ def partial_firsts(history: History, targets_ns: Sequence[int]) -> list[str]:
         begins = []
         for target in history.targets:
             for source, loaded in target.sources:
-                if source.timeframe_ns < target_ns and not source.block.detail:
+                if 0 < source.timeframe_ns < target_ns and not source.block.detail:
                     first_ns = _first_stamp(Feed(target, source, loaded, (0, 0)))
                     begin_ns = first_ns - source.timeframe_ns
                     if first_ns and begin_ns > (first_ns - 1) // target_ns * target_ns:

@@ -17,6 +17,8 @@ from tradectl.core.codes import EventFlag, MarketStatus
 from tradectl.core.event import empty_events
 from tradectl.core.instrument import Instrument
 from tradectl.history import files as places
+from tradectl.history.book_source import BookSource
+from tradectl.history.book_stream import BookFeed, in_chunks, mixed
 from tradectl.history.events import (
     bar_events,
     chunked,
@@ -45,7 +47,7 @@ class Target:
     symbol: str
     venue: str
     spec: InstrumentSpec
-    sources: list[tuple[Source, Loaded]] = field(default_factory=list)
+    sources: list[tuple[Any, Loaded]] = field(default_factory=list)  # Source of bars, or BookSource
     instrument: Instrument | None = None
 
     @property
@@ -118,19 +120,52 @@ class History:
     def chunks(self, max_rows: int = SLICE) -> Iterator[Events]:
         """Yield all events in the settled order, in read-only chunks of at most `max_rows`."""
         streams = [self._statuses()] if any(t.spec.listed or t.spec.delisted for t in self.targets) else []
-        feeds = [
-            Feed(target, source, loaded, (index, self.timeframes_ns.index(source.timeframe_ns)))
-            for index, target in enumerate(self.targets)
-            for source, loaded in target.sources
-        ]
-        feeds.sort(key=lambda feed: feed.place)
+        feeds = self._feeds()
+        if any(isinstance(feed, BookFeed) for feed in feeds):
+            if len(feeds) == 1 and not streams:
+                yield from in_chunks(feeds[0], max_rows)
+                return
+            streams += [feed.events(len(feeds)) for feed in feeds]
+            yield from mixed(streams, max_rows)
+            return
         if len(feeds) == 1 and not streams:
-            yield from direct(feeds[0].rows(1), *feeds[0].grid, feeds[0].tags, max_rows)
+            feed: Feed = feeds[0]
+            yield from direct(feed.rows(1), feed.grid[0], feed.grid[1], feed.tags, max_rows)
             return
         streams += [feed.events(len(feeds)) for feed in feeds]
         yield from chunked(
             merge(streams, lambda events: events["ts_recv"], join_events, pick_events), max_rows
         )
+
+    @property
+    def kinds(self) -> list[frozenset[str]]:
+        """Return which kinds each instrument has: bars, trades, quotes, depth, orders, funding, mark."""
+        found = []
+        for target in self.targets:
+            each = [source.kinds if isinstance(source, BookSource) else {"bars"} for source, _ in target.sources]
+            found.append(frozenset().union(*each))
+        return found
+
+    @property
+    def has_receive_clock(self) -> list[bool]:
+        """Return for each instrument whether ts_recv is a clock of its own, no copy of ts_event."""
+        return [
+            any(isinstance(source, BookSource) and source.has_receive_clock for source, _ in target.sources)
+            for target in self.targets
+        ]
+
+    def _feeds(self) -> list[Any]:
+        feeds: list[Any] = []
+        for index, target in enumerate(self.targets):
+            for source, loaded in target.sources:
+                if isinstance(source, BookSource):
+                    start, end = window(target.spec, source.block)
+                    feeds.append(BookFeed(target, source, (index, 0), start, end))
+                else:
+                    place = index, self.timeframes_ns.index(source.timeframe_ns)
+                    feeds.append(Feed(target, source, loaded, place))
+        feeds.sort(key=lambda feed: feed.place)
+        return feeds
 
     def _statuses(self) -> Iterator[Events]:
         """Yield one batch: listings and delistings, not before the run's first moment nor after its last.

@@ -286,9 +286,12 @@ WHOLE: dict[str, tuple[str, tuple[str, ...]]] = {
             "got 'America/NewYork' (did you mean 'America/New_York'?)",
         ),
     ),
-    "later kind": (
-        "strategy: a.py\ndata: {source: b.csv, kind: trades}\n",
-        ("c.yaml:2: data.kind: expected one of bars, journal ('trades' is planned",),
+    "unknown kind": (
+        "strategy: a.py\ndata: {source: b.csv, kind: trade}\n",
+        (
+            "c.yaml:2: data.kind: expected one of bars, trades, quotes, depth, orders, book, journal",
+            "(did you mean 'trades'?)",
+        ),
     ),
     "journal with a profile": (
         "strategy: a.py\ndata:\n  source: runs/x\n  kind: journal\n  profile: bitfinex\n",

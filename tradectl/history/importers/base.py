@@ -8,7 +8,9 @@ does not say it. Two things are optional, and make messages better:
 - a further column `row` (Int64): the line or row, from 1, of `options.place` that each row came from;
 - `options.tell(symbol, ...)`: the venue, tick and lot size of a symbol, where the source knows them.
 
-What cannot be read raises DataError with file, row and column (`bad_row`); a file that ends early raises
+A field that cannot be read is told with `options.bad(row, column, text)`, which raises DataError with file, row
+and column unless the block's `on_error` leaves such rows out; what makes no sense as a whole raises `bad_row` or
+a DataError of its own that names the file. A file that ends early raises
 `files.TruncatedError` after its whole rows were yielded, and the block's `on_error` decides. Values are not
 judged here: negative quantities, crossed books and clocks are the framework's.
 """
@@ -60,10 +62,18 @@ class Options:
     extra: Mapping[str, Any] = field(default_factory=dict)
     metas: dict[str, Meta] = field(default_factory=dict)
     place: Place | None = None  # the file being read: set by the importer before it yields
+    refuse: Callable[[int, str], None] | None = None  # how the framework hears of fields that cannot be read
 
     def tell(self, symbol: str, **known: Any) -> None:
         """Remember what the source knows of a symbol: venue, tick_size, lot_size."""
         self.metas[symbol] = replace(self.metas.get(symbol, Meta()), **known)
+
+    def bad(self, row: int, column: str, text: str, expected: str = "a number") -> None:
+        """Tell of a field that cannot be read: raises DataError, unless such rows are to be left out."""
+        if self.refuse is not None:
+            self.refuse(row, f"{column} = {text[:80]!r} is not {expected}")
+        elif self.place is not None:
+            raise bad_row(self.place, row, column, text, expected)
 
     def choice(self, name: str, valid: Sequence[str]) -> str:
         """Return the extra setting `name`, by default the first of `valid`; ConfigError if it is none of them."""
@@ -98,7 +108,9 @@ class Importer:
     venue: str = "LOCAL"
     endings: tuple[str, ...] = ()
     has_receive_clock: bool = True  # ts_recv is a clock of its own, not a copy of ts_event
-    pairs: bool | None = None  # its symbols are pairs (BTCUSDT), plain names (False), or pairs where they look so
+    pairs: bool | None = (
+        None  # its symbols are pairs (BTCUSDT), plain names (False), or pairs where they look so
+    )
     suits: Callable[[Place, bytes], bool] | None = None
 
 

@@ -1,0 +1,221 @@
+"""A source of book data: one symbol's rows from one block, surveyed once, then read as a stream of integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tradectl.core.codes import EventKind
+from tradectl.history.book_events import (
+    GROUPS,
+    Ticks,
+    concat_ticks,
+    drop_rows,
+    groups_of,
+    kinds_mask,
+    to_ticks,
+)
+from tradectl.history.book_merge import merge_stable
+from tradectl.history.book_spool import Columns, Spool
+from tradectl.history.grid import Steps, in_steps, on_grid
+from tradectl.history.model import DataBlock, Gap
+
+__all__ = ["BookPart", "BookSource", "grid_columns", "in_receive_order", "spooled"]
+
+FIRST, LAST = -(1 << 62), 1 << 62  # before and after all stamps
+MULTIPLES = (78_125, 15_625, 3_125, 625, 125, 25, 5, 2)  # of a power of ten: 1/128 … 1/4, 0.5, 0.2
+DISTINCT = 32  # so many different prices must agree on a multiple
+SIZED = np.zeros(256, np.bool_)
+SIZED[[int(kind) for members in GROUPS.values() for kind in members]] = True
+SIZED[[EventKind.FUNDING, EventKind.MARK]] = False  # rates, and means that are on no tick
+
+
+@dataclass
+class BookPart:
+    """One file's rows of a symbol, in receive order; `read(tick, lot, streams, start, end)` yields them.
+
+    All rows with `start` <= ts_recv < `end` are among them, and others near these.
+    """
+
+    read: Callable[[Decimal, Decimal, int, int, int], Iterator[Ticks]]
+    first_ns: int
+    last_ns: int
+    rows: int
+
+
+@dataclass
+class BookSource:
+    """One symbol of one block; stamps are receive stamps, before `shift_ns` is added to them."""
+
+    block: DataBlock
+    venue: str
+    symbol: str
+    base: str
+    quote: str
+    files: list[Any] = field(default_factory=list)  # `index` of the first stands for the source in messages
+    parts: list[BookPart] = field(default_factory=list)
+    spools: list[Spool] = field(default_factory=list)
+    counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
+    prices: Steps = field(default_factory=Steps)
+    volumes: Steps = field(default_factory=Steps)
+    rows_read: int = 0
+    lag_min: int = 0
+    lag_max: int = 0
+    behind: int = 0  # rows whose receive stamp is before their exchange stamp
+    shift_ns: int = 0  # added to receive stamps: the correction of a clock that runs behind
+    has_receive_clock: bool = False
+    gap_count: int = 0
+    gaps: list[Gap] = field(default_factory=list)
+    tick_size: Decimal | None = None
+    lot_size: Decimal | None = None
+    given_by: str = ""
+    timeframe_ns: int = 0  # of bars
+    missing_bars: int = 0
+    zero_volume: int = 0
+
+    @property
+    def id(self) -> str:
+        """Return venue:SYMBOL of the source."""
+        return f"{self.venue}:{self.symbol}"
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows of the kinds that the block asks for there are."""
+        mask = kinds_mask(self.block.kind)
+        return int(self.counts.sum() if mask is None else self.counts[mask].sum())
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Return the names of the kinds that its stream has: trades, quotes, depth, orders, funding, mark."""
+        mask = kinds_mask(self.block.kind)
+        return groups_of(k for k in np.flatnonzero(self.counts).tolist() if mask is None or mask[k])
+
+    @property
+    def first_ns(self) -> int:
+        """Return the first receive stamp."""
+        return min(part.first_ns for part in self.parts) + self.shift_ns
+
+    @property
+    def last_ns(self) -> int:
+        """Return the last receive stamp."""
+        return max(part.last_ns for part in self.parts) + self.shift_ns
+
+    def stream(
+        self, grid: tuple[Decimal, Decimal], streams: int = 1, start: int = FIRST, end: int = LAST
+    ) -> Iterator[Ticks]:
+        """Yield the rows received in [start, end) on a grid of (tick, lot), in receive order."""
+        mask = kinds_mask(self.block.kind)
+        if mask is not None and not self.counts[~mask].any():
+            mask = None
+        low, high = max(start - self.shift_ns, FIRST), min(end - self.shift_ns, LAST)
+        parts = [p for p in self.parts if p.last_ns >= low and p.first_ns < high]
+        for ticks in in_receive_order(parts, grid, streams, low, high):
+            made = ticks
+            if mask is not None:
+                keep = mask[made.full("kind")]
+                made = made if keep.all() else made[keep]
+            made = _within(made, low, high)
+            if not len(made):
+                continue
+            if self.shift_ns:
+                made.ts_recv = made.ts_recv + self.shift_ns
+            yield made
+
+    def look(self, fault: str, step: Decimal) -> Steps:
+        """Return the count of prices (`off_tick`) or quantities (`off_lot`) off a step."""
+        steps, names = Steps(step), ("price", "price2") if fault == "off_tick" else ("qty", "qty2")
+        for columns in self.columns():
+            for values, origin in grid_columns(columns, names):
+                steps.feed((values,), origin)
+        return steps
+
+    def columns(self) -> Iterator[Columns]:
+        """Yield the rows as floats, as they were surveyed."""
+        for spool in self.spools:
+            yield from spool
+
+    def multiple(self, step: Decimal) -> int:
+        """Return of which multiple of `step`, a power of ten, the prices are: 25 for quarters of 100 steps."""
+        left = dict.fromkeys(MULTIPLES, 0)
+        seen: set[int] = set()
+        total = 0
+        for columns in self.columns():
+            for values, _ in grid_columns(columns, ("price", "price2")):
+                quotient = in_steps(values, step)
+                whole = np.rint(quotient[on_grid(quotient)]).astype(np.int64)
+                total += len(whole)
+                if len(seen) < DISTINCT:
+                    seen.update(np.unique(whole)[:DISTINCT].tolist())
+                for m in left:
+                    left[m] += int(np.count_nonzero(whole % m))
+                left = {m: off for m, off in left.items() if off * 20 <= total}
+        left = {m: off for m, off in left.items() if off * 100 <= total}  # it holds 99 % of the rows
+        return max(left, default=1) if len(seen) >= DISTINCT else 1
+
+
+def grid_columns(
+    columns: Columns, names: tuple[str, ...]
+) -> Iterator[tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]]:
+    """Yield (values above zero, origins) of the columns, of rows whose values are on the grid."""
+    sized = SIZED[columns["kind"]]
+    for name in names:
+        keep = sized & (columns[name] > 0)
+        if keep.all():
+            yield columns[name], columns["origin"]
+        elif keep.any():
+            yield columns[name][keep], columns["origin"][keep]
+
+
+def in_receive_order(
+    parts: list[BookPart], grid: tuple[Decimal, Decimal], streams: int, start: int, end: int
+) -> Iterator[Ticks]:
+    """Yield the parts' rows: one after the other where their times do not overlap, else merged."""
+    parts = sorted(parts, key=lambda part: part.first_ns)
+    if all(a.last_ns < b.first_ns for a, b in pairwise(parts)):
+        for part in parts:
+            yield from part.read(*grid, streams, start, end)
+        return
+    opened = [part.read(*grid, streams + len(parts), start, end) for part in parts]
+    yield from merge_stable(
+        opened, lambda t: (t.ts_recv, t.full("kind")), concat_ticks, lambda t, order: t[order]
+    )
+
+
+def spooled(
+    spool: Spool, drop: tuple[bool, ...]
+) -> Callable[[Decimal, Decimal, int, int, int], Iterator[Ticks]]:
+    """Return the reader of a surveyed raw file's rows; `drop` leaves out those off the tick, off the lot."""
+
+    def read(tick: Decimal, lot: Decimal, _streams: int, start: int, end: int) -> Iterator[Ticks]:
+        before = 0
+        for columns in spool:
+            recv = columns["ts_recv"]
+            if recv[-1] >= start and recv[0] < end:
+                kept = _on_grid(columns, tick if drop[0] else None, lot if drop[1] else None)
+                yield to_ticks(kept, tick, lot, before or int(recv[0]))
+            before = int(recv[-1])
+
+    return read
+
+
+def _on_grid(columns: Columns, tick: Decimal | None, lot: Decimal | None) -> Columns:
+    """Return the rows whose values are on the grid (None: not asked)."""
+    keep = np.ones(len(columns["kind"]), np.bool_)
+    for step, names in ((tick, ("price", "price2")), (lot, ("qty", "qty2"))):
+        if step is not None:
+            for name in names:
+                keep &= on_grid(in_steps(np.maximum(columns[name], 0.0), step)) | ~SIZED[columns["kind"]]
+    return columns if keep.all() else drop_rows(columns, keep)
+
+
+def _within(ticks: Ticks, start: int, end: int) -> Ticks:
+    recv = ticks.ts_recv
+    if not len(recv) or (recv[0] >= start and recv[-1] < end):
+        return ticks
+    return ticks[slice(*np.searchsorted(recv, [start, end], "left"))]

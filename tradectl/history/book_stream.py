@@ -1,0 +1,95 @@
+"""Book data as a stream of events, alone or beside bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tradectl.core.codes import EventFlag, EventKind
+from tradectl.core.event import empty_events
+from tradectl.history.book_events import Ticks, book_events
+from tradectl.history.book_merge import merge_stable
+from tradectl.history.book_source import BookSource
+from tradectl.history.events import join_events, pick_events
+
+__all__ = ["BookFeed", "in_chunks", "mixed"]
+
+SLICE = 262_144  # rows held as events over all streams
+Events = npt.NDArray[Any]
+BATCHED = np.zeros(256, np.bool_)
+BATCHED[[EventKind.BAR, EventKind.STATUS]] = True  # what LAST closes a batch of; book data has MESSAGE_END
+
+
+@dataclass(frozen=True)
+class BookFeed:
+    """One source of one instrument as a stream; `place` is (instrument index, timeframe index)."""
+
+    target: Any
+    source: BookSource
+    place: tuple[int, int]
+    start: int  # receive stamps in [start, end)
+    end: int
+
+    def ticks(self, streams: int) -> Iterator[Ticks]:
+        """Yield the rows, read as one of `streams`."""
+        grid = self.target.instrument.tick_size, self.target.instrument.lot_size
+        yield from self.source.stream(grid, streams, self.start, self.end)
+
+    def events(self, streams: int) -> Iterator[Events]:
+        """Yield the events, in pieces small enough for all streams to be in memory."""
+        piece = max(1_024, min(65_536, SLICE // streams))
+        for ticks in self.ticks(streams):
+            for at in range(0, len(ticks), piece):
+                yield book_events(ticks[at : at + piece], self.place[0])
+
+
+def in_chunks(feed: BookFeed, max_rows: int) -> Iterator[Events]:
+    """Yield the read-only chunks of a run's only stream: no merge, no copy."""
+    out, fill = empty_events(max_rows), 0
+    for ticks in feed.ticks(1):
+        at = 0
+        while at < len(ticks):
+            n = min(len(ticks) - at, max_rows - fill)
+            book_events(ticks[at : at + n], feed.place[0], out[fill : fill + n])
+            at, fill = at + n, fill + n
+            if fill == max_rows:
+                yield _sealed(out)
+                out, fill = empty_events(max_rows), 0
+    if fill:
+        yield _sealed(out[:fill])
+
+
+def mixed(streams: list[Iterator[Events]], max_rows: int) -> Iterator[Events]:
+    """Yield the chunks of several streams in the settled order; LAST is set on each stamp's last bar or status."""
+    out, fill = empty_events(max_rows), 0
+    for events in merge_stable(streams, lambda e: (e["ts_recv"], e["kind"]), join_events, pick_events):
+        at = np.flatnonzero(BATCHED[events["kind"]])
+        if len(at):
+            stamps = events["ts_recv"][at]
+            last = np.append(stamps[1:] != stamps[:-1], True)
+            flags = events["flags"].copy()
+            flags[at[last]] |= np.uint16(EventFlag.LAST)
+            events["flags"] = flags
+        begin = 0
+        while begin < len(events):
+            n = min(len(events) - begin, max_rows - fill)
+            _words(out[fill : fill + n])[:] = _words(events[begin : begin + n])
+            begin, fill = begin + n, fill + n
+            if fill == max_rows:
+                yield _sealed(out)
+                out, fill = empty_events(max_rows), 0
+    if fill:
+        yield _sealed(out[:fill])
+
+
+def _words(events: Events) -> npt.NDArray[np.int64]:
+    return events.view(np.int64).reshape(-1, 8)
+
+
+def _sealed(events: Events) -> Events:
+    events.flags.writeable = False
+    return events
