@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,6 +161,20 @@ def test_backtest_prints_a_table_or_nothing(program: Program) -> None:
     assert "elsewhere" in shown.out
     assert program(*arguments, "--quiet").out == ""
     assert len([one for one in Path("runs").iterdir() if one.is_dir()]) == 1
+
+
+def test_what_a_killed_run_left_behind_is_removed(program: Program) -> None:
+    """A process that is killed holds the folder no longer."""
+    code = (
+        "import os, signal, sys; from pathlib import Path; from tradectl.db.runfolder import RunFolder; "
+        "RunFolder(Path('runs'), 'killed', '0' * 8).write_text('x', 'x'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    (left,) = Path("runs").iterdir()
+    os.utime(left, (0, 0))
+    done = program("backtest", QUICKSTART, "--to", "2024-01-02", "--json")
+    assert f"removed the unfinished run {left.name[1:]}: its process is gone" in done.err
+    assert not left.exists()
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

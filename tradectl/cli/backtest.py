@@ -137,6 +137,8 @@ def _run(job: Job, quiet: bool) -> dict[str, Any]:
         if str(stopped):
             err().print(f"what was done is kept: {stopped}", markup=False)
         raise
+    for name in result.removed:
+        err().print(f"removed the unfinished run {name}: its process is gone", markup=False)
     return dict(result.summary)
 
 

@@ -20,6 +20,7 @@ class RunResult:
 
     run_dir: Path
     summary: dict[str, Any]
+    removed: tuple[str, ...] = ()  # unfinished runs of processes that are gone
 
 
 @dataclass(frozen=True)

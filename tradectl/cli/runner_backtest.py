@@ -20,7 +20,7 @@ from tradectl.core.codes import PathRule
 from tradectl.db.audit import Market, audit_fills
 from tradectl.db.lock import data_lock, machine, place_sources, versions
 from tradectl.db.parquet import write_frame, write_tables
-from tradectl.db.runfolder import RunFolder, json_text
+from tradectl.db.runfolder import RunFolder, json_text, remove_stale
 from tradectl.db.snapshot import snapshot_bytes
 from tradectl.db.tables import Names, positions_table
 from tradectl.db.trials import append_trial
@@ -132,6 +132,7 @@ def execute(loaded: Loaded, request: Request) -> RunResult:
     stages = {"data": "load", "compile": "compile"}
     wired = wire(loaded, lambda what: request.progress(stages[what], 0, None), surveyed)
     runs = runs_folder(loaded, request.out)
+    removed = tuple(remove_stale(runs))
     folder = RunFolder(runs, loaded.config.name, loaded.hash())
     try:
         hashes = Hashes(sources_of(wired, loaded), list(wired.data.paths))
@@ -139,7 +140,7 @@ def execute(loaded: Loaded, request: Request) -> RunResult:
         folded = start_fold(wired, folder.path / ".spool")
         work = Work(loaded, request, wired, folder, folded, hashes, config_s)
         _fold(work)
-        return _finish(work)
+        return replace(_finish(work), removed=removed)
     except BaseException:
         folder.discard()
         raise

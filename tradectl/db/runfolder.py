@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
 import re
 import shutil
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tradectl.errors import StoreError
 
-__all__ = ["RunFolder", "json_text", "slug"]
+__all__ = ["RunFolder", "json_text", "remove_stale", "slug"]
 
 MAX_SAME = 10_000  # runs of one name that began in one second
+HIDDEN = re.compile(r"\.\d{8}T\d{6}Z-")  # how the name of a run in the making begins
+STALE_S = 2  # seconds; between making a folder and locking it pass microseconds
 MAX_NAME = 48  # characters of the run's name in the folder's name
 
 
@@ -40,7 +44,10 @@ def json_text(value: Any, indent: int | None = 1) -> str:
 
 
 class RunFolder:
-    """A folder under `runs` that gets its final name with `finish`, or goes away with `discard`."""
+    """A folder under `runs` that gets its final name with `finish`, or goes away with `discard`.
+
+    Until then it holds a lock on the folder, which ends with the process however that ends.
+    """
 
     def __init__(self, runs: Path, name: str, digest: str, now: datetime | None = None) -> None:
         moment = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
@@ -49,6 +56,7 @@ class RunFolder:
         try:
             runs.mkdir(parents=True, exist_ok=True)
             self.path, self.final = _reserve(runs, f"{moment}-{slug(name)}-{digest[:8]}")
+            self._held = _hold(self.path)
         except OSError as error:
             raise StoreError(f"cannot write runs to {runs}: {error.strerror or error}") from error
 
@@ -83,12 +91,19 @@ class RunFolder:
                 f"cannot finish the run folder {self.final}: {error.strerror or error}"
             ) from error
         self.path, self.finished = self.final, True
+        self._release()
         return self.final
 
     def discard(self) -> None:
         """Remove what was written, unless it is finished."""
         if not self.finished:
             shutil.rmtree(self.path, ignore_errors=True)
+            self._release()
+
+    def _release(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
 
 def _reserve(runs: Path, name: str) -> tuple[Path, Path]:
@@ -106,6 +121,34 @@ def _reserve(runs: Path, name: str) -> tuple[Path, Path]:
             return hidden, final
         hidden.rmdir()
     raise StoreError(f"{runs / name}: {MAX_SAME:,} runs of this name")
+
+
+def _hold(path: Path) -> int | None:
+    """Lock a folder; return the handle that holds the lock, None where another one does or there are no locks."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # taken; or a file system that cannot lock a folder
+        os.close(handle)
+        return None
+    return handle
+
+
+def remove_stale(runs: Path) -> list[str]:
+    """Remove the folders of runs whose process is gone (killed, or the machine went down); return their names."""
+    removed = []
+    for path in sorted(runs.glob(".*")) if runs.is_dir() else []:
+        try:
+            if not HIDDEN.match(path.name) or time.time() - path.stat().st_mtime < STALE_S:
+                continue
+            handle = _hold(path)
+        except OSError:  # gone in the meantime
+            continue
+        if handle is not None:
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(handle)
+            removed.append(path.name[1:])
+    return removed
 
 
 def _sync(path: Path) -> None:

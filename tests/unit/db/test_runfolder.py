@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from tradectl.db.catalogue import find_run, list_runs
 from tradectl.db.lock import common_root, place_sources
-from tradectl.db.runfolder import RunFolder, json_text, slug
+from tradectl.db.runfolder import RunFolder, json_text, remove_stale, slug
 from tradectl.db.trials import TRIALS, append_trial, read_trials
 from tradectl.errors import StoreError
 
@@ -67,6 +68,20 @@ def test_discard_leaves_nothing_but_never_a_finished_run(tmp_path: Path) -> None
     final = folder.finish()
     folder.discard()
     assert final.is_dir()
+
+
+def test_only_what_a_dead_process_left_behind_is_removed(tmp_path: Path) -> None:
+    alive = RunFolder(tmp_path, "alive", "0" * 8, NOON)
+    young, dead, other = (tmp_path / name for name in (f".{alive.final.name}-2", f".{alive.final.name}-3", ".mine"))
+    for path in (young, dead, other):
+        path.mkdir()
+        (path / "fills.parquet").write_text("half")
+    for path in (alive.path, dead, other):
+        os.utime(path, (0, 0))
+    assert remove_stale(tmp_path) == [dead.name[1:]]
+    assert remove_stale(tmp_path / "nowhere") == []
+    assert {path.name for path in tmp_path.iterdir()} == {alive.path.name, young.name, other.name}
+    alive.finish()
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
