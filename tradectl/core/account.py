@@ -53,6 +53,8 @@ def revalue(world, engine, market, price_ticks):
     """Revalue a net position at a price: value, margin, gross exposure, equity, and the rate it sets if any."""
     currency = currency_at(world.currencies, market.currency)
     value = value_of(market, market.net_lots, price_ticks)
+    if market.twice_mark != 0:  # a mid may lie between two ticks
+        value = notional_floor(market.twice_mark, market.net_lots, market.unit_num, 2 * market.unit_den)
     currency.value_atoms += value - market.value_atoms
     old_gross = to_account(abs(market.value_atoms), currency.rate_pico)
     gross = to_account(abs(value), currency.rate_pico)

@@ -25,13 +25,14 @@ from tradectl.core.orders import (
     unlink_order,
 )
 
-__all__ = ["UNCAPPED", "execute", "expire", "slipped"]
+__all__ = ["UNCAPPED", "affordable", "can_pay", "execute", "expire", "slipped"]
 
 NANO, MICRO = 1_000_000_000, 1_000_000
 UNCAPPED = 0  # no limit on the price after slippage
 CASH = int(AccountType.CASH)
 TAKER = int(LiquiditySide.TAKER)
 AT_OPEN, AT_CLOSE = int(FillPhase.OPEN), int(FillPhase.CLOSE)
+BOOK = int(FillPhase.BOOK)  # this phase and those above it are of tick data
 REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
 SYSTEM = int(OrderFlag.SYSTEM)
 IOC, FOK = int(TimeInForce.IOC), int(TimeInForce.FOK)
@@ -103,12 +104,23 @@ def affordable(world, engine, market, currency, position, order, price_ticks, lo
 
 
 @routine
+def can_pay(world, engine, market, slot, price_ticks):
+    """Return whether the account can pay for all that an order has left at a price."""
+    order = order_at(world.orders, slot)
+    position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
+    currency = currency_at(world.currencies, market.currency)
+    lots = order.leaves_lots
+    paid, _ = affordable(world, engine, market, currency, position, order, price_ticks, lots, market.taker_nano)
+    return paid == lots
+
+
+@routine
 def book_fill(world, engine, market, currency, position, slot, price_ticks, lots, liquidity, phase):
     """Book a fill: account, order, output row, report; return the lots that it closed."""
     order = order_at(world.orders, slot)
     rate = market.taker_nano if liquidity == TAKER else market.maker_nano
     closed = closing_lots(position.lots, order.side, lots)
-    order.ts_last = market.start if phase == AT_OPEN else engine.now
+    order.ts_last = market.start if phase == AT_OPEN or phase >= BOOK else engine.now
     notional, fee, realised = apply_trade(
         engine, market, position, currency, order.side, price_ticks, lots, rate, order.ts_last
     )
@@ -150,6 +162,8 @@ def book_fill(world, engine, market, currency, position, slot, price_ticks, lots
     fill.liquidity_side = liquidity
     fill.phase = phase
     fill.ambiguous = 0
+    fill.twice_mark = market.twice_mark
+    fill.front = order.front
     fill.order_type = order.order_type
     fill.time_in_force = order.time_in_force
     push_report(world, engine, order, 2, price_ticks, lots, fee, liquidity)
@@ -162,13 +176,14 @@ def execute(world, engine, market, slot, price_ticks, slips, cap_ticks, liquidit
 
     `slips`: the price is made worse by slippage, not beyond `cap_ticks` (UNCAPPED: no cap). What a
     GTC order could not fill for want of budget goes on working; at a close (`fill_at: close`) any order does.
+    On tick data (phases from BOOK on) the caller ends what is left, for an order may take from several levels.
     """
     order = order_at(world.orders, slot)
     strategy, instrument, side = order.strategy, order.instrument, order.side
     position = position_at(world.positions, strategy * world.n_instruments + instrument)
     currency = currency_at(world.currencies, market.currency)
-    fok = order.time_in_force == FOK
-    immediate = fok or order.time_in_force == IOC
+    fok = order.time_in_force == FOK and phase < BOOK
+    immediate = (fok or order.time_in_force == IOC) and phase < BOOK and phase != AT_CLOSE
     lots = order.leaves_lots
     if order.flags & REDUCE_ONLY:
         lots = closing_lots(position.lots, order.side, lots)
@@ -177,7 +192,7 @@ def execute(world, engine, market, slot, price_ticks, slips, cap_ticks, liquidit
             return
     lots = lots if market.volume < 0 else min(lots, market.budget)
     if lots == 0 or (fok and lots < order.leaves_lots):
-        if immediate and phase != AT_CLOSE:
+        if immediate:
             expire(world, engine, market, currency, slot)
         return
     reason = 0
@@ -192,7 +207,7 @@ def execute(world, engine, market, slot, price_ticks, slips, cap_ticks, liquidit
     if reason == 0 and order.flags & SYSTEM == 0:
         lots, reason = affordable(world, engine, market, currency, position, order, price, lots, fee_nano)
     if fok and lots < order.leaves_lots:
-        if phase != AT_CLOSE:
+        if immediate:
             expire(world, engine, market, currency, slot)
         return
     if lots > 0:
@@ -208,5 +223,5 @@ def execute(world, engine, market, slot, price_ticks, slips, cap_ticks, liquidit
     if reason != 0:
         engine.n_shrunk += 1
         finish_order(world, engine, market, currency, slot, CANCELED, reason)
-    elif immediate and phase != AT_CLOSE:
+    elif immediate:
         expire(world, engine, market, currency, slot)

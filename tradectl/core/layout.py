@@ -22,7 +22,9 @@ __all__ = [
     "EQUITY",
     "FILL",
     "FRAME",
+    "LATENCY",
     "MARKET",
+    "NANO",
     "NEVER",
     "NONE",
     "NO_LIMIT",
@@ -31,12 +33,14 @@ __all__ = [
     "REPORT",
     "REQUEST",
     "STRATEGY",
+    "TIMER",
     "UNCHANGED",
     "VENUE",
     "WORLD",
 ]  # fmt: skip
 
 NO_LIMIT = 2**62  # a limit that is not set
+NANO = 1_000_000_000
 NEVER = 2**62  # a time that does not come, a price that is not reached
 NONE = -1  # no slot
 UNCHANGED = -(2**62)  # what a modify leaves as it is
@@ -67,7 +71,7 @@ MARKET = record(
     *words("<i8", "maker_nano taker_nano"),
     *words("<i8", "max_order_lots max_position_lots max_position_notional"),
     *words("<f8", "tick_num tick_den lot_num lot_den"),
-    *words("<i8", "twice_mark"),  # tick data: bid + ask, or twice the last print; 0: marked at `last`
+    *words("<i8", "index twice_mark"),  # tick data: bid + ask, or twice the last print; 0: marked at `last`
     *words("u1", "status has_price synthetic attention level travels"),
 )
 VENUE = record(  # what an exchange shows of an instrument with tick data, and what is due there
@@ -79,6 +83,8 @@ VENUE = record(  # what an exchange shows of an instrument with tick data, and w
 )  # fmt: skip
 FRAME = record(*_BAR, ("end", "<i8"), ("count", "<i8"))  # a derived bar in the making; end 0: empty
 DETAIL = record(*_BAR)
+LATENCY = record(*words("<i8", "ts_request ts_exchange ts_response"))  # a recorded order's three stamps
+TIMER = record(("at", "<i8"))  # when a strategy's state record wants to be called; NEVER: not at all
 POSITION = record(
     *words("<i8", "lots cost_atoms realised_atoms fees_atoms open_buy_lots open_sell_lots opened_batch n_trades"),
     *words("<i8", "ts_opened seen_lots"),  # seen: what reports have told the strategy
@@ -128,8 +134,8 @@ ENGINE = record(
     *words("<i8", "leverage_nano"),
     # execution
     *words("<i8", "participation_nano slip_ticks slip_nano slip_share_nano latency_entry_ns latency_response_ns"),
-    *words("<i8", "latency_compute_ns latency_row l1_leftover_ticks sample_ns n_acks n_late_acks late_acks_ns"),
-    *words("<i8", "tick_hooks next_response"),  # a bit per `Hook` that any strategy has
+    *words("<i8", "latency_compute_ns l1_leftover_ticks sample_ns last_sample n_acks n_late_acks late_acks_ns"),
+    *words("<i8", "tick_hooks checked_atoms"),  # a bit per `Hook` that any strategy has
     # limits
     *words("<i8", "max_notional_atoms collar_nano max_exposure_atoms max_open_orders rate_orders rate_ns"),
     *words("<i8", "drawdown_limit_nano rate_start rate_count"),
@@ -169,6 +175,8 @@ bar_at = accessor(BAR)
 market_at = accessor(MARKET)
 frame_at = accessor(FRAME)
 detail_at = accessor(DETAIL)
+latency_at = accessor(LATENCY)
+timer_at = accessor(TIMER)
 position_at = accessor(POSITION)
 venue_at = accessor(VENUE)
 currency_at = accessor(CURRENCY)

@@ -16,21 +16,25 @@ from tradectl.core.codes import (
     TimeInForce,
 )
 from tradectl.core.jit import kernel, routine
-from tradectl.core.layout import NEVER, NONE, ORDER, market_at, order_at, position_at, report_at
+from tradectl.core.ladder_notes import remove_note
+from tradectl.core.latency import response_latency
+from tradectl.core.layout import NEVER, NONE, ORDER, REPORT, market_at, order_at, position_at, report_at, venue_at
 from tradectl.core.money import muldiv_ceil
 from tradectl.core.records import copy_words
 from tradectl.core.units import price_of_ticks, qty_of_lots
 
 __all__ = [
-    "emit_order", "finish_order", "hold_reserves", "is_live", "link_order", "note_order", "order_of",
-    "push_report", "refresh_keys",
-    "release_reserves", "take_order_id", "unlink_order",
+    "arrives_at", "emit_order", "finish_order", "hold_reserves", "is_arrived", "is_live", "link_order",
+    "note_order", "order_of", "push_report", "refresh_keys", "release_reserves", "take_order_id",
+    "unlink_order",
 ]  # fmt: skip
 
 CASH = int(AccountType.CASH)
 ORDER_WORDS = ORDER.itemsize // 8
+REPORT_SIZE, REPORT_WORDS = REPORT.itemsize, REPORT.itemsize // 8
 SUBMITTED = int(OrderStatus.SUBMITTED)
 PENDING_CANCEL = int(OrderStatus.PENDING_CANCEL)
+DENIED = int(OrderStatus.DENIED)
 MARKET, LIMIT = int(OrderType.MARKET), int(OrderType.LIMIT)
 STOP_MARKET, STOP_LIMIT = int(OrderType.STOP_MARKET), int(OrderType.STOP_LIMIT)
 GTC = int(TimeInForce.GTC)
@@ -49,13 +53,27 @@ def is_live(order):
 
 
 @kernel
+def is_arrived(order):
+    """Return whether a live order has reached the venue."""
+    return order.status != SUBMITTED and (order.pend_kind == 0 or order.before != SUBMITTED)
+
+
+@kernel
+def is_taken(order):
+    """Return whether an order's slot is in use: it is live, or a report of it is on its way."""
+    return is_live(order) or order.n_unseen > 0
+
+
+@kernel
 def take_order_id(world, engine):
     """Take the next order id whose slot is free; 0 when the table is full."""
     if engine.n_live + engine.n_requests > world.order_mask:
         return 0
     order_id = engine.next_order_id
-    while is_live(order_at(world.orders, order_id & world.order_mask)):  # at most n_live steps
+    while is_taken(order_at(world.orders, order_id & world.order_mask)):  # at most as many as are taken
         order_id += 1
+        if order_id - engine.next_order_id > world.order_mask:
+            return 0
     engine.next_order_id = order_id + 1
     return order_id
 
@@ -88,8 +106,11 @@ def link_order(world, engine, market, slot):
 
 @routine
 def unlink_order(world, market, slot):
-    """Take an order out of its market's list."""
+    """Take an order out of its market's list, and out of its queue."""
     order = order_at(world.orders, slot)
+    if order.note != 0:
+        remove_note(world.books + venue_at(world.venues, order.instrument).ladder, order.note - 1)
+        order.note = 0
     if order.prev == NONE:
         market.first_order = order.next
     else:
@@ -157,19 +178,48 @@ def emit_order(world, engine, slot):
 
 
 @routine
+def place_report(world, engine, due):
+    """Make room for a report in the queue, which is sorted by time of delivery; return its slot."""
+    at = engine.report_tail
+    engine.report_tail += 1
+    while at > engine.report_head:  # at most as many steps as reports wait
+        if report_at(world.reports, (at - 1) & world.report_mask).ts_deliver <= due:
+            break
+        source = world.reports + ((at - 1) & world.report_mask) * REPORT_SIZE
+        copy_words(world.reports + (at & world.report_mask) * REPORT_SIZE, source, REPORT_WORDS)
+        at -= 1
+    engine.next_local = min(engine.next_local, due + 1)
+    return at & world.report_mask
+
+
+@routine
 def push_report(world, engine, order, kind, price_ticks, lots, fee, liquidity):
-    """Queue a report for the strategy's `on_order` or `on_fill`, due after the response latency."""
-    if engine.wants_reports & kind == 0:
+    """Queue a report for the strategy's `on_order` or `on_fill`, due after the response latency.
+
+    On bars that begins when the bar is seen; on tick data at the venue's own time, but not before the event
+    that tells of it has been received.
+    """
+    if engine.wants_reports & kind == 0 and engine.local_view == 0:
         return
     if engine.report_tail - engine.report_head > world.report_mask:
         engine.fault_reason = REPORTS_FULL
         return
     market = market_at(world.markets, order.instrument)
-    report = report_at(world.reports, engine.report_tail & world.report_mask)
-    engine.report_tail += 1
+    due = max(engine.now, order.ts_last) + engine.latency_response_ns
+    if market.level != 0:
+        due = engine.now  # a refusal of our own does not travel
+        if order.status != DENIED:
+            answered = order.ts_last + response_latency(world, engine, order.ts_last)
+            due = max(engine.now, answered)
+            engine.n_acks += 1
+            if due > answered:
+                engine.n_late_acks += 1
+                engine.late_acks_ns += due - answered
+    report = report_at(world.reports, place_report(world, engine, due))
+    order.n_unseen += engine.local_view
     report.order_id = order.id
     report.ts_event = order.ts_last
-    report.ts_deliver = max(engine.now, order.ts_last) + engine.latency_response_ns
+    report.ts_deliver = due
     report.price_ticks = price_ticks
     report.qty_lots = lots
     report.leaves_lots = order.leaves_lots
@@ -196,7 +246,7 @@ def finish_order(world, engine, market, currency, slot, status, reason):
     order.status = status
     if reason != 0:
         order.reason = reason
-    order.ts_last = engine.now
+    order.ts_last = market.start if market.level != 0 else engine.now
     release_reserves(world, engine, currency, order, 0)
     unlink_order(world, market, slot)
     engine.n_live -= 1
@@ -235,6 +285,39 @@ def note_order(market, order):
 
 
 @routine
+def refresh_venue(world, market):
+    """Recompute what tick data compares with: own best prices, nearest stops, the next arrival."""
+    venue = venue_at(world.venues, market.index)
+    venue.own_bid, venue.own_ask = -NEVER, NEVER
+    venue.stop_up, venue.stop_down = NEVER, -NEVER
+    venue.next_arrival = NEVER
+    slot = market.first_order
+    while slot != NONE:  # at most n_orders steps
+        order = order_at(world.orders, slot)
+        venue.next_arrival = min(venue.next_arrival, arrives_at(order))
+        stop = order.order_type == STOP_MARKET or order.order_type == STOP_LIMIT
+        if is_arrived(order):
+            if stop and order.flags & TRIGGERED == 0:
+                if order.side > 0:
+                    venue.stop_up = min(venue.stop_up, order.trigger_ticks)
+                else:
+                    venue.stop_down = max(venue.stop_down, order.trigger_ticks)
+            elif order.side > 0 and order.order_type != MARKET:
+                venue.own_bid = max(venue.own_bid, order.price_ticks)
+            elif order.order_type != MARKET:
+                venue.own_ask = min(venue.own_ask, order.price_ticks)
+        slot = order.next
+
+
+@kernel
+def arrives_at(order):
+    """Return when what is on its way of an order, itself or a change of it, reaches the venue (NEVER: nothing is)."""
+    if order.status == SUBMITTED or (order.pend_kind != 0 and order.before == SUBMITTED):
+        return order.ts_arrival
+    return order.pend_ts if order.pend_kind != 0 else NEVER
+
+
+@routine
 def refresh_keys(world, market):
     """Recompute the nearest prices at which any working order of a market can act, and whether one must."""
     market.key_up = NEVER
@@ -245,3 +328,5 @@ def refresh_keys(world, market):
         order = order_at(world.orders, slot)
         note_order(market, order)
         slot = order.next
+    if market.level != 0:
+        refresh_venue(world, market)

@@ -117,6 +117,7 @@ def sample_equity(world, engine, ts_event):
     row = equity_at(world.equity, world.n_equity)
     row.ts_event = ts_event
     row.equity_atoms = engine.equity_atoms
+    engine.last_sample = ts_event
     world.n_equity += 1
 
 

@@ -15,10 +15,13 @@ from tradectl.core.orders import (
     release_reserves,
     unlink_order,
 )  # fmt: skip
-from tradectl.engine.submit import accept_order, is_marketable, validate_record, venue_code
+from tradectl.engine.submit import accept_order, arrival_of, is_marketable, validate_record, venue_code
 from tradectl.risk.gate import check_order, opening_terms
 
-__all__ = ["apply_arrivals", "cancel_where", "handle_cancel", "handle_cancel_all", "handle_modify"]
+__all__ = [
+    "CANCEL_PENDING", "apply_arrivals", "apply_modify", "cancel_now", "cancel_where", "handle_cancel",
+    "handle_cancel_all", "handle_modify",
+]  # fmt: skip
 
 ANY = -1
 CANCEL_PENDING, MODIFY_PENDING = 1, 2
@@ -52,6 +55,8 @@ def cancel_where(world, engine, strategy, instrument, reason):
     for i in range(world.n_instruments):
         if instrument == ANY or instrument == i:
             market = market_at(world.markets, i)
+            if market.level != 0:
+                market.start = engine.now
             slot = market.first_order
             while slot != NONE:  # at most n_orders steps
                 order = order_at(world.orders, slot)
@@ -66,7 +71,7 @@ def cancel_where(world, engine, strategy, instrument, reason):
 def begin_cancel(world, engine, market, slot):
     """Cancel now, or let the cancel travel; return the reason of a refusal or 0."""
     order = order_at(world.orders, slot)
-    if engine.latency_entry_ns == 0:
+    if market.travels == 0:
         cancel_now(world, engine, market, slot, CANCELED_BY_STRATEGY)
     elif order.pend_kind != 0:
         report_refusal(world, engine, order, REQUEST_PENDING)
@@ -76,7 +81,7 @@ def begin_cancel(world, engine, market, slot):
         order.before = order.status
         order.status = PENDING_CANCEL
         order.pend_kind = CANCEL_PENDING
-        order.pend_ts = engine.now + engine.latency_entry_ns
+        order.pend_ts = arrival_of(world, engine, market)
         push_report(world, engine, order, 1, 0, 0, 0, 0)
     return 0
 
@@ -129,13 +134,13 @@ def handle_modify(world, engine, request):
         report_refusal(world, engine, order, code)
         return code
     order.before = order.status
-    if engine.latency_entry_ns == 0:
+    if market.travels == 0:
         code = apply_modify(world, engine, market, slot)
         refresh_keys(world, market)
         return code
     order.status = PENDING_UPDATE
     order.pend_kind = MODIFY_PENDING
-    order.pend_ts = engine.now + engine.latency_entry_ns
+    order.pend_ts = arrival_of(world, engine, market)
     market.attention = 1
     push_report(world, engine, order, 1, 0, 0, 0, 0)
     return 0
@@ -208,9 +213,9 @@ def apply_modify(world, engine, market, slot):
         unlink_order(world, market, slot)
         link_order(world, engine, market, slot)
         order.flags &= ~(MARKETABLE | RESTED)
-        if is_marketable(engine, market, order):
+        if is_marketable(world, engine, market, order):
             order.flags |= MARKETABLE
-    order.ts_last = engine.now
+    order.ts_last = market.start if market.level != 0 else engine.now
     push_report(world, engine, order, 1, 0, 0, 0, 0)
     return 0
 

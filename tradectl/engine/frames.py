@@ -6,7 +6,7 @@ from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NEVER, frame_at
 from tradectl.engine.hooks import call_bar_hooks, call_batch_hooks
 
-__all__ = ["add_to_frames", "close_frames"]
+__all__ = ["add_print", "add_to_frames", "close_frames"]
 
 
 @routine
@@ -29,6 +29,28 @@ def add_to_frames(world, engine, market, instrument):
                 frame.volume += market.volume
             frame.count += 1
         frame.close = market.close
+
+
+@routine
+def add_print(world, engine, event):
+    """Add a trade to the derived bars of its instrument; a bar holds what was received before its end."""
+    for k in range(world.n_frames):
+        frame = frame_at(world.frames, event.instrument * world.n_frames + k)
+        if frame.end == 0:
+            frame.end = (event.ts_recv // frame.tf_ns + 1) * frame.tf_ns
+            frame.open = event.w0
+            frame.high = event.w0
+            frame.low = event.w0
+            frame.volume = event.w1
+            frame.count = 1
+            engine.next_frame_end = min(engine.next_frame_end, frame.end)
+            engine.next_local = min(engine.next_local, frame.end)
+        else:
+            frame.high = max(frame.high, event.w0)
+            frame.low = min(frame.low, event.w0)
+            frame.volume += event.w1
+            frame.count += 1
+        frame.close = event.w0
 
 
 @kernel

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from tradectl.core.codes import Hook, Reason
 from tradectl.core.jit import kernel, routine
-from tradectl.core.layout import REPORT, report_at, strategy_at, word_at
+from tradectl.core.layout import REPORT, order_at, position_at, report_at, strategy_at, word_at
 from tradectl.core.records import call_hook, call_report_hook
 from tradectl.engine.change import ANY, cancel_where
 from tradectl.engine.requests import handle_requests
+from tradectl.engine.submit import order_slot
 from tradectl.strategy.ctx_read import select_instrument
 
-__all__ = ["N_HOOKS", "call_bar_hook", "call_bar_hooks", "call_batch_hooks", "call_everywhere", "deliver_reports"]
+__all__ = [
+    "N_HOOKS", "SOURCE", "call_bar_hook", "call_bar_hooks", "call_batch_hooks", "call_everywhere", "call_one",
+    "call_tick_hooks", "deliver_reports",
+]  # fmt: skip
 
 N_HOOKS = len(Hook)
 ON_BAR, ON_BATCH = int(Hook.ON_BAR), int(Hook.ON_BATCH)
@@ -77,6 +81,14 @@ def call_bar_hooks(world, engine, i, frame):
         call_bar_hook(world, engine, s, i, frame)
 
 
+@kernel
+def call_tick_hooks(world, engine, i, hook):
+    """Call a hook of tick data of every strategy that trades an instrument."""
+    for s in range(world.n_strategies):
+        if word_at(world.used, s * world.n_instruments + i).value:
+            call_one(world, engine, s, i, hook, SOURCE)
+
+
 @routine
 def call_batch_hooks(world, engine, frame):
     """Call `on_batch` of every portfolio strategy."""
@@ -97,12 +109,28 @@ def call_everywhere(world, engine, hook):
                     call_one(world, engine, s, i, hook, SOURCE)
 
 
+@kernel
+def see_report(world, report):
+    """Let a strategy's own view of order and position follow a report."""
+    order = order_at(world.orders, order_slot(world, report.order_id))
+    if order.id == report.order_id:
+        order.n_unseen = max(order.n_unseen - 1, 0)
+        order.seen = report.status
+    if report.kind == FILL_REPORT:
+        position = position_at(world.positions, report.strategy * world.n_instruments + report.instrument)
+        position.seen_lots += report.side * report.qty_lots
+
+
 @routine
 def deliver_one(world, engine, report, address_of_report):
-    """Hand one report to its strategy's `on_order` or `on_fill`."""
+    """Hand one report to its strategy's `on_order` or `on_fill`; what it tells is known from now on."""
     s = report.strategy
+    if engine.local_view != 0:
+        see_report(world, report)
     strategy = strategy_at(world.strategies, s)
     hook = ON_FILL if report.kind == FILL_REPORT else ON_ORDER
+    if engine.wants_reports & report.kind == 0:
+        return
     address = word_at(world.hooks, s * N_HOOKS + hook).value
     if address == 0 or strategy.enabled == 0:
         return

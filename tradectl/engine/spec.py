@@ -6,8 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tradectl.core.codes import AccountType, Breach, FillAt, PathRule, SizingMethod
+from tradectl.core.codes import (
+    AccountType,
+    BookLevel,
+    Breach,
+    FillAt,
+    PathRule,
+    QueueModel,
+    SizingMethod,
+    TriggerSource,
+)
 from tradectl.core.instrument import Instrument
+from tradectl.core.ladder_layout import DEFAULT_WINDOW
 from tradectl.core.layout import NO_LIMIT
 
 __all__ = ["AccountSpec", "ExecutionSpec", "InstrumentLimits", "RiskSpec", "RunSpec", "StrategySpec"]
@@ -42,6 +52,9 @@ class ExecutionSpec:
     write_off: bool = False
     latency_entry_ns: int = 0
     latency_response_ns: int = 0
+    latency_compute_ns: int = 0
+    l1_leftover_ticks: int = 1
+    sample_ns: int = NANO  # of equity on tick data: at most once in this time; 0: after every message
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,11 @@ class InstrumentLimits:
     timeframe_ns: int = 60 * NANO
     listed: bool = True
     max_qty_lots: int = NO_LIMIT  # the venue's own
+    level: BookLevel = BookLevel.BARS
+    window: int = DEFAULT_WINDOW  # of its price ladder, ticks
+    queue_model: QueueModel = QueueModel.POWER3
+    queue_power: float = 3.0
+    trigger: TriggerSource = TriggerSource.LAST
 
 
 @dataclass(frozen=True)
@@ -106,4 +124,5 @@ class RunSpec:
     report_capacity: int = 4096
     output_capacity: int = 65_536
     equity_capacity: int = 262_144
+    latencies: Sequence[tuple[int, int, int]] = ()  # recorded (request, exchange, response) stamps, ns, sorted
     keep_alive: Any = None  # what owns the code behind the addresses

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tradectl.core import layout as L
-from tradectl.core.codes import FoldCode, Hook, MarketStatus, ReportKind, TradingState
+from tradectl.core.codes import BookLevel, FoldCode, Hook, MarketStatus, ReportKind, TradingState
 from tradectl.core.instrument import ATOMS_PER_UNIT, Instrument
+from tradectl.core.ladder_layout import NO_ASK, NO_BID, init_ladder, size_of
 from tradectl.core.records import struct_of
 from tradectl.engine.paths import scratch_words
 from tradectl.engine.spec import InstrumentLimits, RunSpec
@@ -21,6 +22,8 @@ __all__ = ["State", "layout_hash"]
 
 PICO = 1_000_000_000_000
 FLOAT_EXACT = 2**53
+CONSUMED_LEVELS = 1024  # levels of one book that own orders have taken from
+LADDERS = (BookLevel.QUOTES, BookLevel.DEPTH)
 Array = npt.NDArray[Any]
 
 
@@ -44,7 +47,7 @@ class State:
 
     STATE = (
         "engine", "currencies", "markets", "positions", "orders", "requests", "reports", "frames", "details",
-        "strategies", "blob",
+        "strategies", "blob", "venues", "books", "timers",
     )  # fmt: skip
 
     def __init__(self, spec: RunSpec) -> None:
@@ -64,6 +67,13 @@ class State:
         self.details = aligned(n * spec.detail_capacity, L.DETAIL)
         self.strategies = aligned(s, L.STRATEGY)
         self.blob = self._build_blob(n)
+        self.venues = aligned(n, L.VENUE)
+        self.timers = aligned(n * s, L.TIMER)
+        self.timers["at"] = L.NEVER
+        self.books = self._build_books()
+        self.latencies = aligned(len(spec.latencies), L.LATENCY)
+        for k, triple in enumerate(spec.latencies):
+            self.latencies[k] = triple
         self.hooks = np.zeros(max(s, 1) * len(Hook), np.int64)
         self.used = np.zeros(max(s * n, 1), np.int64)
         self.scratch = np.zeros(scratch_words(len(self.currency_names), s, spec.order_capacity), np.int64)
@@ -100,6 +110,29 @@ class State:
             blob[offset : offset + len(content)] = np.frombuffer(content, np.uint8)
         return blob
 
+    def _build_books(self) -> Array:
+        """Return one array with the ladders of all instruments that have a book; fill what their venues begin with."""
+        notes = self.spec.order_capacity + CONSUMED_LEVELS
+        sizes = [
+            size_of(limits.window, notes) if limits.level in LADDERS else 0 for limits in self.spec.limits
+        ]
+        blob = aligned(sum(sizes), np.uint8)
+        at = 0
+        for row, limits, instrument, size in zip(
+            self.venues, self.spec.limits, self.spec.instruments, sizes, strict=False
+        ):
+            row["bid"], row["ask"] = NO_BID, NO_ASK
+            row["own_bid"], row["own_ask"] = -L.NEVER, L.NEVER
+            row["stop_up"], row["stop_down"] = L.NEVER, -L.NEVER
+            row["next_arrival"] = L.NEVER
+            row["ladder"] = at
+            row["queue_model"], row["queue_power"] = limits.queue_model, limits.queue_power
+            row["trigger"], row["lot_size"] = limits.trigger, float(instrument.lot_size)
+            if size:
+                init_ladder(blob[at : at + size], limits.window, notes)
+                at += size
+        return blob
+
     def _fill_currencies(self) -> None:
         spec = self.spec
         priced = {i.base for i in spec.instruments if i.quote == spec.account.currency}
@@ -119,7 +152,11 @@ class State:
         row = self.markets[i]
         account = self.spec.account
         row["tf_ns"] = limits.timeframe_ns
-        row["volume"] = -1
+        row["index"], row["level"] = i, limits.level
+        row["volume"] = -1 if limits.level == BookLevel.BARS else 0  # ticks: each match sets its own budget
+        execution = self.spec.execution
+        delayed = execution.latency_entry_ns + execution.latency_compute_ns > 0 or len(self.spec.latencies) > 0
+        row["travels"] = delayed or limits.level != BookLevel.BARS
         row["currency"] = self.currency_names.index(instrument.quote)
         rated = instrument.quote == account.currency and instrument.base in self.currency_names[1:]
         if rated and instrument.base not in account.rates_pico:
@@ -167,7 +204,9 @@ class State:
     def _fill_engine(self) -> None:
         spec, row = self.spec, self.engine[0]
         row["next_order_id"] = row["next_fill_id"] = row["next_priority"] = 1
-        row["next_frame_end"] = L.NEVER
+        row["next_frame_end"] = row["next_timer"] = row["next_local"] = L.NEVER
+        row["next_sample"] = -L.NEVER
+        row["local_view"] = any(limits.level != BookLevel.BARS for limits in spec.limits)
         row["rate_start"] = -L.NEVER
         row["trading_state"] = TradingState.ACTIVE
         row["account_type"] = spec.account.account_type
@@ -184,6 +223,8 @@ class State:
         row["on_breach"] = risk.on_breach
         row["source_hook"] = spec.call_source_bars
         for strategy in spec.strategies:
+            for hook, address in strategy.addresses.items():
+                row["tick_hooks"] |= (1 << hook) if address else 0
             if strategy.addresses.get(Hook.ON_ORDER):
                 row["wants_reports"] |= ReportKind.ORDER
             if strategy.addresses.get(Hook.ON_FILL):
@@ -198,6 +239,8 @@ class State:
         world = struct_of(L.WORLD).from_address(self._world_bytes.ctypes.data)
         for name in (*self.STATE, "hooks", "used", "scratch", "fills", "orders_out", "equity"):
             setattr(world, name, getattr(self, name).ctypes.data)
+        world.latencies = self.latencies.ctypes.data
+        world.n_latencies = len(self.spec.latencies)
         world.self_address = self._world_bytes.ctypes.data
         world.n_currencies = len(self.currency_names)
         world.n_instruments = len(self.spec.instruments)

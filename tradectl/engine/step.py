@@ -19,15 +19,18 @@ from tradectl.core.codes import (
 )  # fmt: skip
 from tradectl.core.execute import book_fill
 from tradectl.core.jit import kernel, routine
-from tradectl.core.layout import currency_at, detail_at, market_at, order_at, position_at
+from tradectl.core.layout import currency_at, detail_at, market_at, order_at, position_at, venue_at
+from tradectl.engine.arrivals import apply_due
 from tradectl.engine.batch import check_drawdown, flatten, process_batch, sample_equity
 from tradectl.engine.change import ANY, cancel_where
 from tradectl.engine.hooks import call_everywhere, deliver_reports
+from tradectl.engine.local import run_local, run_reports
+from tradectl.engine.ticks import is_tick, take_tick
 
 __all__ = ["step"]
 
 BAR, STATUS, COMMAND = int(EventKind.BAR), int(EventKind.STATUS), int(EventKind.COMMAND)
-TIMER, GAP = int(EventKind.TIMER), int(EventKind.GAP)
+TIMER = int(EventKind.TIMER)
 LAST, SYNTHETIC, DETAIL = int(EventFlag.LAST), int(EventFlag.SYNTHETIC), int(EventFlag.DETAIL)
 DONE, BAD_EVENT = int(FoldCode.DONE), int(FoldCode.BAD_EVENT)
 LISTED, DELISTED = int(MarketStatus.LISTED), int(MarketStatus.DELISTED)
@@ -54,7 +57,9 @@ def take_bar(world, engine, event):
         engine.batch_ts = event.ts_recv
         engine.batch_low = event.instrument
         engine.batch_high = event.instrument
-        if engine.report_head != engine.report_tail:
+        if engine.next_timer < event.ts_recv:
+            run_reports(world, engine, event.ts_recv - 1)
+        elif engine.report_head != engine.report_tail:
             deliver_reports(world, engine, event.ts_recv - 1)
     else:
         engine.batch_low = min(engine.batch_low, event.instrument)
@@ -138,8 +143,11 @@ def take_command(world, engine, event):
         engine.started = 1
         call_everywhere(world, engine, ON_START)
     elif event.w0 == STOP and engine.stopped == 0:
+        run_reports(world, engine, event.ts_recv)
         engine.stopped = 1
         call_everywhere(world, engine, ON_STOP)
+        if engine.local_view != 0 and engine.last_sample != engine.now:
+            sample_equity(world, engine, engine.now)
     elif event.w0 == HALT:
         engine.trading_state = HALTED
     elif event.w0 == RESUME:
@@ -153,6 +161,20 @@ def take_command(world, engine, event):
         if event.w0 == FLATTEN:
             flatten(world, engine)
     deliver_reports(world, engine, event.ts_recv)
+
+
+@routine
+def take_timer(world, engine, event):
+    """Let time pass without data: what is due here, and at the venues what arrived `w0` ns before it."""
+    if event.ts_recv < engine.now:
+        return
+    run_local(world, engine, event.ts_recv)
+    engine.now = event.ts_recv
+    for i in range(world.n_instruments if engine.local_view else 0):
+        venue = venue_at(world.venues, i)
+        if venue.next_arrival < event.ts_recv - event.w0:
+            apply_due(world, engine, market_at(world.markets, i), venue, event.ts_recv - event.w0)
+    run_reports(world, engine, event.ts_recv)
 
 
 @kernel
@@ -172,7 +194,11 @@ def step(world, engine, event):
         take_status(world, engine, event)
     elif event.kind == COMMAND:
         take_command(world, engine, event)
-    elif event.kind != TIMER and event.kind != GAP:
+    elif event.kind == TIMER:
+        take_timer(world, engine, event)
+    elif is_tick(event.kind):
+        return take_tick(world, engine, event)
+    else:
         return BAD_EVENT
     if event.flags & LAST:
         if engine.batch_open:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from tradectl.core.bars import within
-from tradectl.core.codes import FillAt, FillPhase, LiquiditySide, OrderFlag, OrderStatus, OrderType, Reason
+from tradectl.core.codes import BookLevel, FillAt, FillPhase, LiquiditySide, OrderFlag, OrderStatus, OrderType, Reason
 from tradectl.core.execute import UNCAPPED, execute
 from tradectl.core.jit import kernel, routine
-from tradectl.core.layout import NONE, currency_at, market_at, order_at, position_at
+from tradectl.core.ladder import best
+from tradectl.core.ladder_layout import NO_ASK, NO_BID
+from tradectl.core.latency import entry_latency
+from tradectl.core.layout import NONE, currency_at, market_at, order_at, position_at, venue_at
 from tradectl.core.orders import (
     emit_order,
     finish_order,
@@ -20,8 +23,8 @@ from tradectl.core.validate import validate_order
 from tradectl.risk.gate import check_order, check_rate
 
 __all__ = [
-    "accept_order", "admit_order", "check_request", "deny_order", "fill_order_record", "handle_submit",
-    "is_marketable", "order_slot", "place_system_order", "validate_record", "venue_code",
+    "accept_order", "admit_order", "arrival_of", "check_request", "deny_order", "fill_order_record", "handle_submit",
+    "is_marketable", "order_slot", "place_system_order", "reject_order", "validate_record", "venue_code",
 ]  # fmt: skip
 
 MARKET, LIMIT = int(OrderType.MARKET), int(OrderType.LIMIT)
@@ -30,6 +33,7 @@ MARKETABLE = int(OrderFlag.MARKETABLE)
 SUBMITTED, ACCEPTED = int(OrderStatus.SUBMITTED), int(OrderStatus.ACCEPTED)
 DENIED, REJECTED = int(OrderStatus.DENIED), int(OrderStatus.REJECTED)
 AT_CLOSE = int(FillPhase.CLOSE)
+PRINTS = int(BookLevel.PRINTS)
 FILL_AT_CLOSE = int(FillAt.CLOSE)
 TAKER = int(LiquiditySide.TAKER)
 ORDERS_FULL = int(Reason.ORDERS_FULL)
@@ -50,7 +54,7 @@ def fill_order_record(engine, order, request):
     order.id = request.order_id
     order.priority = 0
     order.ts_submitted = engine.now
-    order.ts_arrival = engine.now + engine.latency_entry_ns
+    order.ts_arrival = 0
     order.ts_accepted = 0
     order.ts_last = engine.now
     order.price_ticks = request.price_ticks
@@ -78,6 +82,13 @@ def fill_order_record(engine, order, request):
     order.next = NONE
     order.reason = 0
     order.n_fills = 0
+    order.front = 0.0
+    order.front_post = 0.0
+    order.note = 0
+    order.n_unseen = 0
+    order.twice_submit = 0
+    order.twice_arrival = 0
+    order.seen = SUBMITTED
     order.side = request.side
     order.order_type = request.order_type
     order.time_in_force = request.time_in_force
@@ -128,10 +139,22 @@ def deny_order(world, engine, slot, reason):
 
 
 @kernel
-def is_marketable(engine, market, order):
-    """Return whether a limit lies beyond the last price (with touch: at it)."""
+def crosses(world, market, order):
+    """Return whether a limit reaches the other side of a displayed book."""
+    if market.level == PRINTS:
+        return False
+    ladder = world.books + venue_at(world.venues, market.index).ladder
+    opposite = best(ladder, (1 + order.side) >> 1)
+    return opposite != NO_BID and opposite != NO_ASK and order.side * opposite <= order.side * order.price_ticks
+
+
+@kernel
+def is_marketable(world, engine, market, order):
+    """Return whether a limit lies beyond the last price (with touch: at it), or reaches the displayed book."""
     if order.order_type != LIMIT:
         return False
+    if market.level != 0:
+        return crosses(world, market, order)
     if engine.limit_touch:
         return within(order.side, market.last, order.price_ticks)
     return order.side * market.last < order.side * order.price_ticks
@@ -158,9 +181,16 @@ def venue_code(world, engine, market, order):
         position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
         if position.lots * order.side >= 0 and not could_open(world, market, order):
             return REDUCE_ONLY_WOULD_OPEN
-    if order.flags & POST_ONLY and is_marketable(engine, market, order):
+    if order.flags & POST_ONLY and is_marketable(world, engine, market, order):
         return POST_ONLY_WOULD_TAKE
     return 0
+
+
+@routine
+def reject_order(world, engine, market, slot, code):
+    """End an order that the venue rejects on arrival."""
+    engine.n_rejected += 1
+    finish_order(world, engine, market, currency_at(world.currencies, market.currency), slot, REJECTED, code)
 
 
 @routine
@@ -169,9 +199,7 @@ def accept_order(world, engine, market, slot):
     order = order_at(world.orders, slot)
     code = venue_code(world, engine, market, order)
     if code != 0:
-        engine.n_rejected += 1
-        currency = currency_at(world.currencies, market.currency)
-        finish_order(world, engine, market, currency, slot, REJECTED, code)
+        reject_order(world, engine, market, slot, code)
         return code
     order.ts_accepted = order.ts_arrival
     if engine.latency_entry_ns > 0:  # the priority is that of the arrival
@@ -181,7 +209,7 @@ def accept_order(world, engine, market, slot):
         order.status = ACCEPTED
     else:
         order.before = ACCEPTED
-    if is_marketable(engine, market, order):
+    if is_marketable(world, engine, market, order):
         order.flags |= MARKETABLE
     push_report(world, engine, order, 1, 0, 0, 0, 0)
     note_order(market, order)
@@ -192,6 +220,18 @@ def accept_order(world, engine, market, slot):
 
 
 @routine
+def arrival_of(world, engine, market):
+    """Return when what is sent now reaches the venue; nothing overtakes what was sent before it, ns."""
+    due = engine.now + entry_latency(world, engine, engine.now)
+    if market.level != 0:
+        venue = venue_at(world.venues, market.index)
+        due = max(due, venue.last_arrival)
+        venue.last_arrival = due
+        venue.next_arrival = min(venue.next_arrival, due)
+    return due
+
+
+@routine
 def admit_order(world, engine, market, slot):
     """Put an order that passed on its way: reserves, list, with zero latency the venue; return its code or 0."""
     order = order_at(world.orders, slot)
@@ -199,7 +239,9 @@ def admit_order(world, engine, market, slot):
     hold_reserves(world, engine, currency, order, order.reserve_atoms, order.exposure_atoms, order.leaves_lots)
     engine.n_live += 1
     link_order(world, engine, market, slot)
-    if engine.latency_entry_ns == 0:
+    order.ts_arrival = arrival_of(world, engine, market)
+    order.twice_submit = market.twice_mark
+    if market.travels == 0:
         return accept_order(world, engine, market, slot)
     market.attention = 1
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tradectl.strategy import ctx_book as b
 from tradectl.strategy import ctx_orders as o
 from tradectl.strategy import ctx_portfolio as f
 from tradectl.strategy import ctx_read as r
@@ -18,6 +19,12 @@ ATTRIBUTES: dict[str, Callable[..., Any]] = {
         "last last_ticks tick_size lot_size is_tradable has_bar instrument n_instruments position position_lots "
         "entry_price unrealised realised equity balance buying_power drawdown trading_state open_orders"
     ).split()
+} | {
+    name: getattr(b, "ctx_" + name)
+    for name in (
+        "bid ask bid_qty ask_qty bid_ticks ask_ticks bid_lots ask_lots mid spread_ticks is_synchronised "
+        "trade_price trade_qty trade_ticks trade_lots trade_side ts_exchange"
+    ).split()
 }
 METHODS: dict[str, Callable[..., Any]] = {
     **{
@@ -28,5 +35,9 @@ METHODS: dict[str, Callable[..., Any]] = {
         ).split()
     },
     **{name: getattr(r, "ctx_" + name) for name in "order_status is_live leaves round_qty select".split()},
+    **{
+        name: getattr(b, "ctx_" + name)
+        for name in "level_price level_qty depth_qty queue_ahead is_in_flight set_timer".split()
+    },
     "rebalance": f.ctx_rebalance,
 }

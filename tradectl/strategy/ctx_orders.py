@@ -26,6 +26,7 @@ from tradectl.core.money import muldiv_floor
 from tradectl.core.orders import order_of, take_order_id
 from tradectl.core.units import lots_of_qty, ticks_at_least, ticks_at_most
 from tradectl.risk.sizing import lots_for_atoms, sized_lots
+from tradectl.strategy.ctx_read import known_lots
 
 GTC = 1
 ATOMS = 1e8
@@ -132,7 +133,7 @@ def _order(ctx, side, qty, limit, stop, tif, post_only, reduce_only, tag):
     lots, reason = 0, 0
     if qty is None:
         if reduce_only:
-            lots = abs(_position(ctx).lots)
+            lots = abs(known_lots(ctx))
         else:
             lots = default_lots(ctx)
         if lots <= 0:
@@ -200,7 +201,7 @@ def ctx_submit(ctx, side, order_type, qty_lots, price_ticks=0, trigger_ticks=0, 
 @routine
 def _to_target(ctx, target, reason, tag):
     """Send the MARKET order that takes the position to `target` lots; 0 when it is there."""
-    delta = target - _position(ctx).lots
+    delta = target - known_lots(ctx)
     if delta == 0 and reason == 0:
         return 0
     side = 1 if delta > 0 else -1

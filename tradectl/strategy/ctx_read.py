@@ -20,6 +20,7 @@ from tradectl.core.units import lots_of_qty, price_of_ticks, qty_of_lots
 ATOMS = 1e8
 LISTED = int(MarketStatus.LISTED)
 NONE_STATUS = int(OrderStatus.NONE)
+SUBMITTED, PENDING_CANCEL = int(OrderStatus.SUBMITTED), int(OrderStatus.PENDING_CANCEL)
 FRAME_SIZE = layout.FRAME.itemsize
 MARKET_SIZE = layout.MARKET.itemsize
 POSITION_SIZE = layout.POSITION.itemsize
@@ -172,15 +173,34 @@ def _position(ctx):
 
 
 @kernel
+def known_lots(ctx):
+    """Return the position as far as reports have told of it; without latency that is the position."""
+    position = _position(ctx)
+    return position.lots if engine_at(ctx.engine, 0).local_view == 0 else position.seen_lots
+
+
+@kernel
+def known_slot(ctx, order_id):
+    """Return the slot of an order that is live as far as reports have told, or NONE."""
+    if engine_at(ctx.engine, 0).local_view == 0:
+        return order_of(ctx, order_id)
+    slot = order_id & ctx.order_mask
+    order = order_at(ctx.orders, slot)
+    if order.id == order_id and SUBMITTED <= order.seen <= PENDING_CANCEL:
+        return slot
+    return NONE
+
+
+@kernel
 def ctx_position(ctx):
     """This strategy's position in units of the base (negative: short)."""
-    return qty_of_lots(_market(ctx), _position(ctx).lots)
+    return qty_of_lots(_market(ctx), known_lots(ctx))
 
 
 @kernel
 def ctx_position_lots(ctx):
     """This strategy's position in lots (negative: short)."""
-    return _position(ctx).lots
+    return known_lots(ctx)
 
 
 @kernel
@@ -254,14 +274,17 @@ def ctx_open_orders(ctx):
 @kernel
 def ctx_order_status(ctx, order_id):
     """Return the OrderStatus of a live order, 0 for one that is final or unknown."""
-    slot = order_of(ctx, order_id)
-    return order_at(ctx.orders, slot).status if slot != NONE else NONE_STATUS
+    slot = known_slot(ctx, order_id)
+    if slot == NONE:
+        return NONE_STATUS
+    order = order_at(ctx.orders, slot)
+    return order.status if engine_at(ctx.engine, 0).local_view == 0 else order.seen
 
 
 @kernel
 def ctx_is_live(ctx, order_id):
     """Return whether an order is working or on its way."""
-    return order_of(ctx, order_id) != NONE
+    return known_slot(ctx, order_id) != NONE
 
 
 @kernel

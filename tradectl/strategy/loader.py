@@ -19,10 +19,9 @@ from tradectl.strategy.memory import Sizes
 from tradectl.strategy.modules import import_sources, read_sources
 from tradectl.strategy.params import Value
 
-__all__ = ["LATER_HOOKS", "LoadedStrategy", "initial_state", "load_strategy", "split_reference"]
+__all__ = ["LoadedStrategy", "initial_state", "load_strategy", "split_reference"]
 
-LATER_HOOKS = ("on_trade", "on_quote", "on_depth", "on_timer")
-HOOK_NAMES = {hook.name.lower(): hook for hook in Hook if hook.name.lower() not in LATER_HOOKS}
+HOOK_NAMES = {hook.name.lower(): hook for hook in Hook}
 PORTFOLIO_HOOKS = ("on_batch",)
 
 
@@ -118,15 +117,11 @@ def _pick(module: Any, path: Path, wanted: str) -> tuple[type, Spec]:
 
 
 def _hooks(spec: Spec, path: Path, tree: ast.Module) -> dict[Hook, Callable[..., Any]]:
-    """Return the hooks of a class; refuse unknown ones, those that come later, and none at all."""
+    """Return the hooks of a class; refuse unknown ones and none at all."""
     lines = {node.name: node.lineno for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     made: dict[Hook, Callable[..., Any]] = {}
     for name, fn in spec.hooks.items():
         where = f"{path}:{lines.get(name, 1)}: "
-        if name in LATER_HOOKS:
-            raise StrategyError(
-                f"{where}{name} comes later, with order books and live feeds; on bars use on_bar"
-            )
         if name not in HOOK_NAMES:
             if name.startswith("on"):
                 raise StrategyError(f"{where}unknown hook {name!r}: {nearest(name, HOOK_NAMES)}")
@@ -137,7 +132,7 @@ def _hooks(spec: Spec, path: Path, tree: ast.Module) -> dict[Hook, Callable[...,
             )
         made[HOOK_NAMES[name]] = fn
     if not made:
-        raise StrategyError(f"{path}: {spec.name} has no hooks; write at least on_bar(ctx, p, s)")
+        raise StrategyError(f"{path}: {spec.name} has no hooks; write at least one, as on_bar(ctx, p, s)")
     return dict(sorted(made.items()))
 
 

@@ -1,0 +1,228 @@
+"""Tick data in the fold: trades, quotes, depth; what an event changes, whom it fills, which hooks it calls.
+
+A message of the venue may be several events; orders are judged and hooks called at its last one, so that
+nobody sees half of it.
+"""
+
+from __future__ import annotations
+
+from tradectl.core.account import mark_market
+from tradectl.core.codes import BookLevel, EventFlag, EventKind, FoldCode, Hook, TriggerSource
+from tradectl.core.jit import kernel, routine
+from tradectl.core.ladder import best, best_qty, clear, set_level
+from tradectl.core.ladder_layout import NO_ASK, NO_BID, ladder_at
+from tradectl.core.ladder_notes import is_marked
+from tradectl.core.layout import market_at, venue_at
+from tradectl.core.prints import match_print
+from tradectl.core.resting import fill_crossed, level_changed, quote_changed, refresh_fronts, trade_at_own
+from tradectl.engine.arrivals import apply_due, fire_stops, resume_book
+from tradectl.engine.batch import check_drawdown, sample_equity
+from tradectl.engine.frames import add_print
+from tradectl.engine.hooks import call_tick_hooks
+from tradectl.engine.local import run_local, run_reports
+
+__all__ = ["is_tick", "take_tick"]
+
+TRADE, QUOTE, DEPTH = int(EventKind.TRADE), int(EventKind.QUOTE), int(EventKind.DEPTH)
+ORDER_ADD, ORDER_EXEC = int(EventKind.ORDER_ADD), int(EventKind.ORDER_EXEC)
+MARK, GAP, CLEAR = int(EventKind.MARK), int(EventKind.GAP), int(EventKind.CLEAR)
+MESSAGE_END, HIDDEN = int(EventFlag.MESSAGE_END), int(EventFlag.HIDDEN)
+SNAPSHOT_BEGIN, SNAPSHOT_END = int(EventFlag.SNAPSHOT_BEGIN), int(EventFlag.SNAPSHOT_END)
+PRINTS, QUOTES, LADDER = int(BookLevel.PRINTS), int(BookLevel.QUOTES), int(BookLevel.DEPTH)
+ON_TRADE, ON_QUOTE, ON_DEPTH = int(Hook.ON_TRADE), int(Hook.ON_QUOTE), int(Hook.ON_DEPTH)
+BY_LAST = int(TriggerSource.LAST)
+DONE, BAD_EVENT = int(FoldCode.DONE), int(FoldCode.BAD_EVENT)
+
+
+@kernel
+def is_tick(kind):
+    """Return whether an event is of the kinds that this module applies."""
+    return TRADE <= kind <= ORDER_EXEC or kind == GAP or kind == CLEAR or kind == MARK
+
+
+@kernel
+def put_level(world, market, venue, index, price_ticks, lots):
+    """Set one level of the ladder; queues and own consumption at it follow."""
+    ladder = world.books + venue.ladder
+    before = set_level(ladder, index, price_ticks, lots)
+    if ladder_at(ladder, 0).note_count != 0 and is_marked(ladder, index, price_ticks):
+        level_changed(world, market, venue, index, price_ticks, before, lots)
+
+
+@kernel
+def take_depth(world, market, venue, event):
+    """Apply one level of a depth message."""
+    if event.flags & SNAPSHOT_BEGIN:
+        clear(world.books + venue.ladder)
+    put_level(world, market, venue, (1 - event.side) >> 1, event.w0, event.w1)
+    if event.flags & SNAPSHOT_END:
+        refresh_fronts(world, market, venue)
+        if venue.broken != 0:
+            venue.broken = 2  # whole again: orders that waited for it go on at the message's end
+    venue.touched = 1
+    if event.ts_event > venue.ts_depth:
+        venue.ts_depth = event.ts_event
+    elif event.ts_event < venue.ts_trade:
+        venue.n_late += 1
+
+
+@kernel
+def put_touch(world, market, venue, index, price_ticks, lots):
+    """Let an L1 side show one level."""
+    ladder = world.books + venue.ladder
+    before = best(ladder, index)
+    if before != price_ticks and before != NO_BID and before != NO_ASK:
+        put_level(world, market, venue, index, before, 0)
+    if lots > 0:
+        put_level(world, market, venue, index, price_ticks, lots)
+    if ladder_at(ladder, 0).note_count != 0:
+        quote_changed(world, market, index, best(ladder, index), lots)
+
+
+@kernel
+def take_quote(world, market, venue, event):
+    """Apply a quote: both sides of an L1 book; where there is depth too, the quote changes nothing."""
+    if market.level == QUOTES:
+        put_touch(world, market, venue, 0, event.w0, event.w1)
+        put_touch(world, market, venue, 1, event.w2, event.w3)
+        venue.touched = 1
+        venue.ts_depth = max(venue.ts_depth, event.ts_event)
+        if venue.broken != 0:
+            venue.broken = 2
+
+
+@kernel
+def take_trade(world, engine, market, venue, event):
+    """Apply a trade: own orders that it reaches, stops that it triggers, bars that it belongs to."""
+    late = event.ts_event < venue.ts_depth
+    if late:
+        venue.n_late += 1
+    venue.ts_trade = max(venue.ts_trade, event.ts_event)
+    venue.trade_ticks = event.w0
+    venue.trade_lots = event.w1
+    venue.trade_id = event.w2
+    venue.trade_side = event.side
+    if market.n_orders > 0 and venue.broken == 0:
+        market.start = event.ts_event
+        if market.level == PRINTS:
+            fire_stops(world, engine, market, venue, event.w0, event.w0)
+            match_print(world, engine, market, event.w0, event.w1)
+        else:
+            if event.w0 <= venue.own_bid or event.w0 >= venue.own_ask:
+                moves_queue = not late and event.flags & HIDDEN == 0
+                trade_at_own(world, engine, market, venue, event.w0, event.w1, event.side, moves_queue)
+            if venue.trigger == BY_LAST and (event.w0 >= venue.stop_up or event.w0 <= venue.stop_down):
+                fire_stops(world, engine, market, venue, event.w0, event.w0)
+    if market.level == PRINTS:
+        market.twice_mark = 2 * event.w0
+        mark_market(world, engine, market, event.w0)
+    if world.n_frames > 0:
+        add_print(world, engine, event)
+
+
+@routine
+def judge_book(world, engine, market, venue, bid, ask):
+    """At a message's end: fill own orders that the other side reached, fire stops by the touch."""
+    if venue.broken == 2:
+        venue.broken = 0
+        resume_book(world, engine, market, venue)
+    if venue.broken == 0 and bid < ask:
+        if venue.own_bid >= ask or venue.own_ask <= bid:
+            fill_crossed(world, engine, market, venue)
+        if venue.trigger != BY_LAST and (ask >= venue.stop_up or bid <= venue.stop_down):
+            if bid != NO_BID and ask != NO_ASK:
+                fire_stops(world, engine, market, venue, ask, bid)
+
+
+@kernel
+def end_book(world, engine, market, venue, event):
+    """At the end of a message that changed the book: touch, marks, own orders; return whether the touch changed."""
+    ladder = world.books + venue.ladder
+    bid, ask = best(ladder, 0), best(ladder, 1)
+    bid_lots, ask_lots = best_qty(ladder, 0), best_qty(ladder, 1)
+    moved = bid != venue.bid or ask != venue.ask
+    changed = moved or bid_lots != venue.bid_lots or ask_lots != venue.ask_lots
+    venue.touched = 0
+    venue.n_messages += 1
+    venue.bid = bid
+    venue.ask = ask
+    venue.bid_lots = bid_lots
+    venue.ask_lots = ask_lots
+    if bid >= ask:
+        venue.n_crossed += 1
+    elif moved and bid != NO_BID and ask != NO_ASK:
+        market.twice_mark = bid + ask
+        mark_market(world, engine, market, (bid + ask) >> 1)
+    if market.n_orders > 0:
+        market.start = event.ts_event
+        judge_book(world, engine, market, venue, bid, ask)
+    return changed
+
+
+@routine
+def break_book(world, engine, market, venue, event):
+    """Break the book at a gap: nothing fills until it is whole again; or clear it."""
+    if event.kind == GAP:
+        venue.n_gaps += 1
+        venue.broken = 1
+    elif market.level != PRINTS:
+        clear(world.books + venue.ladder)
+        refresh_fronts(world, market, venue)
+        venue.touched = 1
+
+
+@kernel
+def end_message(world, engine, market, venue, event):
+    """Call the hooks of a finished message, then what is due at its time."""
+    hooks = engine.tick_hooks
+    if venue.touched != 0:
+        changed = end_book(world, engine, market, venue, event)
+        if hooks & (1 << ON_DEPTH):
+            call_tick_hooks(world, engine, event.instrument, ON_DEPTH)
+        if changed and hooks & (1 << ON_QUOTE):
+            call_tick_hooks(world, engine, event.instrument, ON_QUOTE)
+    if engine.equity_atoms != engine.checked_atoms:
+        engine.checked_atoms = engine.equity_atoms
+        check_drawdown(world, engine)
+    if engine.next_local <= event.ts_recv + 1:
+        run_reports(world, engine, event.ts_recv)
+    if event.ts_recv >= engine.next_sample:
+        engine.next_sample = event.ts_recv + 1
+        if engine.sample_ns > 0:
+            engine.next_sample = (event.ts_recv // engine.sample_ns + 1) * engine.sample_ns
+        sample_equity(world, engine, event.ts_recv)
+
+
+@kernel
+def take_tick(world, engine, event):
+    """Apply one event of tick data; return DONE, or BAD_EVENT for an instrument without such data."""
+    if event.instrument >= world.n_instruments:
+        return BAD_EVENT
+    market = market_at(world.markets, event.instrument)
+    kind = event.kind
+    if market.level == 0 or event.ts_recv < engine.now:
+        return DONE if kind == GAP and market.level == 0 else BAD_EVENT  # bars have no book that could break
+    venue = venue_at(world.venues, event.instrument)
+    if engine.next_local <= event.ts_recv:
+        run_local(world, engine, event.ts_recv)
+    engine.now = event.ts_recv
+    venue.ts_event = event.ts_event
+    if venue.next_arrival < event.ts_event:
+        apply_due(world, engine, market, venue, event.ts_event)
+    if kind == DEPTH:
+        if market.level != LADDER:
+            return BAD_EVENT
+        take_depth(world, market, venue, event)
+    elif kind == TRADE:
+        take_trade(world, engine, market, venue, event)
+        if engine.tick_hooks & (1 << ON_TRADE):
+            call_tick_hooks(world, engine, event.instrument, ON_TRADE)
+    elif kind == QUOTE:
+        take_quote(world, market, venue, event)
+    elif kind == GAP or kind == CLEAR:
+        break_book(world, engine, market, venue, event)
+    elif kind != MARK:
+        return BAD_EVENT
+    if event.flags & MESSAGE_END:
+        end_message(world, engine, market, venue, event)
+    return DONE
