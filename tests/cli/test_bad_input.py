@@ -278,6 +278,11 @@ def test_half_deleted_and_damaged_runs(program: Program) -> None:
     told(program("verify", run), 6, "lock.json is damaged")
     _halve(run / "summary.json")
     told(program("report", run), 6, "summary.json")
+    for text in ("{}", "[]", '{"name": "x"}'):
+        (run / "summary.json").write_text(text)
+        told(program("report", run), 6, "summary.json is damaged: it has no", "status, state_hash, final_equity, audit")
+        told(program("report", run, "--json"), 6, "summary.json is damaged")
+        told(program("verify", run), 6, "summary.json is damaged")
 
 
 def test_tampered_runs_differ(program: Program) -> None:

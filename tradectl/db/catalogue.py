@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ __all__ = ["Run", "find_run", "list_runs", "open_run"]
 
 SUMMARY = "summary.json"
 LATEST = "latest"
+TOLD = ("name", "status", "state_hash", "final_equity", "audit")  # without these summary.json tells nothing
 LOCKED = ("versions", "config", "sources", "data")  # the blocks of lock.json that are read again
 
 
@@ -30,10 +32,9 @@ class Run:
 
     def lock(self) -> dict[str, Any]:
         """Return lock.json, with all blocks that a reader needs."""
-        found = _json(self.path / "lock.json")
-        missing = [name for name in LOCKED if not isinstance(found.get(name), dict)]
-        if missing:
-            raise StoreError(f"{self.path / 'lock.json'} is damaged: it has no {', '.join(missing)}")
+        path = self.path / "lock.json"
+        found = _json(path)
+        _need(path, [name for name in LOCKED if not isinstance(found.get(name), dict)])
         return found
 
 
@@ -46,9 +47,16 @@ def _json(path: Path) -> dict[str, Any]:
         raise StoreError(f"{path} is damaged or cannot be read ({error})") from error
 
 
+def _need(path: Path, missing: Sequence[str]) -> None:
+    if missing:
+        raise StoreError(f"{path} is damaged: it has no {', '.join(missing)}")
+
+
 def open_run(path: Path) -> Run:
-    """Open a run folder."""
-    return Run(path, _json(path / SUMMARY))
+    """Open a run folder; StoreError where its summary is damaged."""
+    summary = _json(path / SUMMARY)
+    _need(path / SUMMARY, [name for name in TOLD if name not in summary])
+    return Run(path, summary)
 
 
 def folders(runs: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tradectl.db.catalogue import find_run, list_runs
+from tradectl.db.catalogue import TOLD, find_run, list_runs
 from tradectl.db.lock import common_root, place_sources
 from tradectl.db.runfolder import RunFolder, json_text, remove_stale, slug
 from tradectl.db.trials import TRIALS, append_trial, read_trials
@@ -21,7 +21,7 @@ NOON = datetime(2024, 1, 2, 12, 0, 0, tzinfo=UTC)
 
 def make(runs: Path, name: str = "a run", digest: str = "0123456789", now: datetime = NOON) -> Path:
     folder = RunFolder(runs, name, digest, now)
-    folder.write_text("summary.json", json_text({"name": name}))
+    folder.write_text("summary.json", json_text(dict.fromkeys(TOLD) | {"name": name}))
     return folder.finish()
 
 
@@ -110,7 +110,7 @@ def test_runs_are_found_by_path_name_part_and_latest(tmp_path: Path) -> None:
     assert find_run(str(first), tmp_path).path == first
     assert find_run(second.name, tmp_path).path == second
     assert find_run("20240102T02", tmp_path).path == second
-    assert find_run("bbbb", tmp_path).summary == {"name": "second"}
+    assert find_run("bbbb", tmp_path).summary["name"] == "second"
     assert find_run("latest", tmp_path).path == third
     assert [run.name for run in list_runs(tmp_path)] == [first.name, second.name, third.name]
     with pytest.raises(StoreError, match="the name of 3 runs"):
