@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tradectl.core.codes import EventKind
+from tradectl.history.book_events import Ticks, concat_ticks
 
-__all__ = ["RANK", "merge_stable"]
+__all__ = ["RANK", "WITHIN", "merge_stable", "merge_ticks"]
 
 # At one receive stamp: COMMAND, GAP, STATUS, CORPORATE, FUNDING, MARK, then market data, TIMER last.
 RANK: npt.NDArray[np.int64] = np.full(256, 6)
@@ -25,7 +26,14 @@ for _rank, _kind in enumerate(
     )
 ):
     RANK[_kind] = _rank
-RANK[EventKind.TIMER] = 7
+RANK[EventKind.TIMER] = 11
+
+# The same within one instrument, whose kinds may come from several files: trades, quotes, depth, orders.
+WITHIN = RANK.copy()
+WITHIN[[EventKind.QUOTE]] = 7
+WITHIN[[EventKind.DEPTH, EventKind.CLEAR]] = 8
+WITHIN[[EventKind.ORDER_ADD, EventKind.ORDER_MODIFY, EventKind.ORDER_CANCEL, EventKind.ORDER_EXEC]] = 9
+WIDE = 1 << 58  # ns: a longer slice's stamps leave no room for the rank beside them
 
 
 def merge_stable(
@@ -33,6 +41,7 @@ def merge_stable(
     key: Callable[[Any], tuple[Any, Any]],
     join: Callable[[list[Any]], Any],
     pick: Callable[[Any, Any], Any],
+    ranks: npt.NDArray[np.int64] = RANK,
 ) -> Iterator[Any]:
     """Yield the batches of all streams, each sorted by receive stamp, in the settled order.
 
@@ -68,7 +77,7 @@ def merge_stable(
                 parts.append(head[:cut])
                 heads[k] = head[cut:] if cut < len(head) else None
         if parts:
-            yield _sorted(parts, key, join, pick)
+            yield _sorted(parts, key, join, pick, ranks)
         elif not going:
             return
 
@@ -78,12 +87,24 @@ def _one_stamp(head: Any, key: Callable[[Any], tuple[Any, Any]]) -> bool:
     return bool(stamps[0] == stamps[-1])
 
 
-def _sorted(parts: list[Any], key: Any, join: Any, pick: Any) -> Any:
+def _sorted(parts: list[Any], key: Any, join: Any, pick: Any, ranks: npt.NDArray[np.int64]) -> Any:
     if len(parts) == 1:
         return parts[0]
     whole = join(parts)
     stamps, kinds = key(whole)
-    rank = RANK[kinds]
-    if (rank == rank[0]).all():  # the usual case: a stable sort of runs is a merge
-        return pick(whole, np.argsort(stamps, kind="stable"))
-    return pick(whole, np.lexsort((rank, stamps)))
+    rank = ranks[kinds]
+    base, span = int(stamps.min()), int(stamps.max()) - int(stamps.min())
+    if span >= WIDE:
+        return pick(whole, np.lexsort((rank, stamps)))
+    return pick(whole, np.argsort((stamps - base) * 16 + rank, kind="stable"))  # runs in order: a merge
+
+
+def merge_ticks(streams: Sequence[Iterator[Ticks]]) -> Iterator[Ticks]:
+    """Merge streams of one instrument's rows."""
+    yield from merge_stable(
+        streams,
+        lambda t: (t.ts_recv, t.full("kind")),
+        concat_ticks,
+        lambda t, order: t[order],
+        WITHIN,
+    )

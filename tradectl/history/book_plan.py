@@ -23,7 +23,7 @@ from tradectl.history.model import DataBlock, InstrumentSpec, actions_for
 from tradectl.history.plan import Loaded, Progress, key_of, wanted
 from tradectl.history.rows import FILE_SHIFT, Budget
 
-__all__ = ["choose_importer", "correct_clock", "load_book"]
+__all__ = ["TickFile", "choose_importer", "correct_clock", "judge_clock", "load_book"]
 
 HEAD = 1 << 13  # bytes of unpacked text by which a format is told
 SPOOL_BATCH = 65_536  # rows of a batch of sorted rows
@@ -106,7 +106,7 @@ def load_book(
             raise DataError(f"no rows of {asked}", hint=nearest((block.symbols or [""])[0], reading.seen))
         raise DataError(f"{found[0]}: no row that format {chosen.name!r} understands")
     loaded.sources = list(reading.sources.values())
-    _judge_clock(loaded, block)
+    judge_clock(loaded, block)
     return loaded
 
 
@@ -230,7 +230,15 @@ def _finish(reading: _Reading) -> None:
         if not survey.in_order:
             one.spool = _sorted(one.spool, reading.budget)
         drop = tuple(reading.loaded.log.actions[fault] == "drop" for fault in ("off_tick", "off_lot"))
-        source.parts.append(BookPart(spooled(one.spool, drop), one.first_ns, one.last_ns, one.rows))
+        source.parts.append(
+            BookPart(
+                spooled(one.spool, drop),
+                one.first_ns,
+                one.last_ns,
+                one.rows,
+                int(np.flatnonzero(survey.counts)[0]),
+            )
+        )
         source.spools.append(one.spool)
         source.counts += survey.counts
         source.lag_min, source.lag_max = (
@@ -256,7 +264,7 @@ def _sorted(spool: Spool, budget: Budget) -> Spool:
     return made
 
 
-def _judge_clock(loaded: Loaded, block: DataBlock) -> None:
+def judge_clock(loaded: Loaded, block: DataBlock) -> None:
     """Correct a receive clock that runs behind exchange time, where the block asks for it."""
     if block.clock not in ("keep", "correct"):
         raise ConfigError(

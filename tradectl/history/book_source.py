@@ -15,16 +15,16 @@ from tradectl.core.codes import EventKind
 from tradectl.history.book_events import (
     GROUPS,
     Ticks,
-    concat_ticks,
     drop_rows,
     groups_of,
     kinds_mask,
     to_ticks,
 )
-from tradectl.history.book_merge import merge_stable
+from tradectl.history.book_merge import merge_ticks
 from tradectl.history.book_spool import Columns, Spool
 from tradectl.history.grid import Steps, in_steps, on_grid
 from tradectl.history.model import DataBlock, Gap
+from tradectl.history.rows import FILE_SHIFT
 
 __all__ = ["BookPart", "BookSource", "grid_columns", "in_receive_order", "spooled"]
 
@@ -47,6 +47,8 @@ class BookPart:
     first_ns: int
     last_ns: int
     rows: int
+    lowest_kind: int  # of its events: what comes first where parts overlap
+    grid: tuple[Decimal, Decimal] | None = None  # on which it is stored (a catalogue's)
 
 
 @dataclass
@@ -136,9 +138,20 @@ class BookSource:
         return steps
 
     def columns(self) -> Iterator[Columns]:
-        """Yield the rows as floats, as they were surveyed."""
+        """Yield the rows as floats, as they were surveyed; of stored ones only the values and their kinds."""
         for spool in self.spools:
             yield from spool
+        for index, part in enumerate(self.parts):
+            if part.grid is None:
+                continue
+            row = 1 + (self.files[index].index << FILE_SHIFT)
+            tick, lot = (float(step) for step in part.grid)
+            for ticks in part.read(*part.grid, 1, FIRST, LAST):
+                made: Columns = {"kind": ticks.full("kind"), "origin": np.arange(row, row + len(ticks))}
+                for name, step in (("price", tick), ("price2", tick), ("qty", lot), ("qty2", lot)):
+                    made[name] = ticks.full(name) * step
+                row += len(ticks)
+                yield made
 
     def multiple(self, step: Decimal) -> int:
         """Return of which multiple of `step`, a power of ten, the prices are: 25 for quarters of 100 steps."""
@@ -181,10 +194,8 @@ def in_receive_order(
         for part in parts:
             yield from part.read(*grid, streams, start, end)
         return
-    opened = [part.read(*grid, streams + len(parts), start, end) for part in parts]
-    yield from merge_stable(
-        opened, lambda t: (t.ts_recv, t.full("kind")), concat_ticks, lambda t, order: t[order]
-    )
+    parts.sort(key=lambda part: (part.lowest_kind, part.first_ns))
+    yield from merge_ticks([part.read(*grid, streams + len(parts), start, end) for part in parts])
 
 
 def spooled(

@@ -34,6 +34,11 @@ class BookFeed:
     start: int  # receive stamps in [start, end)
     end: int
 
+    @property
+    def lowest_kind(self) -> int:
+        """Return the lowest kind of its events: trades come before depth at one stamp."""
+        return min(part.lowest_kind for part in self.source.parts)
+
     def ticks(self, streams: int) -> Iterator[Ticks]:
         """Yield the rows, read as one of `streams`."""
         grid = self.target.instrument.tick_size, self.target.instrument.lot_size

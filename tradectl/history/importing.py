@@ -1,10 +1,15 @@
-"""Importing: any blocks of bars, checked and cleaned, into a catalogue."""
+"""Importing: any blocks of bars or book data, checked and cleaned, into a catalogue."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+from tradectl.errors import DataError
+from tradectl.history.book_source import BookSource
+from tradectl.history.book_writer import add_book
 from tradectl.history.model import DataBlock, InstrumentSpec
 from tradectl.history.open import open_history
 from tradectl.history.plan import Loaded
@@ -24,21 +29,33 @@ def import_data(
     default_quote: str = "USD",
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Summary, History]:
-    """Merge the blocks' clean bars into the catalogue at `out`; return what was done and the opened blocks.
+    """Merge the blocks' clean rows into the catalogue at `out`; return what was done and the opened blocks.
 
     The catalogue changes in one step at the end or not at all. Rows stand under their source's symbol:
-    listings and aliases are applied when a catalogue is opened. Tick and lot sizes are stored where the
-    config or the profile gives them, else inferred whenever the catalogue is opened.
+    listings and aliases are applied when a catalogue is opened. Tick and lot sizes of bars are stored where
+    the config or the profile gives them, else inferred whenever the catalogue is opened; book data is stored
+    in ticks and lots.
     """
     history = open_history(blocks, specs or {}, default_quote=default_quote)
     writer = Writer(out, progress)
     with writer.transaction():
         for source, loaded, names in names_of(history):
+            if isinstance(source, BookSource):
+                add_book(writer, names, source, _grid_of(history, source))
+                continue
             writer.add(names, source.timeframe_ns, windowed(source), loaded.log.actions["conflict"] == "drop")
     return writer.summary, history
 
 
-def names_of(history: History) -> Iterator[tuple[Source, Loaded, dict[str, str]]]:
+def _grid_of(history: History, source: BookSource) -> tuple[Decimal, Decimal]:
+    """Return the tick and lot size that a source's instrument was given."""
+    for target in history.targets:
+        if target.instrument is not None and any(one is source for one, _ in target.sources):
+            return target.instrument.tick_size, target.instrument.lot_size
+    raise DataError(f"{source.id} is no instrument of the import")
+
+
+def names_of(history: History) -> Iterator[tuple[Any, Loaded, dict[str, str]]]:
     """Yield each source once, with its block and what a catalogue stores about its instrument."""
     done: set[int] = set()
     for target in history.targets:

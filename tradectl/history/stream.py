@@ -164,7 +164,7 @@ class History:
                 else:
                     place = index, self.timeframes_ns.index(source.timeframe_ns)
                     feeds.append(Feed(target, source, loaded, place))
-        feeds.sort(key=lambda feed: feed.place)
+        feeds.sort(key=lambda feed: (*feed.place, feed.lowest_kind if isinstance(feed, BookFeed) else 0))
         return feeds
 
     def _statuses(self) -> Iterator[Events]:

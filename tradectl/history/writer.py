@@ -92,6 +92,11 @@ class Writer:
                 for folder, entry in self.index["series"].items()
                 for part in entry["parts"].values()
             }
+            live |= {
+                self.root / folder / part["file"]
+                for folder, entry in self.index.get("ticks", {}).items()
+                for part in entry["parts"]
+            }
             for path in self.stale:
                 if path not in live:
                     path.unlink(missing_ok=True)
