@@ -143,6 +143,7 @@ def test_backtest_json_report_and_verify(program: Program) -> None:
     assert set(summary["scenarios"]) == {"adverse", "base", "favourable"}
     assert {"import_s", "load_s", "compile_s", "run_s", "total_s"} <= set(summary["timing"])
     assert summary["audit"]["balanced"] is True
+    assert summary["synthetic_bars"] == 0
     assert Path(summary["run_dir"]).is_dir()
     assert program("report", "latest", "--json").objects[0]["state_hash"] == summary["state_hash"]
     printed = program("report", "latest").out

@@ -53,7 +53,8 @@ def test_notes_tell_inferred_grids_faults_and_gaps() -> None:
         "data": {"instruments": [{**instrument, "instrument": f"X:{k}"} for k in range(7)], "faults": faults},
         "audit": {"balanced": True}, "run_dir": "runs/x", "timing": {"run_s": 0.5}, "state_hash": "ab",
     }  # fmt: skip
-    lines = "\n".join(result_table.notes(summary))
+    lines = "\n".join(result_table.notes(summary | {"synthetic_bars": 3}))
+    assert "3 bars are made up" in lines
     assert "tick 0.01 (inferred), lot 1 (config)" in lines
     assert "2 more inferred" in lines
     assert "3 off_tick: rounded" in lines

@@ -95,6 +95,9 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
     data = summary.get("data") or {}
     lines = [*_grid(data.get("instruments") or []), *_faults(data)]
     lines += [f"[cyan]note[/] {escape(str(note))}" for note in data.get("notes") or ()]
+    if summary.get("synthetic_bars"):
+        made_up = count(summary["synthetic_bars"])
+        lines.append(f"[yellow]data[/] {made_up} bars are made up to fill gaps; nothing fills in them")
     if summary.get("error"):
         lines.append(f"[red]error[/] {escape(str(summary['error'].get('message')))}")
     if summary.get("breached"):

@@ -88,6 +88,7 @@ def summarise(folded: Folded, extra: Mapping[str, Any]) -> dict[str, Any]:
         "events": outcome.events,
         "instruments": len(folded.wired.spec.instruments),
         "bars": int(engine["n_bars"]),
+        "synthetic_bars": int(engine["n_synthetic"]),
         "orders": int(engine["n_orders"]),
         "fills": fills,
         "denied": int(engine["n_denied"]),

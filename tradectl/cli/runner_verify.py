@@ -33,6 +33,7 @@ COUNTS = (
     "rejected",
     "trades",
     "ambiguous_bars",
+    "synthetic_bars",
     "strategy_errors",
 )
 
@@ -87,6 +88,7 @@ def _differences(run: Run, folded: Folded) -> list[str]:
         "events": folded.outcome.events,
         "strategy_errors": int(folded.state.strategies["n_errors"].sum()),
         "ambiguous_bars": int(engine["n_ambiguous"]),
+        "synthetic_bars": int(engine["n_synthetic"]),
     }
     now |= {name: int(engine[f"n_{name}"]) for name in COUNTS if name not in now}
     now |= {"balances": ledger_rows(folded), "state_hash": folded.state.hash()}

@@ -74,6 +74,7 @@ def take_bar(world, engine, event):
     market.volume = event.w4
     market.synthetic = 1 if event.flags & SYNTHETIC else 0
     engine.n_bars += 1
+    engine.n_synthetic += market.synthetic
     fill_budget(engine, market)
 
 

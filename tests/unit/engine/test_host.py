@@ -178,6 +178,14 @@ def bars(*rows: tuple[int, int, int]) -> Any:
     return events
 
 
+def test_synthetic_bars_are_counted(tmp_path: Path) -> None:
+    wired = wired_of(tmp_path, BUYER)
+    state, events = State(wired.spec), bars(*((minute, 0, EventKind.BAR) for minute in range(1, 6)))
+    events["flags"][[1, 3]] = EventFlag.LAST | EventFlag.SYNTHETIC
+    assert Host(state, Kept(), wired.loaded, wired.hooks).run(iter([events])).status == "complete"
+    assert (int(state.engine[0]["n_bars"]), int(state.engine[0]["n_synthetic"])) == (5, 2)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
