@@ -20,6 +20,18 @@ __all__ = [
 MODULES: dict[str, str] = {
     "generic": "generic",
     "tardis": "tardis",
+    "binance_trades": "trades",
+    "binance_ws": "binance_ws",
+    "bitstamp_orders": "bitstamp",
+    "bybit": "bybit",
+    "databento": "databento",
+    "hftbacktest": "hftbacktest",
+    "hyperliquid_ws": "hyperliquid_ws",
+    "kraken_trades": "trades",
+    "kraken_ws": "recordings",
+    "lean_ticks": "lean",
+    "lobster": "lobster",
+    "okx_ws": "recordings",
 }
 
 
