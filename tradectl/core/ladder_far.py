@@ -18,7 +18,7 @@ from tradectl.core.ladder_layout import (
     side_at,
 )
 
-__all__ = ["far_best", "far_clear", "far_put", "far_qty", "far_remove", "far_select", "far_worse"]
+__all__ = ["far_best", "far_clear", "far_put", "far_qty", "far_remove", "far_select", "far_worse", "home_of"]
 
 _SPREAD = -7046029254386353131  # 2^64 / the golden ratio, odd, as int64
 _LAST = FAR_SLOTS - 1
@@ -27,7 +27,7 @@ _NEVER = 1 << 62  # beyond any price's key, either sign
 
 
 @kernel
-def _home(price: int) -> int:
+def home_of(price: int) -> int:
     """Return the place where the search for `price` begins."""
     return (mul_low(price, _SPREAD) >> _SHIFT) & _LAST
 
@@ -35,7 +35,7 @@ def _home(price: int) -> int:
 @kernel
 def _slot_of(table: int, price: int) -> int:
     """Return the place that holds `price`, or the empty one where it would stand."""
-    slot = _home(price)
+    slot = home_of(price)
     while far_at(table, slot).qty != 0 and far_at(table, slot).price != price:
         slot = (slot + 1) & _LAST
     return slot
@@ -55,7 +55,7 @@ def far_remove(side: int, slot: int) -> None:
     hole, probe = slot, (slot + 1) & _LAST
     while far_at(table, probe).qty != 0:
         entry = far_at(table, probe)
-        if ((probe - _home(entry.price)) & _LAST) >= ((probe - hole) & _LAST):
+        if ((probe - home_of(entry.price)) & _LAST) >= ((probe - hole) & _LAST):
             target = far_at(table, hole)
             target.price = entry.price
             target.qty = entry.qty

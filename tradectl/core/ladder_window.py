@@ -151,9 +151,9 @@ def empty_window(ladder: int, index: int) -> None:
             while bits != 0:
                 cell = cell_at(side + QTY_OFFSET, base | trailing_zeros(bits))
                 cell.qty = cell.qty & MARK
-                bits &= bits - 1
+                bits = signed(bits & (bits - 1))
             word.bits = 0
-            middle &= middle - 1
+            middle = signed(middle & (middle - 1))
         head.middle[group] = 0
     head.top = 0
 
@@ -177,7 +177,7 @@ def _evict(ladder: int, index: int, low: int) -> None:
             far_put(ladder, index, block + bit, cell.qty)
             cell.qty = 0
             vacate(side, base + bit)
-            bits &= bits - 1
+            bits = signed(bits & (bits - 1))
 
 
 @kernel
