@@ -220,3 +220,13 @@ def test_the_journal_holds_start_and_stop(made: tuple[Path, RunResult]) -> None:
     assert len(events) == made[1].summary["events"]
     assert events["kind"][[0, -1]].tolist() == [12, 12]
     assert events["w0"][[0, -1]].tolist() == [1, 2]
+
+
+def test_a_source_above_the_config_is_locked_by_its_place_below_the_root(tmp_path: Path) -> None:
+    write_bars(tmp_path / "bars" / "deep" / "AAAUSD.csv", n=50)
+    data = {"source": "../bars", "timeframe": "1m", "symbols": ["AAA/USD"]}
+    path = write_config(tmp_path / "configs", data=data, instruments=None)
+    run = run_backtest(path, out=tmp_path / "runs").run_dir
+    lock = json.loads((run / "lock.json").read_text())["data"]
+    assert (lock["root"], list(lock["files"])) == (str(tmp_path / "bars"), ["deep/AAAUSD.csv"])
+    assert verify_run(run).exit_code == 0

@@ -9,8 +9,8 @@ import typer
 
 from tradectl.cli import data_make
 from tradectl.cli.app import command, group
-from tradectl.cli.data_source import Profile, Source, Symbols, Timeframe, data_input
-from tradectl.cli.options import From, Json, Quiet, Sets, To
+from tradectl.cli.data_source import block_options, data_input
+from tradectl.cli.options import Catalogue, From, Json, Profile, Quiet, Sets, Source, Symbols, Timeframe, To
 
 __all__ = ["register"]
 
@@ -32,22 +32,6 @@ def register(app: typer.Typer) -> None:
     data_make.register(data)
 
 
-def _symbols(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _options(
-    profile: str | None, timeframe: str | None, symbols: str | None, start: str | None, end: str | None
-) -> Any:
-    return {
-        "profile": profile,
-        "timeframe": timeframe,
-        "symbols": _symbols(symbols),
-        "from": start,
-        "to": end,
-    }
-
-
 def _import(data: typer.Typer) -> None:
     @command(
         data,
@@ -58,9 +42,7 @@ def _import(data: typer.Typer) -> None:
     )
     def import_(
         sources: Source,
-        out: Annotated[
-            Path, typer.Option("--out", metavar="DIR", help="The catalogue; made if it is not there.")
-        ],
+        out: Catalogue,
         profile: Profile = None,
         timeframe: Timeframe = None,
         symbols: Symbols = None,
@@ -79,7 +61,7 @@ def _import(data: typer.Typer) -> None:
         from tradectl.cli.progress import Meter
         from tradectl.history.importing import import_data
 
-        found = data_input(sources, _options(profile, timeframe, symbols, start, end), sets or ())
+        found = data_input(sources, block_options(profile, timeframe, symbols, start, end), sets or ())
         with Meter(as_json or quiet) as meter:
             summary, history = import_data(
                 found.blocks(), out, found.specs(), progress=meter.counter("importing rows")
@@ -118,7 +100,7 @@ def _export(data: typer.Typer) -> None:
         from tradectl.config.wire_data import open_data
         from tradectl.history.export import export_events
 
-        found = data_input(sources, _options(profile, timeframe, symbols, start, end), sets or ())
+        found = data_input(sources, block_options(profile, timeframe, symbols, start, end), sets or ())
         with Meter() as meter:
             opened = open_data(found.config, found.folder, meter.counter("reading data"))
             chunks = opened.chunks(65_536)
@@ -152,7 +134,7 @@ def _check(data: typer.Typer) -> None:
         from tradectl.cli.progress import Meter
         from tradectl.history.checks import check_data
 
-        found = data_input(sources, _options(profile, timeframe, symbols, start, end), sets or ())
+        found = data_input(sources, block_options(profile, timeframe, symbols, start, end), sets or ())
         with Meter(as_json) as meter:
             frames_ns = [frame.ns for frame in found.config.bars or ()]
             report = check_data(found.blocks(), found.specs(), meter.counter("reading data"), frames_ns)
@@ -191,7 +173,7 @@ def _info(data: typer.Typer) -> None:
         from tradectl.cli.output import count, out, print_json, size, table
         from tradectl.history.info import describe
 
-        found = data_input(sources, _options(profile, timeframe, symbols, None, None), sets or ())
+        found = data_input(sources, block_options(profile, timeframe, symbols), sets or ())
         for block in found.blocks():
             shown = describe(block, found.specs())
             if as_json:

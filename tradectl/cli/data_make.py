@@ -9,8 +9,20 @@ from typing import Annotated
 import typer
 
 from tradectl.cli.app import command
-from tradectl.cli.data_source import Profile, Source, Symbols, data_input
-from tradectl.cli.options import From, Json, Quiet, Sets, To
+from tradectl.cli.data_source import block_options, data_input
+from tradectl.cli.options import (
+    Catalogue,
+    From,
+    Json,
+    Profile,
+    Quiet,
+    Sets,
+    Source,
+    Symbols,
+    Timeframe,
+    To,
+    comma_list,
+)
 from tradectl.errors import ConfigError
 
 __all__ = ["register"]
@@ -31,17 +43,12 @@ def _resample(data: typer.Typer) -> None:
     )
     def resample(
         sources: Source,
-        out: Annotated[
-            Path, typer.Option("--out", metavar="DIR", help="The catalogue; made if it is not there.")
-        ],
+        out: Catalogue,
         target: Annotated[
             str, typer.Option("--to-timeframe", metavar="T", help="Bar length to make, e.g. 1h.")
         ],
-        timeframe: Annotated[
-            str | None,
-            typer.Option("--timeframe", metavar="T", help="Bar length of the source.", show_default=False),
-        ] = None,
         profile: Profile = None,
+        timeframe: Timeframe = None,
         symbols: Symbols = None,
         start: From = None,
         end: To = None,
@@ -61,9 +68,7 @@ def _resample(data: typer.Typer) -> None:
         from tradectl.cli.progress import Meter
         from tradectl.history.resample import resample_data
 
-        names = None if symbols is None else [name.strip() for name in symbols.split(",")]
-        options = {"profile": profile, "timeframe": timeframe, "symbols": names, "from": start, "to": end}
-        found = data_input(sources, options, sets or ())
+        found = data_input(sources, block_options(profile, timeframe, symbols, start, end), sets or ())
         with Meter(as_json or quiet) as meter:
             summary, history = resample_data(
                 found.blocks(), target, out, found.specs(), keep_partial=keep_partial,
@@ -123,7 +128,7 @@ def _generate(data: typer.Typer) -> None:
         from tradectl.history.generate import Walk
         from tradectl.history.generate import generate as write_bars
 
-        names = tuple(name.strip() for name in symbols.split(",") if name.strip())
+        names = tuple(comma_list(symbols))
         try:
             start_ns = Moment(start).ns
         except ValueError as error:

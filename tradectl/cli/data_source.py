@@ -5,42 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from tradectl.cli.options import comma_list
 from tradectl.errors import ConfigError
 
 if TYPE_CHECKING:
     from tradectl.config.models import RunConfig
     from tradectl.history.model import DataBlock, InstrumentSpec
 
-__all__ = ["DataInput", "Profile", "Source", "Symbols", "Timeframe", "data_input"]
+__all__ = ["DataInput", "block_options", "data_input"]
 
 YAML = (".yaml", ".yml")
-Source = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="SOURCE",
-        help="Files, folders, globs, a catalogue, a run's journal, or one config.",
-        show_default=False,
-    ),
-]
-Profile = Annotated[
-    str | None,
-    typer.Option("--profile", metavar="NAME", help="Named column layout, e.g. bitfinex.", show_default=False),
-]
-Timeframe = Annotated[
-    str | None,
-    typer.Option("--timeframe", metavar="T", help="Bar length of the source, e.g. 1m.", show_default=False),
-]
-Symbols = Annotated[
-    str | None,
-    typer.Option(
-        "--symbols", metavar="A,B", help="Use only these symbols, separated by commas.", show_default=False
-    ),
-]
-
 
 @dataclass(frozen=True)
 class DataInput:
@@ -67,6 +43,18 @@ class DataInput:
         from tradectl.config.wire_data import specs_of
 
         return specs_of(self.config)
+
+
+def block_options(
+    profile: str | None,
+    timeframe: str | None,
+    symbols: str | None,
+    start: str | None = None,
+    end: str | None = None,
+) -> dict[str, Any]:
+    """Return the options that describe a source as keys of a data block; `symbols` is separated by commas."""
+    names = None if symbols is None else comma_list(symbols)
+    return {"profile": profile, "timeframe": timeframe, "symbols": names, "from": start, "to": end}
 
 
 def data_input(sources: Sequence[str], options: Mapping[str, Any], sets: Sequence[str] = ()) -> DataInput:

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Configs", "From", "Json", "Quiet", "Run", "Runs", "RunsFolder", "Sets", "To"]
+__all__ = [
+    "Catalogue", "Configs", "From", "Json", "Profile", "Quiet", "Run", "Runs", "RunsFolder", "Sets", "Source",
+    "Symbols", "Timeframe", "To", "comma_list",
+]
 
 Configs = Annotated[
     list[Path], typer.Argument(metavar="CONFIG", help="YAML files, one run each.", show_default=False)
@@ -41,3 +44,33 @@ To = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line, and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no table.")]
+Source = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE",
+        help="Files, folders, globs, a catalogue, a run's journal, or one config.",
+        show_default=False,
+    ),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME", help="Named column layout, e.g. bitfinex.", show_default=False),
+]
+Timeframe = Annotated[
+    str | None,
+    typer.Option("--timeframe", metavar="T", help="Bar length of the source, e.g. 1m.", show_default=False),
+]
+Symbols = Annotated[
+    str | None,
+    typer.Option(
+        "--symbols", metavar="A,B", help="Use only these symbols, separated by commas.", show_default=False
+    ),
+]
+Catalogue = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="The catalogue; made if it is not there.")
+]
+
+
+def comma_list(text: str) -> list[str]:
+    """Return the names in a list separated by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]

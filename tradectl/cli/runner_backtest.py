@@ -16,6 +16,7 @@ from tradectl.cli.runner_fold import Folded, ledger_rows, start_fold
 from tradectl.cli.runner_summary import error_of, refusals, scenario_of, summarise
 from tradectl.config.load import Loaded
 from tradectl.config.wire import Wired, wire
+from tradectl.config.wire_data import places_of
 from tradectl.core.codes import PathRule
 from tradectl.db.audit import Market, audit_fills
 from tradectl.db.lock import data_lock, machine, place_sources, versions
@@ -98,14 +99,9 @@ def runs_folder(loaded: Loaded, out: Path | None) -> Path:
     return Path("runs")
 
 
-def sources_of(wired: Wired, loaded: Loaded) -> list[str]:
-    """Return the data sources as absolute places."""
-    folder = loaded.path.resolve().parent
-    return [
-        os.path.normpath(folder / Path(source).expanduser())
-        for block in wired.config.data
-        for source in block.source
-    ]
+def sources_of(loaded: Loaded) -> list[list[str]]:
+    """Return the data sources of each block as absolute places."""
+    return [places_of(block, loaded.path.resolve().parent) for block in loaded.config.data]
 
 
 def markets_of(state: State) -> list[Market]:
@@ -135,7 +131,7 @@ def execute(loaded: Loaded, request: Request) -> RunResult:
     removed = tuple(remove_stale(runs))
     folder = RunFolder(runs, loaded.config.name, loaded.hash())
     try:
-        hashes = Hashes(sources_of(wired, loaded), list(wired.data.paths))
+        hashes = Hashes([one for block in sources_of(loaded) for one in block], list(wired.data.paths))
         hashes.start()
         folded = start_fold(wired, folder.path / ".spool")
         work = Work(loaded, request, wired, folder, folded, hashes, config_s)
@@ -252,9 +248,8 @@ def _write_inputs(work: Work) -> dict[str, Any]:
     for block, one in zip(resolved["strategies"], wired.loaded, strict=True):
         _, colon, name = str(block["path"]).rpartition(".py:")
         block["path"] = places[one.path] + (f":{name}" if colon else "")
-    home = work.loaded.path.resolve().parent
-    for data in resolved["data"]:
-        data["source"] = [os.path.normpath(home / Path(source).expanduser()) for source in data["source"]]
+    for block, sources in zip(resolved["data"], sources_of(work.loaded), strict=True):
+        block["source"] = sources
     resolved.get("output", {}).pop("dir", None)
     resolved["on_strategy_error"] = wired.config.on_strategy_error or "stop"
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

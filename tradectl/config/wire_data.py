@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradectl.config.units import format_ns
+from tradectl.config.wire_numbers import instrument_block
 from tradectl.core.instrument import Instrument
 from tradectl.engine.journal import META, Journal, JournalMeta
 from tradectl.errors import ConfigError, DataError, nearest
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from tradectl.history.model import DataBlock as HistoryBlock
     from tradectl.history.model import DataReport, InstrumentSpec
 
-__all__ = ["Opened", "block_of", "find_instrument", "journal_folder", "open_data"]
+__all__ = ["Opened", "block_of", "find_instrument", "journal_folder", "open_data", "places_of"]
 
 
 @dataclass(repr=False)
@@ -74,9 +76,9 @@ def find_instrument(symbol: str, instruments: Sequence[Instrument]) -> int:
 # --- history
 
 
-def _absolute(source: str, folder: Path) -> str:
-    """Return a source's path relative to the config's folder as an absolute one (globs stay globs)."""
-    return str(folder / Path(source).expanduser())
+def places_of(block: DataBlock, folder: Path) -> list[str]:
+    """Return the places that a block names, relative to the config's folder, as absolute ones (globs stay globs)."""
+    return [os.path.normpath(folder / Path(source).expanduser()) for source in block.source]
 
 
 def block_of(block: DataBlock, folder: Path) -> HistoryBlock:
@@ -85,7 +87,7 @@ def block_of(block: DataBlock, folder: Path) -> HistoryBlock:
 
     mapping = {name: value for name, value in block.mapping.model_dump().items() if value is not None}
     return HistoryBlock(
-        source=[_absolute(source, folder) for source in block.source],
+        source=places_of(block, folder),
         profile=block.profile,
         mapping=mapping or None,
         kind=block.kind,
@@ -175,14 +177,14 @@ def _frame_of(history: Any, index: int) -> int:
 # --- journal
 
 
-def journal_folder(source: str, folder: Path) -> Path:
-    """Return the journal of a run folder, or the journal folder itself."""
-    path = Path(_absolute(source, folder))
+def journal_folder(place: str) -> Path:
+    """Return the journal of a run folder, or the journal folder itself; a glob must match one."""
+    path = Path(place)
     matches = [Path(one) for one in glob.glob(str(path))] if not path.exists() else [path]
     for base in matches[:1]:
-        for place in (base / "journal", base):
-            if (place / META).is_file():
-                return place
+        for inner in (base / "journal", base):
+            if (inner / META).is_file():
+                return inner
     if matches:
         raise DataError(f"{path} holds no journal", hint="run the backtest with --journal to write one")
     names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -195,7 +197,7 @@ def _open_journal(config: RunConfig, block: DataBlock, folder: Path) -> Opened:
     for name, value in (("symbols", block.symbols), ("from", block.from_), ("to", block.to)):
         if value is not None:
             raise ConfigError(f"data.{name}: a journal is replayed whole; `{name}` is only for `kind: bars`")
-    journal = Journal(journal_folder(block.source[0], folder))
+    journal = Journal(journal_folder(places_of(block, folder)[0]))
     meta = journal.meta
     instruments = [_checked(one, config) for one in meta.instruments]
     return Opened(
@@ -214,7 +216,7 @@ def _checked(instrument: Instrument, config: RunConfig) -> Instrument:
     """Return a journal's instrument with the config's minima; its grid is that of the recorded integers."""
     from dataclasses import replace
 
-    block = config.instruments.get(instrument.id) or config.instruments.get(instrument.symbol)
+    block = instrument_block(config, instrument)
     if block is None:
         return instrument
     for name in ("tick_size", "lot_size"):
