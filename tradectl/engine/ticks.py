@@ -31,6 +31,8 @@ SNAPSHOT_BEGIN, SNAPSHOT_END = int(EventFlag.SNAPSHOT_BEGIN), int(EventFlag.SNAP
 PRINTS, QUOTES, LADDER = int(BookLevel.PRINTS), int(BookLevel.QUOTES), int(BookLevel.DEPTH)
 ON_TRADE, ON_QUOTE, ON_DEPTH = int(Hook.ON_TRADE), int(Hook.ON_QUOTE), int(Hook.ON_DEPTH)
 BY_LAST = int(TriggerSource.LAST)
+LEVELS, TOUCH = 1, 2  # VENUE.touched: what a message has changed so far
+WHOLE = 2  # VENUE.broken: synchronised again; orders that waited for it go on at the message's end
 DONE, BAD_EVENT = int(FoldCode.DONE), int(FoldCode.BAD_EVENT)
 
 
@@ -42,24 +44,29 @@ def is_tick(kind):
 
 @kernel
 def put_level(world, market, venue, index, price_ticks, lots):
-    """Set one level of the ladder; queues and own consumption at it follow."""
+    """Set one level of the ladder; queues and own consumption at it follow, and whether the touch may differ."""
     ladder = world.books + venue.ladder
+    state = ladder_at(ladder, 0)
+    touch = state.best[index]
     before = set_level(ladder, index, price_ticks, lots)
-    if ladder_at(ladder, 0).note_count != 0 and is_marked(ladder, index, price_ticks):
+    if price_ticks == touch or state.best[index] != touch:
+        venue.touched = TOUCH
+    if state.note_count != 0 and is_marked(ladder, index, price_ticks):
         level_changed(world, market, venue, index, price_ticks, before, lots)
 
 
 @kernel
 def take_depth(world, market, venue, event):
     """Apply one level of a depth message."""
+    venue.touched = max(venue.touched, LEVELS)
     if event.flags & SNAPSHOT_BEGIN:
         clear(world.books + venue.ladder)
     put_level(world, market, venue, (1 - event.side) >> 1, event.w0, event.w1)
     if event.flags & SNAPSHOT_END:
         refresh_fronts(world, market, venue)
         if venue.broken != 0:
-            venue.broken = 2  # whole again: orders that waited for it go on at the message's end
-    venue.touched = 1
+            venue.broken = WHOLE
+        venue.touched = TOUCH
     if event.ts_event > venue.ts_depth:
         venue.ts_depth = event.ts_event
     elif event.ts_event < venue.ts_trade:
@@ -85,10 +92,11 @@ def take_quote(world, market, venue, event):
     if market.level == QUOTES:
         put_touch(world, market, venue, 0, event.w0, event.w1)
         put_touch(world, market, venue, 1, event.w2, event.w3)
-        venue.touched = 1
+        venue.touched = max(venue.touched, LEVELS)
         venue.ts_depth = max(venue.ts_depth, event.ts_event)
         if venue.broken != 0:
-            venue.broken = 2
+            venue.broken = WHOLE
+            venue.touched = TOUCH
 
 
 @kernel
@@ -123,7 +131,7 @@ def take_trade(world, engine, market, venue, event):
 @routine
 def judge_book(world, engine, market, venue, bid, ask):
     """At a message's end: fill own orders that the other side reached, fire stops by the touch."""
-    if venue.broken == 2:
+    if venue.broken == WHOLE:
         venue.broken = 0
         resume_book(world, engine, market, venue)
     if venue.broken == 0 and bid < ask:
@@ -135,15 +143,13 @@ def judge_book(world, engine, market, venue, bid, ask):
 
 
 @kernel
-def end_book(world, engine, market, venue, event):
-    """At the end of a message that changed the book: touch, marks, own orders; return whether the touch changed."""
+def end_touch(world, engine, market, venue, event):
+    """At the end of a message that may have changed the touch: marks, own orders; return whether it did."""
     ladder = world.books + venue.ladder
     bid, ask = best(ladder, 0), best(ladder, 1)
     bid_lots, ask_lots = best_qty(ladder, 0), best_qty(ladder, 1)
     moved = bid != venue.bid or ask != venue.ask
     changed = moved or bid_lots != venue.bid_lots or ask_lots != venue.ask_lots
-    venue.touched = 0
-    venue.n_messages += 1
     venue.bid = bid
     venue.ask = ask
     venue.bid_lots = bid_lots
@@ -153,7 +159,7 @@ def end_book(world, engine, market, venue, event):
     elif moved and bid != NO_BID and ask != NO_ASK:
         market.twice_mark = bid + ask
         mark_market(world, engine, market, (bid + ask) >> 1)
-    if market.n_orders > 0:
+    if market.n_orders > 0 or venue.broken == WHOLE:
         market.start = event.ts_event
         judge_book(world, engine, market, venue, bid, ask)
     return changed
@@ -168,7 +174,7 @@ def break_book(world, engine, market, venue, event):
     elif market.level != PRINTS:
         clear(world.books + venue.ladder)
         refresh_fronts(world, market, venue)
-        venue.touched = 1
+        venue.touched = TOUCH
 
 
 @kernel
@@ -176,7 +182,11 @@ def end_message(world, engine, market, venue, event):
     """Call the hooks of a finished message, then what is due at its time."""
     hooks = engine.tick_hooks
     if venue.touched != 0:
-        changed = end_book(world, engine, market, venue, event)
+        venue.n_messages += 1
+        changed = False
+        if venue.touched == TOUCH:
+            changed = end_touch(world, engine, market, venue, event)
+        venue.touched = 0
         if hooks & (1 << ON_DEPTH):
             call_tick_hooks(world, engine, event.instrument, ON_DEPTH)
         if changed and hooks & (1 << ON_QUOTE):
