@@ -9,8 +9,8 @@ import typer
 
 from tradectl.cli import data_make
 from tradectl.cli.app import command, group
-from tradectl.cli.data_source import block_options, data_input
-from tradectl.cli.options import Catalogue, From, Json, Profile, Quiet, Sets, Source, Symbols, Timeframe, To
+from tradectl.cli.data_source import FixClock, Kind, Profile, Source, Symbols, Timeframe, data_input
+from tradectl.cli.options import From, Json, Quiet, Sets, To
 
 __all__ = ["register"]
 
@@ -32,36 +32,67 @@ def register(app: typer.Typer) -> None:
     data_make.register(data)
 
 
+def _symbols(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _options(
+    profile: str | None,
+    timeframe: str | None,
+    symbols: str | None,
+    window: tuple[str | None, str | None] = (None, None),
+    kind: str | None = None,
+    fix_clock: bool = False,
+) -> Any:
+    """Return keys of a data block; `window` is its `from` and `to`."""
+    return {
+        "profile": profile,
+        "timeframe": timeframe,
+        "symbols": _symbols(symbols),
+        "from": window[0],
+        "to": window[1],
+        "kind": kind,
+        "clock": "correct" if fix_clock else None,
+    }
+
+
 def _import(data: typer.Typer) -> None:
     @command(
         data,
         "import",
-        "Add bars of any layout to a Parquet catalogue.",
+        "Add bars or book data of any layout to a Parquet catalogue.",
         "tradectl data import 'bars/*_1m.csv.gz' --profile bitfinex --timeframe 1m --out catalogue",
         "tradectl data import ohlc.zip --out catalogue --set data.mapping.timestamp=date --set data.on_error.ohlc=clip",
+        "tradectl data import btcusdt_trades.csv.gz --kind trades --symbol BTC/USDT --out catalogue",
     )
     def import_(
         sources: Source,
-        out: Catalogue,
+        out: Annotated[
+            Path, typer.Option("--out", metavar="DIR", help="The catalogue; made if it is not there.")
+        ],
+        kind: Kind = None,
         profile: Profile = None,
         timeframe: Timeframe = None,
         symbols: Symbols = None,
         start: From = None,
         end: To = None,
+        fix_clock: FixClock = False,
         sets: Sets = None,
         as_json: Json = False,
         quiet: Quiet = False,
     ) -> None:
-        """Read bars from CSV, Parquet or Arrow (packed or not), clean them, add them to a Parquet catalogue.
+        """Read bars or book data (packed or not), clean them, add them to a Parquet catalogue.
 
-        The catalogue changes in one step at the end, or not at all. Bars that it already holds count once.
+        The catalogue changes in one step at the end, or not at all. Bars that it already holds count once; trades,
+        quotes, depth and orders replace those of their kind and time.
         """
         from tradectl.cli.output import count, print_json, size
         from tradectl.cli.output import out as console
         from tradectl.cli.progress import Meter
         from tradectl.history.importing import import_data
 
-        found = data_input(sources, block_options(profile, timeframe, symbols, start, end), sets or ())
+        options = _options(profile, timeframe, symbols, (start, end), kind, fix_clock)
+        found = data_input(sources, options, sets or ())
         with Meter(as_json or quiet) as meter:
             summary, history = import_data(
                 found.blocks(), out, found.specs(), progress=meter.counter("importing rows")
@@ -87,6 +118,7 @@ def _export(data: typer.Typer) -> None:
     def export(
         sources: Source,
         target: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .parquet or .csv file.")],
+        kind: Kind = None,
         profile: Profile = None,
         timeframe: Timeframe = None,
         symbols: Symbols = None,
@@ -100,7 +132,7 @@ def _export(data: typer.Typer) -> None:
         from tradectl.config.wire_data import open_data
         from tradectl.history.export import export_events
 
-        found = data_input(sources, block_options(profile, timeframe, symbols, start, end), sets or ())
+        found = data_input(sources, _options(profile, timeframe, symbols, (start, end), kind), sets or ())
         with Meter() as meter:
             opened = open_data(found.config, found.folder, meter.counter("reading data"))
             chunks = opened.chunks(65_536)
@@ -118,6 +150,7 @@ def _check(data: typer.Typer) -> None:
     )
     def check(
         sources: Source,
+        kind: Kind = None,
         profile: Profile = None,
         timeframe: Timeframe = None,
         symbols: Symbols = None,
@@ -128,13 +161,15 @@ def _check(data: typer.Typer) -> None:
     ) -> None:
         """Find gaps, duplicates, disorder, off-tick prices, OHLC violations and more, and say what a run does.
 
+        Of book data also receive clocks that run behind, crossed books, and trades outside the book.
+
         Exit code 3 if a run over this data would be refused.
         """
         from tradectl.cli.output import out, print_json, print_notes
         from tradectl.cli.progress import Meter
         from tradectl.history.checks import check_data
 
-        found = data_input(sources, block_options(profile, timeframe, symbols, start, end), sets or ())
+        found = data_input(sources, _options(profile, timeframe, symbols, (start, end), kind), sets or ())
         with Meter(as_json) as meter:
             frames_ns = [frame.ns for frame in found.config.bars or ()]
             report = check_data(found.blocks(), found.specs(), meter.counter("reading data"), frames_ns)
@@ -163,6 +198,7 @@ def _info(data: typer.Typer) -> None:
     )
     def info(
         sources: Source,
+        kind: Kind = None,
         profile: Profile = None,
         timeframe: Timeframe = None,
         symbols: Symbols = None,
@@ -173,7 +209,7 @@ def _info(data: typer.Typer) -> None:
         from tradectl.cli.output import count, out, print_json, size, table
         from tradectl.history.info import describe
 
-        found = data_input(sources, block_options(profile, timeframe, symbols), sets or ())
+        found = data_input(sources, _options(profile, timeframe, symbols, kind=kind), sets or ())
         for block in found.blocks():
             shown = describe(block, found.specs())
             if as_json:
@@ -185,9 +221,28 @@ def _info(data: typer.Typer) -> None:
                 for one in shown["instruments"]
             ]
             out().print(table("", [key.replace("_", " ") for key in keys], rows, right=(2, 5, 6, 7, 8)))
+            _show_kinds(shown["instruments"])
             out().print(
                 f"{count(shown['rows'])} rows in {count(shown['files'])} files, {size(shown['bytes'])}"
             )
+
+
+def _show_kinds(instruments: Any) -> None:
+    """Print what kinds of book data there are, and how late they were received."""
+    from tradectl.cli.output import count, out, table
+
+    rows = []
+    for one in instruments:
+        if not one["kinds"]:
+            continue
+        kinds = ", ".join(f"{count(n)} {kind}" for kind, n in one["kinds"].items())
+        clock = "none: ts_recv is ts_event"
+        if one["has_receive_clock"]:
+            clock = f"{one['lag_min_ns'] / 1e6:,.3f} to {one['lag_max_ns'] / 1e6:,.3f} ms late"
+            clock += f", corrected by {one['shift_ns'] / 1e6:,.3f} ms" if one["shift_ns"] else ""
+        rows.append((one["id"], kinds, clock))
+    if rows:
+        out().print(table("", ("id", "events", "receive clock"), rows))
 
 
 def _report_instruments(report: Any) -> None:
@@ -206,6 +261,7 @@ def _report_instruments(report: Any) -> None:
     ]
     columns = ("instrument", "timeframe", "rows", "tick size", "lot size", "zero volume")
     out().print(table("", columns, rows, right=(2, 3, 4, 5)))
+    _show_kinds([{**vars(one), "id": one.instrument} for one in report.instruments])
 
 
 def _report_faults(report: Any) -> None:

@@ -5,18 +5,63 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from tradectl.cli.options import comma_list
+import typer
+
 from tradectl.errors import ConfigError
 
 if TYPE_CHECKING:
     from tradectl.config.models import RunConfig
     from tradectl.history.model import DataBlock, InstrumentSpec
 
-__all__ = ["DataInput", "block_options", "data_input"]
+__all__ = ["DataInput", "FixClock", "Kind", "Profile", "Source", "Symbols", "Timeframe", "data_input"]
 
 YAML = (".yaml", ".yml")
+Source = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE",
+        help="Files, folders, globs, a catalogue, a run's journal, or one config.",
+        show_default=False,
+    ),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="Named layout of bars (bitfinex) or format of book data (tardis).",
+        show_default=False,
+    ),
+]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        "--kind",
+        metavar="K",
+        help="What to read: bars, trades, quotes, depth, orders, book (all but bars). Else told from the "
+        "profile or the catalogue, else bars.",
+        show_default=False,
+    ),
+]
+FixClock = Annotated[
+    bool,
+    typer.Option(
+        "--fix-clock", help="Shift receive stamps that are earlier than the exchange's (clock: correct)."
+    ),
+]
+Timeframe = Annotated[
+    str | None,
+    typer.Option("--timeframe", metavar="T", help="Bar length of the source, e.g. 1m.", show_default=False),
+]
+Symbols = Annotated[
+    str | None,
+    typer.Option(
+        "--symbols", "--symbol", metavar="A,B", help="Use only these symbols, separated by commas.", show_default=False
+    ),
+]
+
 
 @dataclass(frozen=True)
 class DataInput:
@@ -35,7 +80,7 @@ class DataInput:
         from tradectl.config.wire_data import block_of
 
         if self.is_journal:
-            raise ConfigError("this command reads bars, not a journal", hint="`data export` reads both")
+            raise ConfigError("this command reads history, not a journal", hint="`data export` reads both")
         return [block_of(block, self.folder) for block in self.config.data]
 
     def specs(self) -> dict[str, InstrumentSpec]:
@@ -62,6 +107,7 @@ def data_input(sources: Sequence[str], options: Mapping[str, Any], sets: Sequenc
     from tradectl.config.load import load_config, load_text
 
     given = {f"data.{key}": value for key, value in options.items() if value is not None}
+    given |= _kind_of(sources, options, sets)
     if len(sources) == 1 and sources[0].endswith(YAML):
         loaded = load_config(Path(sources[0]), sets, overrides=given)
         return DataInput(loaded.config, Path(sources[0]).resolve().parent)
@@ -75,3 +121,22 @@ def data_input(sources: Sequence[str], options: Mapping[str, Any], sets: Sequenc
     text = "strategy: none.py\ndata: {source: none}\n"
     loaded = load_text(text, Path("options"), sets, None, given)
     return DataInput(loaded.config, Path.cwd())
+
+
+def _kind_of(sources: Sequence[str], options: Mapping[str, Any], sets: Sequence[str]) -> dict[str, str]:
+    """Return the kind that a profile or a catalogue of nothing but book data means, where none is given."""
+    said = options.get("kind") or any(one.startswith("data.kind=") for one in sets)
+    if said or any(source.endswith(YAML) for source in sources):
+        return {}
+    profile = options.get("profile")
+    if profile:
+        from tradectl.history.importers import MODULES
+        from tradectl.history.profiles import PROFILES
+
+        return {"data.kind": "book"} if profile in MODULES and profile not in PROFILES else {}
+    if len(sources) == 1 and (Path(sources[0]) / "catalogue.json").is_file():
+        from tradectl.history.catalogue import read_index
+
+        index = read_index(Path(sources[0]))
+        return {"data.kind": "book"} if index.get("ticks") and not index["series"] else {}
+    return {}

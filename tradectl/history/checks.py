@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from tradectl.history.book_check import check_books
 from tradectl.history.model import DataBlock, DataReport, InstrumentSpec
 from tradectl.history.open import open_history
 from tradectl.history.resample import partial_firsts
@@ -24,4 +25,5 @@ def check_data(
     """
     history = open_history(blocks, specs or {}, strict=False, progress=progress)
     history.report.notes += partial_firsts(history, frames_ns)
+    history.report.faults += check_books(history, progress)
     return history.report

@@ -37,6 +37,11 @@ def describe(block: DataBlock, specs: Mapping[str, InstrumentSpec] | None = None
                 "lot_size": entry.lot_size,
                 "gaps": entry.gap_count,
                 "missing_bars": entry.missing_bars,
+                "kinds": entry.kinds,
+                "has_receive_clock": entry.has_receive_clock,
+                "lag_min_ns": entry.lag_min_ns,
+                "lag_max_ns": entry.lag_max_ns,
+                "shift_ns": entry.shift_ns,
             }
             for entry in entries
         ],
