@@ -33,6 +33,7 @@ BENCHES: dict[str, Bench] = {
         "tradectl.bench.pipeline:bench_pipeline", "validation, risk, matching, account for one order", takes_flow=True
     ),
     "matching": Bench("tradectl.bench.matching:bench_matching", "the order-by-order book", takes_flow=True),
+    "ladder": Bench("tradectl.bench.ladder:bench_ladder", "the price ladder of depth data"),
     "bars": Bench("tradectl.bench.bars:bench_bars", "the fold over bars with strategies"),
     "startup": Bench("tradectl.bench.startup:bench_startup", "help, a warm run, the first compilation"),
 }

@@ -19,7 +19,7 @@ from tradectl.core.ladder_layout import (
     ladder_at,
     side_at,
 )
-from tradectl.core.ladder_window import empty_window, follow, none_of, occupy, vacate, window_worse
+from tradectl.core.ladder_window import empty_window, follow, none_of, toggle, window_worse
 
 __all__ = [
     "NO_ASK", "NO_BID", "best", "best_qty", "clear", "clear_side", "level_count", "next_price", "qty_at",
@@ -95,8 +95,23 @@ def _set_far(ladder: int, index: int, price: int, qty: int) -> int:
 
 
 @kernel
+def _at_best(ladder: int, index: int, price: int, qty: int) -> None:
+    """Move the best price after the level at `price` of the window, as good or better, was set to `qty`."""
+    state = ladder_at(ladder, 0)
+    if qty == 0:
+        if price == state.best[index]:
+            _best_gone(ladder, index, window_worse(ladder, index, price))
+    elif price != state.best[index]:
+        state.best[index] = price
+        follow(ladder)
+
+
+@kernel
 def set_level(ladder: int, index: int, price: int, qty: int) -> int:
-    """Let the level at `price` of side `index` hold `qty` lots (0 removes it); return what it held before."""
+    """Let the level at `price` of side `index` hold `qty` lots (0 removes it); return what it held before.
+
+    Whether a level appears, changes or goes is as good as random: few branches depend on it.
+    """
     state = ladder_at(ladder, 0)
     offset = price - state.low
     if offset < 0 or offset >= state.window:
@@ -106,19 +121,11 @@ def set_level(ladder: int, index: int, price: int, qty: int) -> int:
     held = cell.qty
     before = held & ~MARK
     cell.qty = qty | (held & MARK)
-    if (before == 0) == (qty == 0):
-        return int(before)
-    if qty != 0:
-        occupy(side, place)
-        state.levels[index] = state.levels[index] + 1
-        if (price - state.best[index]) * (1 - 2 * index) > 0:
-            state.best[index] = price
-            follow(ladder)
-        return 0
-    vacate(side, place)
-    state.levels[index] = state.levels[index] - 1
-    if price == state.best[index]:
-        _best_gone(ladder, index, window_worse(ladder, index, price))
+    changed = int((before == 0) != (qty == 0))
+    state.levels[index] = state.levels[index] + changed * (1 - 2 * int(qty == 0))
+    toggle(side, place, changed)
+    if (price - state.best[index]) * (1 - 2 * index) >= 0:
+        _at_best(ladder, index, price, qty)
     return int(before)
 
 

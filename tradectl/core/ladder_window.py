@@ -24,7 +24,7 @@ from tradectl.core.ladder_layout import (
 )
 from tradectl.core.ladder_notes import place_notes, unmark_leaving
 
-__all__ = ["empty_window", "follow", "none_of", "occupy", "vacate", "window_worse"]
+__all__ = ["empty_window", "follow", "none_of", "toggle", "window_worse"]
 
 
 @kernel
@@ -33,30 +33,25 @@ def none_of(index: int) -> int:
     return NO_BID if index == 0 else NO_ASK
 
 
+@routine
+def _toggle_word(side: int, word: int) -> None:
+    """Turn the bit of a bitmap word that became zero, or is not zero any more."""
+    state, group = side_at(side, 0), word >> 6
+    middle = signed(state.middle[group] ^ (1 << (word & 63)))
+    state.middle[group] = middle
+    bit = 1 << group
+    state.top = (state.top | bit) if middle != 0 else (state.top & ~bit)
+
+
 @kernel
-def occupy(side: int, place: int) -> None:
-    """Mark a place of the ring as occupied."""
+def toggle(side: int, place: int, changed: int) -> None:
+    """Turn the bit of a place of the ring from empty to occupied or back if `changed` is 1, not if it is 0."""
     word = word_at(side + WORDS_OFFSET, place >> 6)
     before = word.bits
-    word.bits = before | (1 << (place & 63))
-    if before == 0:
-        state = side_at(side, 0)
-        state.middle[place >> 12] = state.middle[place >> 12] | (1 << ((place >> 6) & 63))
-        state.top = state.top | (1 << (place >> 12))
-
-
-@kernel
-def vacate(side: int, place: int) -> None:
-    """Mark a place of the ring as empty."""
-    word = word_at(side + WORDS_OFFSET, place >> 6)
-    after = signed(word.bits & ~(1 << (place & 63)))  # Python has bits above bit 63
+    after = signed(before ^ (changed << (place & 63)))  # Python has bits above bit 63
     word.bits = after
-    if after == 0:
-        state = side_at(side, 0)
-        middle = signed(state.middle[place >> 12] & ~(1 << ((place >> 6) & 63)))
-        state.middle[place >> 12] = middle
-        if middle == 0:
-            state.top = state.top & ~(1 << (place >> 12))
+    if (before == 0) != (after == 0):
+        _toggle_word(side, place >> 6)
 
 
 @kernel
@@ -176,7 +171,7 @@ def _evict(ladder: int, index: int, low: int) -> None:
             cell = cell_at(side + QTY_OFFSET, base + bit)
             far_put(ladder, index, block + bit, cell.qty)
             cell.qty = 0
-            vacate(side, base + bit)
+            toggle(side, base + bit, 1)
             bits = signed(bits & (bits - 1))
 
 
@@ -193,7 +188,7 @@ def _take_in(ladder: int, index: int) -> None:
         offset = price - state.low
         if qty != 0 and offset >= 0 and offset < state.window:
             cell_at(side + QTY_OFFSET, price & last).qty = qty
-            occupy(side, price & last)
+            toggle(side, price & last, 1)
             far_remove(side, slot)  # this place may hold another level now: look again
         else:
             if qty != 0 and (price - best) * (1 - 2 * index) > 0:
