@@ -12,12 +12,22 @@ from tradectl.config.block import Block, key
 from tradectl.config.data import Columns, DataBlock, FaultActions, Instrument, Session
 from tradectl.config.scalars import Flag, OneOf, Param, Rows, Text, Whole
 from tradectl.config.timescalars import DurationKind, TimeframeKind
-from tradectl.config.trading import Account, Execution, Fees, Latency, OrderRate, Risk, Sizing, Slippage
+from tradectl.config.trading import (
+    Account,
+    Execution,
+    Fees,
+    Latency,
+    OrderRate,
+    Queue,
+    Risk,
+    Sizing,
+    Slippage,
+)
 from tradectl.config.units import Duration, Timeframe
 
 __all__ = [
     "Account", "Columns", "DataBlock", "Engine", "Execution", "FaultActions", "Fees", "Instrument",
-    "Latency", "OrderRate", "Output", "Risk", "RunConfig", "Session", "Sizing", "Slippage", "StrategyBlock",
+    "Latency", "OrderRate", "Output", "Queue", "Risk", "RunConfig", "Session", "Sizing", "Slippage", "StrategyBlock",
     "normalised",
 ]  # fmt: skip
 
@@ -79,6 +89,9 @@ class Engine(Block):
     chunk: Annotated[int, Whole(ge=1, le=1 << 24, example="65536")] = key(
         65536, "events between two looks at progress and Ctrl-C", unit="events"
     )
+    window: Annotated[int, Whole(ge=4096, le=131_072, example="16384", power_of_two=True)] = key(
+        16_384, "prices around the market that a book holds in a table; others are found more slowly", unit="ticks"
+    )
     watchdog: Annotated[Duration, DurationKind()] = key(
         Duration("30s"), "a chunk that takes longer is reported as an endless loop; 0 never"
     )
@@ -91,6 +104,9 @@ class Output(Block):
         None,
         "folder of the run folders, relative to the config file; else ./runs where you are",
         example="../runs",
+    )
+    equity_every: Annotated[Duration, DurationKind()] = key(
+        Duration("1s"), "book data: shortest time between two rows of the equity curve; 0: after every message"
     )
     journal: Annotated[bool, Flag()] = key(
         False, "also write the events, so that the run replays without its data"

@@ -13,7 +13,7 @@ from tradectl.config.scalars import Flag, Number, OneOf, Text, Whole
 from tradectl.config.timescalars import DurationKind, TimeframeKind
 from tradectl.config.units import Duration, Timeframe
 
-__all__ = ["Account", "Execution", "Fees", "Latency", "OrderRate", "Risk", "Sizing", "Slippage"]
+__all__ = ["Account", "Execution", "Fees", "Latency", "OrderRate", "Queue", "Risk", "Sizing", "Slippage"]
 
 DEFAULT_BALANCE = Decimal(100_000)
 MAX_MONEY = "46000000000"  # units; below the engine's "no limit" of 2**62 atoms (1e-8 units)
@@ -96,6 +96,33 @@ class Latency(Block):
 
     entry: Delay = key(Duration("0"), "from sending an order to its arrival", example="50ms")
     response: Delay = key(Duration("0"), "from the exchange's event to the report", example="50ms")
+    feed: Delay = key(
+        Duration("0"),
+        "book data: from the exchange's event to its receipt, for data without receive times",
+        example="20ms",
+    )
+    compute: Delay = key(
+        Duration("0"), "book data: what the strategy's own decision takes, added to `entry`", example="100us"
+    )
+    recorded: Annotated[str, Text("a file", "../data/latency.csv")] | None = key(
+        None,
+        "book data: a table (CSV, Parquet) of recorded orders with the columns request, exchange and response "
+        "(ns UTC), interpolated in place of `entry` and `response`; relative to the config file",
+        example="../data/latency.csv",
+    )
+
+
+class Queue(Block):
+    """Where in a price level of depth (L2) a resting order stands."""
+
+    short_key: ClassVar[str] = "model"
+
+    model: Annotated[
+        Literal["risk_averse", "power", "power2", "power3", "log", "log2"], OneOf()
+    ] = key("power3", "how likely a cancellation in the level was behind the order (docs/fills.md)")
+    n: Annotated[Decimal, Number(gt="0", le="64", example="3", decimals=NANO_DECIMALS)] = key(
+        Decimal(3), "exponent of the power models"
+    )
 
 
 class Execution(Block):
@@ -124,6 +151,16 @@ class Execution(Block):
         example="1m",
     )
     latency: Latency = key(Latency, "delays of orders and reports")
+    queue: Queue = key(Queue, "depth: the queue model of resting orders")
+    l1_leftover_ticks: Annotated[int, Whole(ge=0, le=1_000_000, example="1")] = key(
+        1,
+        "quotes: what the touch does not hold fills so many ticks behind it; 0: it rests, expires or is canceled",
+        unit="ticks",
+    )
+    trigger: Annotated[Literal["auto", "last", "bid_ask"], OneOf()] = key(
+        "auto",
+        "book data: the price that triggers stops; `auto`: the last trade, without trades the touch",
+    )
     scenarios: Switch = key(True, "run the adverse and favourable scenarios where bars were ambiguous")
     delisting: Annotated[Literal["close_at_last", "write_off"], OneOf()] = key(
         "close_at_last", "what becomes of a position in a delisted instrument"

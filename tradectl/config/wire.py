@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradectl.config.load import Loaded
 from tradectl.config.wire_data import Opened, find_instrument, open_data
+from tradectl.config.wire_latency import recorded_latencies
 from tradectl.config.wire_numbers import (
     account_spec,
     execution_spec,
@@ -20,9 +21,11 @@ from tradectl.config.wire_numbers import (
     sizing_of,
     wanted_frames,
 )  # fmt: skip
+from tradectl.core.codes import Hook
 from tradectl.core.instrument import Instrument
 from tradectl.engine.advance import OUTPUT_MARGIN, advance
 from tradectl.engine.spec import RunSpec, StrategySpec
+from tradectl.errors import ConfigError
 from tradectl.strategy.compile import CompiledHooks, compile_hooks
 from tradectl.strategy.loader import LoadedStrategy, load_strategy
 
@@ -92,7 +95,7 @@ def wire(
     hooks = [compile_hooks(one, block.jit) for one, block in zip(strategies, config.strategies, strict=True)]
     timings.compile_s = time.perf_counter() - start
     timings.was_cached = advance.was_cached and all(h.was_cached for h in hooks)
-    spec = _spec(config, data, strategies, hooks)
+    spec = _spec(config, folder, data, strategies, hooks)
     return Wired(config, spec, data, strategies, hooks, timings)
 
 
@@ -111,25 +114,39 @@ def _reference(block: StrategyBlock, folder: Path) -> str:
 
 
 def _spec(
-    config: RunConfig, data: Opened, loaded: Sequence[LoadedStrategy], hooks: Sequence[CompiledHooks]
+    config: RunConfig,
+    folder: Path,
+    data: Opened,
+    loaded: Sequence[LoadedStrategy],
+    hooks: Sequence[CompiledHooks],
 ) -> RunSpec:
     n = len(data.instruments)
     frames_ns, call_source_bars = wanted_frames(config, data.frame_of)
+    on_bar = [block.label for block, one in zip(config.strategies, hooks, strict=True) if Hook.ON_BAR in one.addresses]
+    if on_bar and not frames_ns and not call_source_bars:
+        raise ConfigError(
+            f"strategy {on_bar[0]} has on_bar, and the data has no bars",
+            hint="give `bars: [1m]` to make them, or write on_trade, on_quote or on_depth",
+        )
     requests = max(config.engine.request_capacity, 2 * n + 64)
     coarsest = max(data.frame_of)
+    no_kinds = [frozenset[str]()] * n
     outputs = max(MIN_CAPACITY, 2 * OUTPUT_MARGIN + 2 * (config.engine.order_capacity + requests))
     return RunSpec(
         instruments=tuple(data.instruments),
         limits=tuple(
-            limits_of(config, instrument, frame)
-            for instrument, frame in zip(data.instruments, data.frame_of, strict=True)
+            limits_of(config, instrument, frame, kinds)
+            for instrument, frame, kinds in zip(
+                data.instruments, data.frame_of, data.kinds or no_kinds, strict=True
+            )
         ),
         strategies=tuple(
             _strategy_spec(config, block, one, compiled, data.instruments)
             for block, one, compiled in zip(config.strategies, loaded, hooks, strict=True)
         ),
         account=account_spec(config.account),
-        execution=execution_spec(config.execution),
+        execution=execution_spec(config.execution, config.output.equity_every.ns),
+        latencies=recorded_latencies(config.execution.latency, folder),
         risk=risk_spec(config.risk),
         frames_ns=frames_ns,
         call_source_bars=call_source_bars,

@@ -7,7 +7,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tradectl.config.units import format_ns
-from tradectl.core.codes import AccountType, Breach, FillAt, PathRule, SizingMethod
+from tradectl.core.codes import (
+    AccountType,
+    BookLevel,
+    Breach,
+    FillAt,
+    PathRule,
+    QueueModel,
+    SizingMethod,
+    TriggerSource,
+)
 from tradectl.core.instrument import ATOMS_PER_UNIT, Instrument
 from tradectl.core.layout import NO_LIMIT
 from tradectl.engine.spec import AccountSpec, ExecutionSpec, InstrumentLimits, RiskSpec
@@ -25,6 +34,13 @@ __all__ = [
 
 NANO, PICO = 10**9, 10**12
 BPS_TO_NANO = 10**5
+LEVELS = {
+    "bars": BookLevel.BARS,
+    "trades": BookLevel.PRINTS,
+    "quotes": BookLevel.QUOTES,
+    "depth": BookLevel.DEPTH,
+    "orders": BookLevel.ORDERS,
+}
 MAX_INT = 2**62 - 1  # NO_LIMIT stands above all values
 
 
@@ -70,8 +86,8 @@ def refuse_unused_rates(loaded: Loaded, instruments: Sequence[Instrument]) -> No
             )
 
 
-def execution_spec(execution: Execution) -> ExecutionSpec:
-    """Return the fill rules as codes and integers."""
+def execution_spec(execution: Execution, sample_ns: int) -> ExecutionSpec:
+    """Return the fill rules as codes and integers; `sample_ns`: of equity on book data."""
     slippage = execution.slippage
     zero = Decimal(0)
     return ExecutionSpec(
@@ -87,7 +103,30 @@ def execution_spec(execution: Execution) -> ExecutionSpec:
         write_off=execution.delisting == "write_off",
         latency_entry_ns=execution.latency.entry.ns,
         latency_response_ns=execution.latency.response.ns,
+        latency_compute_ns=execution.latency.compute.ns,
+        l1_leftover_ticks=execution.l1_leftover_ticks,
+        sample_ns=sample_ns,
     )
+
+
+def level_of(instrument: Instrument, kinds: frozenset[str]) -> BookLevel:
+    """Return what the kinds of data of an instrument say about its book; the finest one decides."""
+    found = [LEVELS[kind] for kind in kinds if kind in LEVELS]
+    if BookLevel.BARS in found and len(found) > 1:
+        others = ", ".join(sorted(kind for kind in kinds if LEVELS.get(kind, BookLevel.BARS)))
+        raise ConfigError(
+            f"{instrument.id} has bars and {others}: its orders cannot be matched on both",
+            hint="leave the bars out; `bars:` makes them from trades or quotes",
+        )
+    return max(found, default=BookLevel.BARS)
+
+
+def trigger_of(execution: Execution, kinds: frozenset[str]) -> TriggerSource:
+    """Return the price that triggers stops: as configured, else the last trade where there are any."""
+    if execution.trigger == "auto":
+        trades = kinds & {"trades", "orders"}
+        return TriggerSource.LAST if trades else TriggerSource.BID_ASK
+    return TriggerSource[execution.trigger.upper()]
 
 
 def _atoms(value: Decimal | None, name: str) -> int:
@@ -130,8 +169,10 @@ def _lots(value: Decimal | None, instrument: Instrument, name: str) -> int:
     return min(lots, MAX_INT)
 
 
-def limits_of(config: RunConfig, instrument: Instrument, timeframe_ns: int) -> InstrumentLimits:
-    """Return fees and limits of one instrument."""
+def limits_of(
+    config: RunConfig, instrument: Instrument, timeframe_ns: int, kinds: frozenset[str]
+) -> InstrumentLimits:
+    """Return fees, limits and book of one instrument with data of some kinds."""
     block, risk = instrument_block(config, instrument), config.risk
     fees = block.fees if block is not None and block.fees is not None else config.fees
     name = f"instruments.{instrument.symbol}.max_qty"
@@ -144,6 +185,11 @@ def limits_of(config: RunConfig, instrument: Instrument, timeframe_ns: int) -> I
         timeframe_ns=timeframe_ns,
         listed=instrument.listed_ns is None,
         max_qty_lots=_lots(block.max_qty if block is not None else None, instrument, name),
+        level=level_of(instrument, kinds),
+        window=config.engine.window,
+        queue_model=QueueModel[config.execution.queue.model.upper()],
+        queue_power=float(config.execution.queue.n),
+        trigger=trigger_of(config.execution, kinds),
     )
 
 
@@ -156,9 +202,9 @@ def sizing_of(sizing: Sizing) -> tuple[SizingMethod, int]:
 
 def wanted_frames(config: RunConfig, frame_of: Sequence[int]) -> tuple[tuple[int, ...], bool]:
     """Return (derived timeframes in ns, finest first; whether strategies are called on the source's bars)."""
-    sources = sorted(set(frame_of))
+    sources = sorted(set(frame_of) - {0})  # 0: no bars, they are made from trades or quotes
     if not config.bars:
-        return (), True
+        return (), len(sources) > 0
     for frame in config.bars:
         for source in sources:
             if frame.ns < source or frame.ns % source:

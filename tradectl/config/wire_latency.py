@@ -1,0 +1,55 @@
+"""Recorded latencies: a table of when orders were sent, reached the venue, and were answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tradectl.errors import ConfigError, DataError, nearest
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from tradectl.config.models import Latency
+
+__all__ = ["recorded_latencies"]
+
+COLUMNS = ("request", "exchange", "response")
+
+
+def recorded_latencies(latency: Latency, folder: Path) -> Sequence[tuple[int, int, int]]:
+    """Return (request, exchange, response) stamps in ns UTC, sorted by request; empty where none are recorded."""
+    if latency.recorded is None:
+        return ()
+    if latency.entry.ns or latency.response.ns:
+        raise ConfigError("execution.latency: give either `recorded` or `entry` and `response`, not both")
+    path = folder / Path(latency.recorded).expanduser()
+    rows = _read(path).select(COLUMNS).rows()
+    if not rows:
+        raise DataError(f"{path}: holds no recorded order")
+    before = (-(2**63),) * 3
+    for number, row in enumerate(rows, 1):
+        if None in row or not row[0] <= row[1] <= row[2]:
+            raise DataError(f"{path}: row {number}: expected request <= exchange <= response, found {row}")
+        if row[0] < before[0] or row[1] < before[1]:
+            raise DataError(f"{path}: row {number}: earlier than the row before it; sort the table by request")
+        before = row
+    return rows
+
+
+def _read(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    try:
+        frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file (execution.latency.recorded)") from None
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path}: not a readable table: {str(error).splitlines()[0]}") from error
+    for name in COLUMNS:
+        if name not in frame.columns:
+            raise DataError(f"{path}: no column {name!r}", hint=nearest(name, frame.columns))
+        if not frame[name].dtype.is_integer():
+            raise DataError(f"{path}: column {name!r} holds {frame[name].dtype}, expected whole ns")
+    return frame
