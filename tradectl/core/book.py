@@ -27,7 +27,7 @@ from tradectl.core.book_match import (
     match_all,
     would_take,
 )
-from tradectl.core.book_window import append, far_append, recentre, unlink
+from tradectl.core.book_window import append, far_append, follow, unlink
 from tradectl.core.codes import OrderFlag, Reason, TimeInForce
 from tradectl.core.jit import kernel, routine
 
@@ -97,29 +97,6 @@ def _rest(book: int, level: int, index: int, order_id: int, price_ticks: int, qt
     return _DONE
 
 
-@kernel
-def _follow(book: int, index: int, price_ticks: int) -> None:
-    """Move the window if an order outside it should not be far.
-
-    It must be inside when it is better than the window reaches. Within a quarter of the window from the
-    market it comes inside too, so that a drifting market keeps its near levels; the middle moves only as
-    far as the market did, so resting orders alone never make the window swing.
-    """
-    state = book_at(book, 0)
-    level, levels = price_ticks - state.low, state.window
-    if (level < 0) == (index == 1):
-        recentre(book, price_ticks - levels // 2)
-        return
-    bid, ask = state.best[0], state.best[1]
-    if bid < 0 and ask >= levels:
-        if state.far_head[0] == 0 and state.far_head[1] == 0:
-            recentre(book, price_ticks - levels // 2)
-        return
-    centre = ask if bid < 0 else bid if ask >= levels else (bid + ask) >> 1
-    if abs(level - centre) < levels // 4:
-        recentre(book, state.low + centre - levels // 2)
-
-
 @routine
 def _take(
     book: int, order_id: int, side: int, limit_ticks: int, qty_lots: int, time_in_force: int, flags: int
@@ -141,7 +118,7 @@ def _take(
     index = (1 - side) >> 1
     level = limit_ticks - state.low
     if level < 0 or level >= state.window:
-        _follow(book, index, limit_ticks)
+        follow(book, index, limit_ticks)
         level = limit_ticks - state.low
     return _rest(book, level, index, order_id, limit_ticks, left)
 

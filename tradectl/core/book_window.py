@@ -12,8 +12,8 @@ from tradectl.core.book_layout import WORDS_OFFSET, book_at, level_at, order_at,
 from tradectl.core.jit import kernel, routine
 
 __all__ = [
-    "append", "far_append", "first_level", "last_level", "level_above", "level_below", "next_level",
-    "occupy", "recentre", "unlink", "vacate",
+    "append", "far_append", "first_level", "follow", "last_level", "level_above", "level_below",
+    "next_level", "occupy", "recentre", "unlink", "vacate",
 ]  # fmt: skip
 
 
@@ -261,3 +261,26 @@ def recentre(book: int, low: int) -> None:
     state.recentres = state.recentres + 1
     _take_in(book, 0)
     _take_in(book, 1)
+
+
+@kernel
+def follow(book: int, index: int, price_ticks: int) -> None:
+    """Move the window if an order outside it should not be far.
+
+    It must be inside when it is better than the window reaches. Within a quarter of the window from the
+    market it comes inside too, so that a drifting market keeps its near levels; the middle moves only as
+    far as the market did, so resting orders alone never make the window swing.
+    """
+    state = book_at(book, 0)
+    level, levels = price_ticks - state.low, state.window
+    if (level < 0) == (index == 1):
+        recentre(book, price_ticks - levels // 2)
+        return
+    bid, ask = state.best[0], state.best[1]
+    if bid < 0 and ask >= levels:
+        if state.far_head[0] == 0 and state.far_head[1] == 0:
+            recentre(book, price_ticks - levels // 2)
+        return
+    centre = ask if bid < 0 else bid if ask >= levels else (bid + ask) >> 1
+    if abs(level - centre) < levels // 4:
+        recentre(book, state.low + centre - levels // 2)
