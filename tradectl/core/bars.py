@@ -85,7 +85,7 @@ def waits(world, engine, order):
     if order.flags & REDUCE_ONLY == 0:
         return False
     position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
-    if engine.entry_bar == 0 and position.opened_batch == engine.batch:
+    if engine.entry_bar == 0 and engine.batch > 0 and position.opened_batch == engine.batch:
         return True
     if position.lots * order.side < 0:
         return False

@@ -104,13 +104,18 @@ def affordable(world, engine, market, currency, position, order, price_ticks, lo
 
 
 @routine
-def can_pay(world, engine, market, slot, price_ticks):
-    """Return whether the account can pay for all that an order has left at a price."""
+def can_pay(world, engine, market, slot, price_ticks, slips):
+    """Return whether position and account allow all that an order has left at a price, slippage counted."""
     order = order_at(world.orders, slot)
     position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
     currency = currency_at(world.currencies, market.currency)
     lots = order.leaves_lots
-    paid, _ = affordable(world, engine, market, currency, position, order, price_ticks, lots, market.taker_nano)
+    if order.flags & REDUCE_ONLY and closing_lots(position.lots, order.side, lots) < lots:
+        return False
+    if engine.account_type == CASH and order.side < 0 and lots > position.lots:
+        return False
+    price = slipped(engine, market, order.side, price_ticks, lots) if slips else price_ticks
+    paid, _ = affordable(world, engine, market, currency, position, order, price, lots, market.taker_nano)
     return paid == lots
 
 
@@ -204,7 +209,8 @@ def execute(world, engine, market, slot, price_ticks, slips, cap_ticks, liquidit
         if cap_ticks != UNCAPPED:
             price = min(price, cap_ticks) if order.side > 0 else max(price, cap_ticks)
     fee_nano = market.taker_nano if liquidity == TAKER else market.maker_nano
-    if reason == 0 and order.flags & SYSTEM == 0:
+    whole = order.time_in_force == FOK and phase >= BOOK  # it has been judged as a whole
+    if reason == 0 and not whole and order.flags & SYSTEM == 0:
         lots, reason = affordable(world, engine, market, currency, position, order, price, lots, fee_nano)
     if fok and lots < order.leaves_lots:
         if immediate:

@@ -25,7 +25,7 @@ from tradectl.core.units import price_of_ticks, qty_of_lots
 
 __all__ = [
     "arrives_at", "emit_order", "finish_order", "hold_reserves", "is_arrived", "is_live", "link_order",
-    "note_order", "order_of", "push_report", "refresh_keys", "release_reserves", "take_order_id",
+    "note_order", "order_of", "push_report", "queue_report", "refresh_keys", "release_reserves", "take_order_id",
     "unlink_order",
 ]  # fmt: skip
 
@@ -192,12 +192,18 @@ def place_report(world, engine, due):
     return at & world.report_mask
 
 
-@routine
+@kernel
 def push_report(world, engine, order, kind, price_ticks, lots, fee, liquidity):
+    """Queue a report of the venue's."""
+    queue_report(world, engine, order, kind, price_ticks, lots, fee, liquidity, True)
+
+
+@routine
+def queue_report(world, engine, order, kind, price_ticks, lots, fee, liquidity, answers):
     """Queue a report for the strategy's `on_order` or `on_fill`, due after the response latency.
 
     On bars that begins when the bar is seen; on tick data at the venue's own time, but not before the event
-    that tells of it has been received.
+    that tells of it has been received, and what the venue does not answer (`answers`) is due at once.
     """
     if engine.wants_reports & kind == 0 and engine.local_view == 0:
         return
@@ -208,7 +214,7 @@ def push_report(world, engine, order, kind, price_ticks, lots, fee, liquidity):
     due = max(engine.now, order.ts_last) + engine.latency_response_ns
     if market.level != 0:
         due = engine.now  # a refusal of our own does not travel
-        if order.status != DENIED:
+        if answers and order.status != DENIED:
             answered = order.ts_last + response_latency(world, engine, order.ts_last)
             due = max(engine.now, answered)
             engine.n_acks += 1

@@ -14,7 +14,7 @@ __all__ = ["match_print"]
 
 MARKET, STOP_MARKET = int(OrderType.MARKET), int(OrderType.STOP_MARKET)
 GTC, FOK = int(TimeInForce.GTC), int(TimeInForce.FOK)
-MARKETABLE, RESTED = int(OrderFlag.MARKETABLE), int(OrderFlag.RESTED)
+POST_ONLY, RESTED = int(OrderFlag.POST_ONLY), int(OrderFlag.RESTED)
 PRINT = int(FillPhase.PRINT)
 MAKER, TAKER = int(LiquiditySide.MAKER), int(LiquiditySide.TAKER)
 
@@ -23,27 +23,27 @@ MAKER, TAKER = int(LiquiditySide.MAKER), int(LiquiditySide.TAKER)
 def is_met(engine, order, price_ticks):
     """Return whether a print can fill an order.
 
-    Any can fill a market order, one within its limit a new order, one through its limit (with
-    `limit_touch: touch` at it) a resting one.
+    Any can fill a market order, one within its limit a new order that may take, one through its limit (with
+    `limit_touch: touch` at it) any other.
     """
     if order.order_type == MARKET or order.order_type == STOP_MARKET:
         return True
     better = order.side * (order.price_ticks - price_ticks)
-    return better > 0 or (better == 0 and (engine.limit_touch != 0 or order.flags & RESTED == 0))
+    return better > 0 or (better == 0 and (engine.limit_touch != 0 or order.flags & (RESTED | POST_ONLY) == 0))
 
 
 @routine
 def act_on_print(world, engine, market, slot, price_ticks, room):
     """Let one order meet a print with `room` lots left; return the lots that it took."""
     order = order_at(world.orders, slot)
-    first = order.flags & RESTED == 0
+    first = order.flags & (RESTED | POST_ONLY) == 0
     rests = order.order_type != MARKET and order.order_type != STOP_MARKET
     filled = order.filled_lots
     if is_met(engine, order, price_ticks):
         taker = first or not rests
         fok = order.time_in_force == FOK
         price = price_ticks if taker else order.price_ticks
-        if not fok or (room >= order.leaves_lots and can_pay(world, engine, market, slot, price)):
+        if not fok or (room >= order.leaves_lots and can_pay(world, engine, market, slot, price, not rests)):
             market.budget = room
             if room > 0:
                 execute(world, engine, market, slot, price, not rests, UNCAPPED, TAKER if taker else MAKER, PRINT)

@@ -8,15 +8,16 @@ from tradectl.core.bars import is_stop, waits
 from tradectl.core.codes import BookLevel, FillPhase, LiquiditySide, OrderType, Reason
 from tradectl.core.execute import UNCAPPED, execute
 from tradectl.core.jit import kernel, routine
-from tradectl.core.ladder import best, qty_at
-from tradectl.core.ladder_layout import NO_ASK, NO_BID, NO_NOTE
+from tradectl.core.ladder import best, next_price, qty_at
+from tradectl.core.ladder_layout import NO_ASK, NO_BID, NO_NOTE, ladder_at
 from tradectl.core.ladder_notes import add_note, first_note, is_marked, note_at, remove_note
 from tradectl.core.layout import NONE, order_at
 from tradectl.core.orders import is_arrived, refresh_keys
 from tradectl.core.queues import front_after
+from tradectl.core.taking import free_at
 
 __all__ = [
-    "begin_rest", "fill_crossed", "level_changed", "quote_changed", "refresh_fronts", "trade_at_own",
+    "TOUCH", "begin_rest", "fill_crossed", "level_changed", "quote_changed", "refresh_fronts", "trade_at_own",
 ]  # fmt: skip
 
 LIMIT, STOP_LIMIT = int(OrderType.LIMIT), int(OrderType.STOP_LIMIT)
@@ -24,6 +25,7 @@ QUOTES = int(BookLevel.QUOTES)
 QUEUE, THROUGH = int(FillPhase.QUEUE), int(FillPhase.THROUGH)
 MAKER = int(LiquiditySide.MAKER)
 NOTES_FULL = int(Reason.NOTES_FULL)
+TOUCH = 2  # VENUE.touched: the touch, or what is free there, may have changed
 UNKNOWN_FRONT = 1e18  # behind the touch of an L1 book: no trade reaches it before it is the touch
 
 
@@ -49,6 +51,17 @@ def begin_rest(world, engine, market, venue, slot):
     record.value = 0  # traded here since the last depth
 
 
+@kernel
+def give_back(venue, ladder, note, after):
+    """Let a level that shows `after` lots give back own consumption by what it shows more than when last seen."""
+    record = note_at(ladder, note)
+    record.lots = min(record.lots - max(after - record.value, 0), after)
+    record.value = after
+    venue.touched = TOUCH
+    if record.lots <= 0:
+        remove_note(ladder, note)
+
+
 @routine
 def level_changed(world, market, venue, index, price_ticks, before, after):
     """Follow a level with notes from `before` to `after` lots: queues move, it gives back own consumption.
@@ -62,9 +75,7 @@ def level_changed(world, market, venue, index, price_ticks, before, after):
         record = note_at(ladder, note)
         following = record.next
         if record.order < 0:
-            record.lots = min(record.lots - max(after - before, 0), after)
-            if record.lots <= 0:
-                remove_note(ladder, note)
+            give_back(venue, ladder, note, after)
         elif market.level != QUOTES:
             order = order_at(world.orders, record.order)
             traded = 0 if late else record.value
@@ -93,8 +104,12 @@ def quote_changed(world, market, index, touch, lots):
 
 @routine
 def refresh_fronts(world, market, venue):
-    """After a snapshot no queue is longer than its level."""
+    """After a snapshot no queue is longer than its level, and own consumption is gone with a level that is."""
     ladder = world.books + venue.ladder
+    for note in range(ladder_at(ladder, 0).fresh_note):
+        record = note_at(ladder, note)
+        if record.index != NO_NOTE and record.order < 0 and qty_at(ladder, record.index, record.price) == 0:
+            remove_note(ladder, note)
     slot = market.first_order
     while slot != NONE:  # at most n_orders steps
         order = order_at(world.orders, slot)
@@ -145,11 +160,29 @@ def fill_through(world, engine, market, side, price_ticks, strictly):
         filled += order.filled_lots - before
 
 
+@kernel
+def first_free(ladder, index, own_ticks):
+    """Return the best price of a side, not worse than own orders at `own_ticks`, that shows what they have not taken.
+
+    NO_BID or NO_ASK where there is none.
+    """
+    toward = 1 - 2 * index
+    price = best(ladder, index)
+    while price != NO_BID and price != NO_ASK and toward * price >= toward * own_ticks:  # at most all levels
+        if free_at(ladder, index, price) > 0:
+            return price
+        price = next_price(ladder, index, price)
+    return NO_BID if index == 0 else NO_ASK
+
+
 @routine
 def fill_crossed(world, engine, market, venue):
-    """At the end of a message: the other side has reached own orders, which fill at their own price."""
+    """At the end of a message: the other side has reached own orders, which fill at their own price.
+
+    What own orders have taken of it is not there any more.
+    """
     ladder = world.books + venue.ladder
-    bid, ask = best(ladder, 0), best(ladder, 1)
+    bid, ask = first_free(ladder, 0, venue.own_ask), first_free(ladder, 1, venue.own_bid)
     if ask != NO_ASK and venue.own_bid >= ask:
         fill_through(world, engine, market, 1, ask, False)
     if bid != NO_BID and venue.own_ask <= bid:
@@ -170,21 +203,22 @@ def next_in_queue(world, ladder, index, price_ticks, after):
 
 
 @routine
-def trade_in_queue(world, engine, market, venue, index, price_ticks, lots):
-    """Let a trade of `lots` at a price reach the own orders that wait there, in time order.
+def trade_in_queue(world, engine, market, venue, index, price_ticks, lots, given):
+    """Let a trade of `lots`, `given` of them to orders that it passed, reach the own orders at its price by time.
 
-    What it gives one own order it cannot give the next; each order's queue shrinks by what passed it.
+    What it gives one own order it cannot give the next; each order's queue shrinks by what passed it. The
+    level lost all of the trade, whoever got it here.
     """
     ladder = world.books + venue.ladder
-    given = 0
     slot = next_in_queue(world, ladder, index, price_ticks, -1)
     while slot != NONE:  # at most n_orders steps; looked up anew each time, for a fill may end other orders
         order = order_at(world.orders, slot)
         priority = order.priority
         record = note_at(ladder, order.note - 1)
         record.value += lots
-        order.front -= lots - given
-        reached = min(int(math.floor(0.5 - order.front)), lots - given)  # half a lot and more is a lot
+        left = max(lots - given, 0)
+        order.front -= left
+        reached = min(int(math.floor(0.5 - order.front)), left)  # half a lot and more is a lot
         if reached > 0 and not waits(world, engine, order):
             before = order.filled_lots
             market.budget = reached
@@ -207,6 +241,6 @@ def trade_at_own(world, engine, market, venue, price_ticks, lots, aggressor, mov
         if touched and aggressor != side:
             passed = fill_through(world, engine, market, side, price_ticks, True)
             at_touch = price_ticks <= venue.bid if index == 0 else price_ticks >= venue.ask
-            if moves_queue and passed < lots and (aggressor == -side or at_touch):
-                trade_in_queue(world, engine, market, venue, index, price_ticks, lots - passed)
+            if moves_queue and (aggressor == -side or at_touch):
+                trade_in_queue(world, engine, market, venue, index, price_ticks, lots, passed)
     refresh_keys(world, market)

@@ -6,12 +6,12 @@ What an own order took stays taken: it is noted at its level, and only an increa
 from __future__ import annotations
 
 from tradectl.core.codes import BookLevel, FillPhase, LiquiditySide, OrderType, Reason
-from tradectl.core.execute import UNCAPPED, affordable, execute
+from tradectl.core.execute import UNCAPPED, can_pay, execute
 from tradectl.core.jit import kernel, routine
 from tradectl.core.ladder import best, next_price, qty_at
 from tradectl.core.ladder_layout import NO_ASK, NO_BID, NO_NOTE
 from tradectl.core.ladder_notes import add_note, first_note, is_marked, note_at
-from tradectl.core.layout import currency_at, order_at, position_at
+from tradectl.core.layout import order_at
 from tradectl.core.orders import is_live
 
 __all__ = ["can_take_all", "free_at", "take"]
@@ -52,6 +52,7 @@ def consume(engine, ladder, index, price_ticks, lots):
         if note == NO_NOTE:
             engine.fault_reason = NOTES_FULL
             return
+        note_at(ladder, note).value = qty_at(ladder, index, price_ticks)  # what the level showed when last seen
     record = note_at(ladder, note)
     record.lots += lots
 
@@ -62,6 +63,12 @@ def reaches(side, price_ticks, limit_ticks):
     if price_ticks == NO_BID or price_ticks == NO_ASK:
         return False
     return limit_ticks == UNCAPPED or side * price_ticks <= side * limit_ticks
+
+
+@kernel
+def slips_on(order):
+    """Return whether an order pays slippage: one without a limit does."""
+    return order.order_type == MARKET or order.order_type == STOP_MARKET
 
 
 @routine
@@ -82,12 +89,7 @@ def can_take_all(world, engine, market, venue, slot, limit_ticks):
             left = 0
     if left > 0:
         return False
-    position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
-    currency = currency_at(world.currencies, market.currency)
-    lots, _ = affordable(
-        world, engine, market, currency, position, order, worst, order.leaves_lots, market.taker_nano
-    )
-    return lots == order.leaves_lots
+    return can_pay(world, engine, market, slot, worst, slips_on(order))
 
 
 @routine
@@ -99,7 +101,7 @@ def take(world, engine, market, venue, slot, limit_ticks):
     """
     order = order_at(world.orders, slot)
     side = order.side
-    slips = order.order_type == MARKET or order.order_type == STOP_MARKET
+    slips = slips_on(order)
     ladder = world.books + venue.ladder
     index = (1 + side) >> 1
     price = best(ladder, index)

@@ -6,7 +6,7 @@ later than t. First in, first out.
 
 from __future__ import annotations
 
-from tradectl.core.bars import is_stop
+from tradectl.core.bars import is_stop, waits
 from tradectl.core.codes import (
     BookLevel,
     OrderFlag,
@@ -34,13 +34,13 @@ from tradectl.core.orders import (
 from tradectl.core.resting import begin_rest
 from tradectl.core.taking import can_take_all, take
 from tradectl.engine.change import CANCEL_PENDING, apply_modify, cancel_now
-from tradectl.engine.submit import reject_order, venue_code
+from tradectl.engine.submit import is_marketable, reject_order, venue_code
 
 __all__ = ["apply_due", "fire_stops", "resume_book"]
 
 MARKET, STOP_MARKET = int(OrderType.MARKET), int(OrderType.STOP_MARKET)
 GTC, FOK = int(TimeInForce.GTC), int(TimeInForce.FOK)
-TRIGGERED = int(OrderFlag.TRIGGERED)
+POST_ONLY, TRIGGERED = int(OrderFlag.POST_ONLY), int(OrderFlag.TRIGGERED)
 SUBMITTED, ACCEPTED = int(OrderStatus.SUBMITTED), int(OrderStatus.ACCEPTED)
 STATUS_TRIGGERED, PENDING_UPDATE = int(OrderStatus.TRIGGERED), int(OrderStatus.PENDING_UPDATE)
 CANCELED = int(OrderStatus.CANCELED)
@@ -48,6 +48,7 @@ PRINTS = int(BookLevel.PRINTS)
 BY_LAST = int(TriggerSource.LAST)
 CANCELED_BY_STRATEGY = int(Reason.CANCELED_BY_STRATEGY)
 BOOK_BROKEN, NO_LIQUIDITY = int(Reason.BOOK_BROKEN), int(Reason.NO_LIQUIDITY)
+POST_ONLY_WOULD_TAKE = int(Reason.POST_ONLY_WOULD_TAKE)
 
 
 @kernel
@@ -84,7 +85,8 @@ def meet_book(world, engine, market, venue, slot):
             finish_order(world, engine, market, currency, slot, CANCELED, BOOK_BROKEN)
         return
     limit = order.price_ticks if has_price(order) else UNCAPPED
-    if order.time_in_force != FOK or can_take_all(world, engine, market, venue, slot, limit):
+    whole = order.time_in_force != FOK or can_take_all(world, engine, market, venue, slot, limit)
+    if whole and not waits(world, engine, order):
         take(world, engine, market, venue, slot, limit)
     if is_live(order):
         end_remainder(world, engine, market, venue, slot)
@@ -92,14 +94,18 @@ def meet_book(world, engine, market, venue, slot):
 
 @routine
 def resume_book(world, engine, market, venue):
-    """Let the orders that arrived while the book was broken meet it, by priority."""
+    """Let the orders that arrived while the book was broken meet it, by priority; post_only ones may not take."""
     done = -1
     slot = market.first_order
     while slot != NONE:  # at most n_orders steps; looked up anew after each, for a fill may end other orders
         order = order_at(world.orders, slot)
         done = order.priority
         if order.note == 0 and is_arrived(order) and not is_stop(order):
-            meet_book(world, engine, market, venue, slot)
+            if order.flags & POST_ONLY and is_marketable(world, engine, market, order):
+                currency = currency_at(world.currencies, market.currency)
+                finish_order(world, engine, market, currency, slot, CANCELED, POST_ONLY_WOULD_TAKE)
+            else:
+                meet_book(world, engine, market, venue, slot)
         slot = market.first_order
         while slot != NONE and order_at(world.orders, slot).priority <= done:
             slot = order_at(world.orders, slot).next
@@ -107,8 +113,13 @@ def resume_book(world, engine, market, venue):
 
 
 @kernel
-def is_due(order, high_ticks, low_ticks):
-    """Return whether a stop is reached by prices up to `high_ticks` and down to `low_ticks`."""
+def is_due(world, engine, order, high_ticks, low_ticks):
+    """Return whether prices up to `high_ticks` and down to `low_ticks` trigger a stop.
+
+    One that would reduce a position waits until there is one.
+    """
+    if waits(world, engine, order):
+        return False
     if order.side > 0:
         return high_ticks >= order.trigger_ticks
     return low_ticks <= order.trigger_ticks
@@ -140,12 +151,29 @@ def fire_stops(world, engine, market, venue, high_ticks, low_ticks):
     while slot != NONE and order_at(world.orders, slot).priority < last:  # each order at most once
         order = order_at(world.orders, slot)
         done = order.priority
-        if is_arrived(order) and is_stop(order) and is_due(order, high_ticks, low_ticks):
+        if is_arrived(order) and is_stop(order) and is_due(world, engine, order, high_ticks, low_ticks):
             fire_stop(world, engine, market, venue, slot)
         slot = market.first_order
         while slot != NONE and order_at(world.orders, slot).priority <= done:
             slot = order_at(world.orders, slot).next
     refresh_keys(world, market)
+
+
+@routine
+def begin_work(world, engine, market, venue, slot):
+    """Let an order that has arrived or changed meet the book; a stop beyond its price triggers at once."""
+    order = order_at(world.orders, slot)
+    if not is_stop(order):
+        meet_book(world, engine, market, venue, slot)
+    elif venue.broken == 0:
+        high, low = venue.trade_ticks, venue.trade_ticks
+        known = venue.trade_lots > 0
+        if venue.trigger != BY_LAST and market.level != PRINTS:
+            ladder = world.books + venue.ladder
+            high, low = best(ladder, 1), best(ladder, 0)
+            known = high != NO_ASK and low != NO_BID and low < high
+        if known and is_due(world, engine, order, high, low):
+            fire_stop(world, engine, market, venue, slot)
 
 
 @routine
@@ -166,16 +194,7 @@ def begin_life(world, engine, market, venue, slot):
     else:
         order.before = ACCEPTED
     push_report(world, engine, order, 1, 0, 0, 0, 0)
-    if not is_stop(order):
-        meet_book(world, engine, market, venue, slot)
-    elif venue.broken == 0:
-        high, low = market.last, market.last
-        if venue.trigger != BY_LAST and market.level != PRINTS:
-            ladder = world.books + venue.ladder
-            high, low = best(ladder, 1), best(ladder, 0)
-        known = market.has_price != 0 and high != NO_ASK and low != NO_BID
-        if known and is_due(order, high, low):
-            fire_stop(world, engine, market, venue, slot)
+    begin_work(world, engine, market, venue, slot)
 
 
 @routine
@@ -208,6 +227,6 @@ def apply_due(world, engine, market, venue, until):
         else:
             order.ts_last = market.start
             moved = order.priority
-            if apply_modify(world, engine, market, slot) == 0 and order.priority != moved and not is_stop(order):
-                meet_book(world, engine, market, venue, slot)
+            if apply_modify(world, engine, market, slot) == 0 and order.priority != moved:
+                begin_work(world, engine, market, venue, slot)
     refresh_keys(world, market)

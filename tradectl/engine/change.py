@@ -11,6 +11,7 @@ from tradectl.core.orders import (
     link_order,
     order_of,
     push_report,
+    queue_report,
     refresh_keys,
     release_reserves,
     unlink_order,
@@ -34,11 +35,11 @@ UNKNOWN_ORDER, REQUEST_PENDING = int(Reason.UNKNOWN_ORDER), int(Reason.REQUEST_P
 
 
 @routine
-def report_refusal(world, engine, order, reason):
-    """Tell the strategy that a change of an order was refused; the order stays as it was."""
+def report_refusal(world, engine, order, reason, by_venue):
+    """Tell the strategy that a change of an order was refused, here or by the venue; the order stays as it was."""
     kept = order.reason
     order.reason = reason
-    push_report(world, engine, order, 1, 0, 0, 0, 0)
+    queue_report(world, engine, order, 1, 0, 0, 0, 0, by_venue)
     order.reason = kept
 
 
@@ -74,7 +75,7 @@ def begin_cancel(world, engine, market, slot):
     if market.travels == 0:
         cancel_now(world, engine, market, slot, CANCELED_BY_STRATEGY)
     elif order.pend_kind != 0:
-        report_refusal(world, engine, order, REQUEST_PENDING)
+        report_refusal(world, engine, order, REQUEST_PENDING, False)
         return REQUEST_PENDING
     else:
         market.attention = 1
@@ -82,7 +83,7 @@ def begin_cancel(world, engine, market, slot):
         order.status = PENDING_CANCEL
         order.pend_kind = CANCEL_PENDING
         order.pend_ts = arrival_of(world, engine, market)
-        push_report(world, engine, order, 1, 0, 0, 0, 0)
+        queue_report(world, engine, order, 1, 0, 0, 0, 0, False)
     return 0
 
 
@@ -121,17 +122,17 @@ def handle_modify(world, engine, request):
     order = order_at(world.orders, slot)
     market = market_at(world.markets, order.instrument)
     if request.reason != 0:
-        report_refusal(world, engine, order, request.reason)
+        report_refusal(world, engine, order, request.reason, False)
         return request.reason
     if order.pend_kind != 0:
-        report_refusal(world, engine, order, REQUEST_PENDING)
+        report_refusal(world, engine, order, REQUEST_PENDING, False)
         return REQUEST_PENDING
     order.pend_qty_lots = request.qty_lots
     order.pend_price_ticks = request.price_ticks
     order.pend_trigger_ticks = request.trigger_ticks
     code = judge_modify(world, engine, market, order)
     if code != 0:
-        report_refusal(world, engine, order, code)
+        report_refusal(world, engine, order, code, False)
         return code
     order.before = order.status
     if market.travels == 0:
@@ -142,7 +143,7 @@ def handle_modify(world, engine, request):
     order.pend_kind = MODIFY_PENDING
     order.pend_ts = arrival_of(world, engine, market)
     market.attention = 1
-    push_report(world, engine, order, 1, 0, 0, 0, 0)
+    queue_report(world, engine, order, 1, 0, 0, 0, 0, False)
     return 0
 
 
@@ -200,7 +201,7 @@ def apply_modify(world, engine, market, slot):
     code = MODIFY_BELOW_FILLED if order.leaves_lots <= 0 else venue_code(world, engine, market, order)
     if code != 0:
         order.price_ticks, order.trigger_ticks, order.qty_lots, order.leaves_lots = price, stop, qty, leaves
-        report_refusal(world, engine, order, code)
+        report_refusal(world, engine, order, code, True)
         return code
     new_leaves = order.leaves_lots
     order.leaves_lots = leaves

@@ -126,11 +126,19 @@ def delist(world, engine, market, instrument, price_ticks):
     refresh_equity(world, engine)
 
 
+@kernel
+def pass_time(world, engine, ts):
+    """Let it be `ts`; on tick data what was due here before it comes first."""
+    if engine.local_view != 0 and engine.next_local <= ts:
+        run_local(world, engine, ts)
+    engine.now = ts
+
+
 @routine
 def take_status(world, engine, event):
     """List, halt or delist an instrument."""
     market = market_at(world.markets, event.instrument)
-    engine.now = event.ts_recv
+    pass_time(world, engine, event.ts_recv)
     if event.w0 == DELISTED and market.status != DELISTED and market.has_price != 0:
         delist(world, engine, market, event.instrument, event.w1)
     market.status = event.w0
@@ -139,7 +147,7 @@ def take_status(world, engine, event):
 @routine
 def take_command(world, engine, event):
     """Obey a command: start and stop call their hooks, the others act on orders and the trading state."""
-    engine.now = event.ts_recv
+    pass_time(world, engine, event.ts_recv)
     if event.w0 == START and engine.started == 0:
         engine.started = 1
         call_everywhere(world, engine, ON_START)

@@ -140,10 +140,11 @@ def deny_order(world, engine, slot, reason):
 
 @kernel
 def crosses(world, market, order):
-    """Return whether a limit reaches the other side of a displayed book."""
-    if market.level == PRINTS:
+    """Return whether a limit reaches the other side of a displayed book that is whole."""
+    venue = venue_at(world.venues, market.index)
+    if venue.broken != 0:
         return False
-    ladder = world.books + venue_at(world.venues, market.index).ladder
+    ladder = world.books + venue.ladder
     opposite = best(ladder, (1 + order.side) >> 1)
     return opposite != NO_BID and opposite != NO_ASK and order.side * opposite <= order.side * order.price_ticks
 
@@ -153,7 +154,7 @@ def is_marketable(world, engine, market, order):
     """Return whether a limit lies beyond the last price (with touch: at it), or reaches the displayed book."""
     if order.order_type != LIMIT:
         return False
-    if market.level != 0:
+    if market.level != 0 and market.level != PRINTS:
         return crosses(world, market, order)
     if engine.limit_touch:
         return within(order.side, market.last, order.price_ticks)

@@ -14,7 +14,14 @@ from tradectl.core.ladder_layout import NO_ASK, NO_BID, ladder_at
 from tradectl.core.ladder_notes import is_marked
 from tradectl.core.layout import market_at, venue_at
 from tradectl.core.prints import match_print
-from tradectl.core.resting import fill_crossed, level_changed, quote_changed, refresh_fronts, trade_at_own
+from tradectl.core.resting import (
+    TOUCH,
+    fill_crossed,
+    level_changed,
+    quote_changed,
+    refresh_fronts,
+    trade_at_own,
+)
 from tradectl.engine.arrivals import apply_due, fire_stops, resume_book
 from tradectl.engine.batch import check_drawdown, sample_equity
 from tradectl.engine.frames import add_print
@@ -31,7 +38,7 @@ SNAPSHOT_BEGIN, SNAPSHOT_END = int(EventFlag.SNAPSHOT_BEGIN), int(EventFlag.SNAP
 PRINTS, QUOTES, LADDER = int(BookLevel.PRINTS), int(BookLevel.QUOTES), int(BookLevel.DEPTH)
 ON_TRADE, ON_QUOTE, ON_DEPTH = int(Hook.ON_TRADE), int(Hook.ON_QUOTE), int(Hook.ON_DEPTH)
 BY_LAST = int(TriggerSource.LAST)
-LEVELS, TOUCH = 1, 2  # VENUE.touched: what a message has changed so far
+LEVELS = 1  # VENUE.touched: what a message has changed so far; or TOUCH
 WHOLE = 2  # VENUE.broken: synchronised again; orders that waited for it go on at the message's end
 DONE, BAD_EVENT = int(FoldCode.DONE), int(FoldCode.BAD_EVENT)
 
@@ -67,9 +74,8 @@ def take_depth(world, market, venue, event):
         if venue.broken != 0:
             venue.broken = WHOLE
         venue.touched = TOUCH
-    if event.ts_event > venue.ts_depth:
-        venue.ts_depth = event.ts_event
-    elif event.ts_event < venue.ts_trade:
+    venue.ts_depth = max(venue.ts_depth, event.ts_event)
+    if event.ts_event < venue.ts_trade:
         venue.n_late += 1
 
 
@@ -80,7 +86,7 @@ def put_touch(world, market, venue, index, price_ticks, lots):
     before = best(ladder, index)
     if before != price_ticks and before != NO_BID and before != NO_ASK:
         put_level(world, market, venue, index, before, 0)
-    if lots > 0:
+    if lots > 0 or before == price_ticks:
         put_level(world, market, venue, index, price_ticks, lots)
     if ladder_at(ladder, 0).note_count != 0:
         quote_changed(world, market, index, best(ladder, index), lots)
@@ -170,7 +176,7 @@ def break_book(world, engine, market, venue, event):
     """Break the book at a gap: nothing fills until it is whole again; or clear it."""
     if event.kind == GAP:
         venue.n_gaps += 1
-        venue.broken = 1
+        venue.broken = 1 if market.level != PRINTS else 0  # prints alone have no book that could be stale
     elif market.level != PRINTS:
         clear(world.books + venue.ladder)
         refresh_fronts(world, market, venue)
