@@ -19,7 +19,8 @@ from tradectl.core.layout import event_at
 __all__ = ["apply_depth", "bench_ladder", "depth_events"]
 
 NEAR_TICKS = 50  # the distance from the middle within which most changes are
-NEAR_SHARE, FAR_SHARE = 0.80, 0.08  # the rest lies between them, in the window
+NEAR_SHARE = 0.87  # of the changes within the window
+FAR_SHARES = {"": 0.08, "far_28_": 0.28}  # real books have 7 to 28 % of their changes beyond it
 FAR_TICKS = 200_000
 FIRST_MID = 1_000_000  # ticks
 SNAPSHOT_LEVELS = 1000  # per side
@@ -59,21 +60,19 @@ def look_at_top(ladder, n, out, times):
     return total
 
 
-def depth_events(n: int, far_share: float = FAR_SHARE, seed: int = 1) -> npt.NDArray[Any]:
+def depth_events(n: int, far_share: float = 0.08, seed: int = 1) -> npt.NDArray[Any]:
     """Make up `n` DEPTH events: a walking middle, bids below and asks above it, a third of them removals.
 
-    80 % lie within 50 ticks of the middle and `far_share` beyond the default window.
+    `far_share` of them lie beyond the default window, 87 % of the others within 50 ticks of the middle.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     mid = FIRST_MID + np.cumsum(rng.integers(-1, 2, n) * (rng.random(n) < 0.02))
     side = rng.integers(0, 2, n) * 2 - 1
-    kind = rng.random(n)
     near = np.minimum(1 + rng.exponential(12, n).astype(np.int64), NEAR_TICKS)
     wide = rng.integers(NEAR_TICKS, DEFAULT_WINDOW // 4, n)
-    far = rng.integers(DEFAULT_WINDOW, FAR_TICKS, n) // 128 * 128  # far levels come back at the same prices
-    away = np.where(kind < NEAR_SHARE, near, np.where(kind < 1 - far_share, wide, far))
-    price = mid - side * away
-    price = np.where(kind < 1 - far_share, price, FIRST_MID - side * away)
+    distant = rng.integers(DEFAULT_WINDOW, FAR_TICKS, n) // 128 * 128  # levels come back at the same prices
+    price = mid - side * np.where(rng.random(n) < NEAR_SHARE, near, wide)
+    price = np.where(rng.random(n) < far_share, FIRST_MID - side * distant, price)
     events = empty_events(n)
     events["kind"], events["side"] = _DEPTH, side
     events["w0"], events["w1"] = price, np.where(rng.random(n) < 0.33, 0, rng.integers(1, 1000, n))
@@ -106,7 +105,7 @@ def _snapshot(levels: int) -> npt.NDArray[Any]:
 def bench_ladder(n: int = 5_000_000, repeats: int = 5) -> dict[str, Any]:
     """Measure the ladder over `n` made-up events; medians of `repeats` runs, each on an empty ladder."""
     result: dict[str, Any] = {"events": n, "window": DEFAULT_WINDOW}
-    for name, share in (("", FAR_SHARE), ("far_28_", 0.18)):
+    for name, share in FAR_SHARES.items():
         events = depth_events(n, share)
         blob = new_ladder()
         ladder = ladder_address(blob)
