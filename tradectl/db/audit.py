@@ -136,7 +136,7 @@ def _compare_ledgers(books: Books, markets: Sequence[Market], ledgers: Sequence[
 
 
 def _equity(books: Books, markets: Sequence[Market], ledgers: Sequence[Mapping[str, Any]]) -> int:
-    """Return equity: balances and net positions at their last prices, each rounded down, in the account's currency."""
+    """Return equity: balances and net positions at their marks, each rounded down, in the account's currency."""
     net: dict[str, int] = {}
     for (_, symbol), holding in books.holdings.items():
         net[symbol] = net.get(symbol, 0) + holding.lots
@@ -147,6 +147,6 @@ def _equity(books: Books, markets: Sequence[Market], ledgers: Sequence[Mapping[s
         for market in markets:
             if market.currency == name and net.get(market.symbol):
                 num, den = market.unit
-                worth += net[market.symbol] * market.last_ticks * num // den
+                worth += net[market.symbol] * market.twice_mark * num // (2 * den)
         total += worth * int(row["rate_pico"]) // PICO
     return total

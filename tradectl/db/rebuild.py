@@ -26,7 +26,7 @@ Rows = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Market:
-    """What the audit must know of an instrument: its grid, its money, its fees in 1e-9, its last price."""
+    """What the audit must know of an instrument: its grid, its money, its fees in 1e-9, twice the price it is marked at."""
 
     symbol: str
     currency: str
@@ -35,7 +35,7 @@ class Market:
     lot_size: Decimal
     maker_nano: int
     taker_nano: int
-    last_ticks: int
+    twice_mark: int
 
     @cached_property
     def unit(self) -> tuple[int, int]:
