@@ -16,7 +16,8 @@ __all__ = ["IMPORTER", "BitstampDecoder", "read"]
 
 HEADER = b"id,timestamp,exchange.timestamp,price,volume,action,direction"
 ATOMS = 1e8  # volumes of the tables are in 1e-8 of the base currency
-ADD, CANCEL, EXEC = int(EventKind.ORDER_ADD), int(EventKind.ORDER_CANCEL), int(EventKind.ORDER_EXEC)
+ADD, MODIFY = int(EventKind.ORDER_ADD), int(EventKind.ORDER_MODIFY)
+CANCEL, EXEC = int(EventKind.ORDER_CANCEL), int(EventKind.ORDER_EXEC)
 
 
 class Seen(NamedTuple):
@@ -100,8 +101,12 @@ class BitstampDecoder:
             self._enter(seen)
         else:
             before = self.resting[seen.order]
-            self._write(EXEC, before, round(before.qty - seen.qty, 8))
+            filled = round(before.qty - seen.qty, 8)
             self.resting[seen.order] = before._replace(qty=seen.qty)
+            if filled > 0.0:
+                self._write(EXEC, before, filled)
+            elif filled < 0.0:
+                self._write(MODIFY, before, seen.qty)
 
     def _deleted(self, seen: Seen) -> None:
         if self.takers.pop(seen.order, None) is not None or seen.order not in self.resting:

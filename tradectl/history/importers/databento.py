@@ -21,7 +21,7 @@ from tradectl.core.codes import EventFlag, EventKind
 from tradectl.errors import ConfigError, DataError
 from tradectl.history.files import Place, TruncatedError
 from tradectl.history.importers.base import Importer, Options, Piece, book_frame
-from tradectl.history.importers.databento_mbo import F_LAST, complete, order_rows, price_of, side_of
+from tradectl.history.importers.databento_mbo import F_LAST, MboOrders, complete, price_of, side_of
 from tradectl.history.importers.levels import shown_changes
 
 __all__ = ["IMPORTER", "read"]
@@ -82,6 +82,7 @@ class _File:
         self.schema = ""
         self.number = 0  # records read
         self.waiting: dict[int, tuple[Array, Array]] = {}  # id -> (records, their numbers)
+        self.orders: dict[int, MboOrders] = {}
         self.shown: dict[int, Array] = {}  # id -> the last levels shown
 
     def pieces(self) -> Iterator[Piece]:
@@ -96,7 +97,8 @@ class _File:
                     self._told(name, found)
         for instrument, (left, row) in self.waiting.items():  # a message without an end, at the end
             if len(left):
-                yield self._symbol(instrument, left), order_rows(left, row)
+                orders = self.orders.setdefault(instrument, MboOrders())
+                yield self._symbol(instrument, left), orders.rows(left, row)
 
     def _records(self) -> Iterator[list[Any]]:
         dbn = _dbn()
@@ -161,7 +163,8 @@ class _File:
             self.waiting[instrument] = (records[ready:], row[ready:])
             records, row = records[:ready], row[:ready]
             if len(records):
-                yield self._symbol(instrument, records), order_rows(records, row)
+                orders = self.orders.setdefault(instrument, MboOrders())
+                yield self._symbol(instrument, records), orders.rows(records, row)
             return
         symbol = self._symbol(instrument, records)
         if name == "TradeMsg":

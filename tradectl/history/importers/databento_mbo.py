@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,13 @@ import polars as pl
 from tradectl.core.codes import EventFlag, EventKind
 from tradectl.history.importers.base import book_frame
 
-__all__ = ["F_LAST", "PRICE", "UNDEFINED", "complete", "order_rows", "price_of", "side_of"]
+__all__ = ["F_LAST", "PRICE", "UNDEFINED", "MboOrders", "complete", "price_of", "side_of"]
 
 Array = npt.NDArray[Any]
 PRICE = 1e9  # prices are in 1e-9
 UNDEFINED = (1 << 63) - 1  # no price
 F_LAST, F_SNAPSHOT, F_MAYBE_BAD_BOOK = 128, 32, 4  # bits of a record's flags
-ADD, MODIFY, CANCEL, CLEAR, TRADE, FILL, NONE = b"A", b"M", b"C", b"R", b"T", b"F", b"N"
+ADD, MODIFY, CANCEL, CLEAR, TRADE, FILL = b"A", b"M", b"C", b"R", b"T", b"F"
 KINDS = {
     ADD: EventKind.ORDER_ADD, MODIFY: EventKind.ORDER_MODIFY, CANCEL: EventKind.ORDER_CANCEL,
     CLEAR: EventKind.CLEAR, TRADE: EventKind.TRADE, FILL: EventKind.ORDER_EXEC,
@@ -47,65 +48,109 @@ def complete(records: Array) -> int:
     return tail + int(after[0]) if len(after) else tail
 
 
-def order_rows(records: Array, row: Array) -> pl.DataFrame:
-    """Return the order rows of whole messages of one instrument; `row` is each record's number.
+class MboOrders:
+    """One instrument's open orders, and its records as order rows.
 
-    Resting orders that fill (F) become ORDER_EXEC; the trade itself (T) stays only with what no resting order
-    accounts for, so that each traded quantity is told once. The cancellation that follows a whole fill says
-    nothing new and is left out. An aggressor that rested before, and the two-sided fills of an auction
-    (T without side), change the book by the C and M that follow.
+    Resting orders that fill (F) become ORDER_EXEC, as far as they were displayed; the trade itself (T) stays
+    with what no displayed quantity accounts for (icebergs, implied orders), so that each traded quantity is
+    told once. An iceberg that shows its next part is added anew, at the end of the queue. The cancellation after
+    a whole fill says nothing new and is left out. An aggressor that rested before, and the two-sided fills of an
+    auction (T without side), change the book by the C and M that follow.
     """
-    action, flags = records["action"], records["flags"]
-    snapshot = (flags & F_SNAPSHOT) != 0
-    keep = action != NONE
-    qty = records["size"].astype(np.float64)
-    message = np.concatenate([[0], np.cumsum((flags & F_LAST) != 0)[:-1]])
-    trades = np.unique(message[(action == TRADE) | (action == FILL)])
-    starts, stops = np.searchsorted(message, trades), np.searchsorted(message, trades, "right")
-    for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
-        _settle(records[start:stop], keep[start:stop], qty[start:stop])
-    keep &= ~(snapshot & (action == CLEAR))  # a snapshot empties the book by itself
-    kind = np.zeros(len(records), np.uint8)
-    for code, meaning in KINDS.items():
-        kind[action == code] = int(meaning)
-    bits = np.where((flags & F_LAST) != 0, int(EventFlag.MESSAGE_END), 0).astype(np.uint16)
-    frame = book_frame(
-        {
-            "ts_event": records["ts_event"].astype(np.int64), "ts_recv": records["ts_recv"].astype(np.int64),
-            "kind": kind, "side": side_of(records["side"]), "flags": bits, "price": price_of(records["price"]),
-            "qty": np.where(kind == int(EventKind.CLEAR), 0.0, qty), "id": records["order_id"].view(np.int64),
-            "row": row,
-        }
-    )  # fmt: skip
-    doubtful = (flags & F_MAYBE_BAD_BOOK) != 0
-    begins = row[doubtful & ~np.concatenate([[False], doubtful[:-1]])]
-    marked = frame.with_columns(
-        message=pl.Series(message), snapshot=pl.Series(snapshot), keep=pl.Series(keep)
-    )
-    return _gaps(_ends(marked), begins)
 
+    def __init__(self) -> None:
+        self.open: dict[int, int] = {}  # order id -> displayed quantity
 
-def _settle(records: Array, keep: Array, qty: Array) -> None:
-    """Decide what is kept of one message with a trade: writes `keep` and `qty`."""
-    action, order = records["action"].tolist(), records["order_id"].tolist()
-    size, side = records["size"].tolist(), records["side"].tolist()
-    takers = {order[k] for k, a in enumerate(action) if a == TRADE and order[k]}
-    auction = any(a == TRADE and side[k] == b"N" for k, a in enumerate(action))
-    filled: dict[int, int] = {}
-    for k, a in enumerate(action):
-        if a == FILL:
-            if auction or order[k] in takers or not order[k] or side[k] == b"N":
-                keep[k] = False
+    def rows(self, records: Array, row: Array) -> pl.DataFrame:
+        """Return the rows of whole messages; `row` is each record's number."""
+        action, flags = records["action"], records["flags"]
+        snapshot = (flags & F_SNAPSHOT) != 0
+        message = np.concatenate([[0], np.cumsum((flags & F_LAST) != 0)[:-1]])
+        work = _Work(records)
+        trades = np.unique(message[(action == TRADE) | (action == FILL)])
+        starts, stops = np.searchsorted(message, trades), np.searchsorted(message, trades, "right")
+        done = 0
+        for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+            self._plain(work, range(done, start), {})
+            self._traded(work, range(start, stop))
+            done = stop
+        self._plain(work, range(done, len(records)), {})
+        kind, keep = np.array(work.kind, np.uint8), np.array(work.keep, np.bool_)
+        keep &= ~(snapshot & (action == CLEAR))  # a snapshot empties the book by itself
+        frame = book_frame(
+            {
+                "ts_event": records["ts_event"].astype(np.int64), "ts_recv": records["ts_recv"].astype(np.int64),
+                "kind": kind, "side": side_of(records["side"]), "price": price_of(records["price"]),
+                "qty": np.array(work.qty, np.float64), "id": records["order_id"].view(np.int64), "row": row,
+            }
+        )  # fmt: skip
+        doubtful = (flags & F_MAYBE_BAD_BOOK) != 0
+        begins = row[doubtful & ~np.concatenate([[False], doubtful[:-1]])]
+        marked = frame.with_columns(message=message, snapshot=snapshot, keep=keep)
+        return _gaps(_ends(marked), begins)
+
+    def _plain(self, work: _Work, rows: Iterable[int], filled: dict[int, int]) -> None:
+        """Apply records that change orders; `filled` are quantities of the same message already taken."""
+        opened = self.open
+        for k in rows:
+            action, order, size = work.action[k], work.order[k], work.size[k]
+            if action == MODIFY:
+                if order not in opened:
+                    work.kind[k] = int(EventKind.ORDER_ADD)
+                opened[order] = size
+            elif action == ADD:
+                opened[order] = size
+            elif action == CANCEL:
+                left = size - filled.get(order, 0)  # a cancellation names what was open before the fills
+                work.keep[k], work.qty[k] = order in opened and left > 0, left
+                if order in opened:
+                    opened[order] -= left
+                    if opened[order] <= 0:
+                        del opened[order]
+            elif action == CLEAR:
+                opened.clear()
+                work.qty[k] = 0
             else:
-                filled[order[k]] = filled.get(order[k], 0) + size[k]
-        elif a == CANCEL and filled.get(order[k], 0) >= size[k]:
-            keep[k] = False
-    told = sum(filled.values())
-    for k, a in enumerate(action):
-        if a == TRADE:
-            spent = min(told, size[k])
-            told -= spent
-            keep[k], qty[k] = size[k] > spent, size[k] - spent
+                work.keep[k] = action == TRADE
+
+    def _traded(self, work: _Work, rows: range) -> None:
+        """Apply one message with a trade."""
+        takers = {work.order[k] for k in rows if work.action[k] == TRADE and work.order[k]}
+        auction = any(work.action[k] == TRADE and work.side[k] == b"N" for k in rows)
+        filled: dict[int, int] = {}
+        told = 0
+        for k in rows:
+            if work.action[k] != FILL:
+                continue
+            order = work.order[k]
+            shown = self.open.get(order, 0)
+            taken = 0 if auction or order in takers else min(work.size[k], shown)
+            work.keep[k], work.qty[k] = taken > 0, taken
+            if taken:
+                told += taken
+                filled[order] = filled.get(order, 0) + work.size[k]
+                self.open[order] = shown - taken
+                if taken == shown:
+                    del self.open[order]
+        self._plain(work, (k for k in rows if work.action[k] != FILL), filled)
+        for k in rows:
+            if work.action[k] == TRADE:
+                spent = min(told, work.size[k])
+                told -= spent
+                work.keep[k], work.qty[k] = work.size[k] > spent, work.size[k] - spent
+
+
+class _Work:
+    """Columns of records as lists (the fastest to walk through), and what becomes of each."""
+
+    def __init__(self, records: Array) -> None:
+        self.action: list[bytes] = records["action"].tolist()
+        self.order: list[int] = records["order_id"].tolist()
+        self.size: list[int] = records["size"].tolist()
+        self.side: list[bytes] = records["side"].tolist()
+        self.kind = [int(KINDS.get(action, 0)) for action in self.action]
+        self.keep = [True] * len(records)
+        self.qty = list(self.size)
 
 
 def _ends(frame: pl.DataFrame) -> pl.DataFrame:
