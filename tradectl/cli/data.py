@@ -9,8 +9,8 @@ import typer
 
 from tradectl.cli import data_make
 from tradectl.cli.app import command, group
-from tradectl.cli.data_source import FixClock, Kind, Profile, Source, Symbols, Timeframe, data_input
-from tradectl.cli.options import From, Json, Quiet, Sets, To
+from tradectl.cli.data_source import FixClock, Kind, block_options, data_input
+from tradectl.cli.options import Catalogue, From, Json, Profile, Quiet, Sets, Source, Symbols, Timeframe, To
 
 __all__ = ["register"]
 
@@ -32,30 +32,6 @@ def register(app: typer.Typer) -> None:
     data_make.register(data)
 
 
-def _symbols(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _options(
-    profile: str | None,
-    timeframe: str | None,
-    symbols: str | None,
-    window: tuple[str | None, str | None] = (None, None),
-    kind: str | None = None,
-    fix_clock: bool = False,
-) -> Any:
-    """Return keys of a data block; `window` is its `from` and `to`."""
-    return {
-        "profile": profile,
-        "timeframe": timeframe,
-        "symbols": _symbols(symbols),
-        "from": window[0],
-        "to": window[1],
-        "kind": kind,
-        "clock": "correct" if fix_clock else None,
-    }
-
-
 def _import(data: typer.Typer) -> None:
     @command(
         data,
@@ -63,13 +39,11 @@ def _import(data: typer.Typer) -> None:
         "Add bars or book data of any layout to a Parquet catalogue.",
         "tradectl data import 'bars/*_1m.csv.gz' --profile bitfinex --timeframe 1m --out catalogue",
         "tradectl data import ohlc.zip --out catalogue --set data.mapping.timestamp=date --set data.on_error.ohlc=clip",
-        "tradectl data import btcusdt_trades.csv.gz --kind trades --symbol BTC/USDT --out catalogue",
+        "tradectl data import btcusdt_trades.csv.gz --kind trades --symbols BTC/USDT --out catalogue",
     )
     def import_(
         sources: Source,
-        out: Annotated[
-            Path, typer.Option("--out", metavar="DIR", help="The catalogue; made if it is not there.")
-        ],
+        out: Catalogue,
         kind: Kind = None,
         profile: Profile = None,
         timeframe: Timeframe = None,
@@ -83,15 +57,16 @@ def _import(data: typer.Typer) -> None:
     ) -> None:
         """Read bars or book data (packed or not), clean them, add them to a Parquet catalogue.
 
-        The catalogue changes in one step at the end, or not at all. Bars that it already holds count once; trades,
-        quotes, depth and orders replace those of their kind and time.
+        The catalogue changes in one step at the end, or not at all. Bars that it already holds count once;
+        trades, quotes, depth and orders replace those of their kind and time.
         """
         from tradectl.cli.output import count, print_json, size
         from tradectl.cli.output import out as console
         from tradectl.cli.progress import Meter
         from tradectl.history.importing import import_data
 
-        options = _options(profile, timeframe, symbols, (start, end), kind, fix_clock)
+        clock = "correct" if fix_clock else None
+        options = block_options(profile, timeframe, symbols, start, end) | {"kind": kind, "clock": clock}
         found = data_input(sources, options, sets or ())
         with Meter(as_json or quiet) as meter:
             summary, history = import_data(
@@ -132,7 +107,8 @@ def _export(data: typer.Typer) -> None:
         from tradectl.config.wire_data import open_data
         from tradectl.history.export import export_events
 
-        found = data_input(sources, _options(profile, timeframe, symbols, (start, end), kind), sets or ())
+        options = block_options(profile, timeframe, symbols, start, end) | {"kind": kind}
+        found = data_input(sources, options, sets or ())
         with Meter() as meter:
             opened = open_data(found.config, found.folder, meter.counter("reading data"))
             chunks = opened.chunks(65_536)
@@ -169,7 +145,8 @@ def _check(data: typer.Typer) -> None:
         from tradectl.cli.progress import Meter
         from tradectl.history.checks import check_data
 
-        found = data_input(sources, _options(profile, timeframe, symbols, (start, end), kind), sets or ())
+        options = block_options(profile, timeframe, symbols, start, end) | {"kind": kind}
+        found = data_input(sources, options, sets or ())
         with Meter(as_json) as meter:
             frames_ns = [frame.ns for frame in found.config.bars or ()]
             report = check_data(found.blocks(), found.specs(), meter.counter("reading data"), frames_ns)
@@ -209,7 +186,8 @@ def _info(data: typer.Typer) -> None:
         from tradectl.cli.output import count, out, print_json, size, table
         from tradectl.history.info import describe
 
-        found = data_input(sources, _options(profile, timeframe, symbols, kind=kind), sets or ())
+        options = block_options(profile, timeframe, symbols) | {"kind": kind}
+        found = data_input(sources, options, sets or ())
         for block in found.blocks():
             shown = describe(block, found.specs())
             if as_json:
@@ -271,7 +249,8 @@ def _report_faults(report: Any) -> None:
     rows = []
     for fault in report.faults:
         example = fault.examples[0] if fault.examples else None
-        where = f"{Path(example.file).name}:{example.line or example.row}: {example.value}" if example else ""
+        at = f":{example.line or example.row}" if example and (example.line or example.row) else ""
+        where = f"{Path(example.file).name}{at}: {example.value}" if example else ""
         rows.append((fault.instrument, fault.kind, count(fault.count), fault.action, where[:WIDTH]))
     if rows:
         out().print(table("", ("instrument", "fault", "count", "a run does", "example"), rows, right=(2,)))

@@ -9,32 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tradectl.cli.options import comma_list
 from tradectl.errors import ConfigError
 
 if TYPE_CHECKING:
     from tradectl.config.models import RunConfig
     from tradectl.history.model import DataBlock, InstrumentSpec
 
-__all__ = ["DataInput", "FixClock", "Kind", "Profile", "Source", "Symbols", "Timeframe", "data_input"]
+__all__ = ["DataInput", "FixClock", "Kind", "block_options", "data_input"]
 
 YAML = (".yaml", ".yml")
-Source = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="SOURCE",
-        help="Files, folders, globs, a catalogue, a run's journal, or one config.",
-        show_default=False,
-    ),
-]
-Profile = Annotated[
-    str | None,
-    typer.Option(
-        "--profile",
-        metavar="NAME",
-        help="Named layout of bars (bitfinex) or format of book data (tardis).",
-        show_default=False,
-    ),
-]
 Kind = Annotated[
     str | None,
     typer.Option(
@@ -49,16 +33,6 @@ FixClock = Annotated[
     bool,
     typer.Option(
         "--fix-clock", help="Shift receive stamps that are earlier than the exchange's (clock: correct)."
-    ),
-]
-Timeframe = Annotated[
-    str | None,
-    typer.Option("--timeframe", metavar="T", help="Bar length of the source, e.g. 1m.", show_default=False),
-]
-Symbols = Annotated[
-    str | None,
-    typer.Option(
-        "--symbols", "--symbol", metavar="A,B", help="Use only these symbols, separated by commas.", show_default=False
     ),
 ]
 

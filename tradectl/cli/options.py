@@ -54,7 +54,12 @@ Source = Annotated[
 ]
 Profile = Annotated[
     str | None,
-    typer.Option("--profile", metavar="NAME", help="Named column layout, e.g. bitfinex.", show_default=False),
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="Named layout of bars (bitfinex) or format of book data (tardis).",
+        show_default=False,
+    ),
 ]
 Timeframe = Annotated[
     str | None,
@@ -63,7 +68,7 @@ Timeframe = Annotated[
 Symbols = Annotated[
     str | None,
     typer.Option(
-        "--symbols", metavar="A,B", help="Use only these symbols, separated by commas.", show_default=False
+        "--symbols", "--symbol", metavar="A,B", help="Use only these symbols, separated by commas.", show_default=False
     ),
 ]
 Catalogue = Annotated[
