@@ -68,7 +68,16 @@ def book_part(path: Path, part: Mapping[str, Any]) -> BookPart:
             yield ticks if scales[0] == scales[1] == 1 else _rescaled(ticks, *scales)
 
     kinds = [int(kind) for kind in part["kinds"]]
-    return BookPart(read, part["first_ns"], part["last_ns"], part["rows"], min(kinds), stored)
+    return BookPart(
+        read,
+        part["first_ns"],
+        part["last_ns"],
+        part["rows"],
+        min(kinds),
+        part["lag_min"],
+        stored,
+        part["reset_ns"],
+    )
 
 
 def _ticks(frame: pl.DataFrame, constants: Mapping[str, int]) -> Ticks:

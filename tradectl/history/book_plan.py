@@ -237,6 +237,7 @@ def _finish(reading: _Reading) -> None:
                 one.last_ns,
                 one.rows,
                 int(np.flatnonzero(survey.counts)[0]),
+                survey.lag_min,
             )
         )
         source.spools.append(one.spool)
@@ -274,14 +275,21 @@ def judge_clock(loaded: Loaded, block: DataBlock) -> None:
         correct_clock([s for s in loaded.sources if isinstance(s, BookSource)], block.clock_latency_ns)
 
 
-def correct_clock(sources: Sequence[BookSource], latency_ns: int) -> int:
-    """Shift the receive stamps of sources, which share a clock; return the shift, ns.
+def correct_clock(sources: Sequence[BookSource], latency_ns: int) -> None:
+    """Shift receive stamps by the least that lets no row be received before `latency_ns` after it happened.
 
-    It is the smallest that lets no row be received earlier than `latency_ns` after it happened.
+    Files whose times overlap are one recording and share a clock; so do all parts of a catalogue.
     """
-    clocked = [source for source in sources if source.has_receive_clock]
-    lag = min((source.lag_min for source in clocked), default=0)
-    shift = max(latency_ns - lag, 0)
-    for source in clocked:
-        source.shift_ns = shift
-    return shift
+    parts = [part for source in sources if source.has_receive_clock for part in source.parts]
+    groups: list[list[BookPart]] = []
+    end = 0
+    for part in sorted(parts, key=lambda part: part.first_ns):
+        if not groups or (part.first_ns > end and part.grid is None):
+            groups.append([])
+            end = part.last_ns
+        groups[-1].append(part)
+        end = max(end, part.last_ns)
+    for group in groups:
+        shift = max(latency_ns - min(part.lag_min for part in group), 0)
+        for part in group:
+            part.shift_ns = shift

@@ -21,6 +21,7 @@ from tradectl.history.book_events import (
     to_ticks,
 )
 from tradectl.history.book_merge import merge_ticks
+from tradectl.history.book_seed import Seed
 from tradectl.history.book_spool import Columns, Spool
 from tradectl.history.grid import Steps, in_steps, on_grid
 from tradectl.history.model import DataBlock, Gap
@@ -34,6 +35,8 @@ DISTINCT = 32  # so many different prices must agree on a multiple
 SIZED = np.zeros(256, np.bool_)
 SIZED[[int(kind) for members in GROUPS.values() for kind in members]] = True
 SIZED[[EventKind.FUNDING, EventKind.MARK]] = False  # rates, and means that are on no tick
+HELD = np.zeros(256, np.bool_)  # kinds of which the past matters: the state that they leave
+HELD[[int(kind) for name in ("quotes", "depth", "orders") for kind in GROUPS[name]]] = True
 
 
 @dataclass
@@ -48,12 +51,30 @@ class BookPart:
     last_ns: int
     rows: int
     lowest_kind: int  # of its events: what comes first where parts overlap
+    lag_min: int = 0  # smallest ts_recv - ts_event
     grid: tuple[Decimal, Decimal] | None = None  # on which it is stored (a catalogue's)
+    reset_ns: int | None = None  # of a stored part: the last stamp at which the book begins anew
+    shift_ns: int = 0  # added to receive stamps: the correction of a clock that runs behind
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Return the first and last receive stamp, corrected."""
+        return self.first_ns + self.shift_ns, self.last_ns + self.shift_ns
+
+    def stream(self, grid: tuple[Decimal, Decimal], streams: int, start: int, end: int) -> Iterator[Ticks]:
+        """Yield the rows received in [start, end), with corrected stamps."""
+        low, high = max(start - self.shift_ns, FIRST), min(end - self.shift_ns, LAST)
+        for ticks in self.read(*grid, streams, low, high):
+            made = _within(ticks, low, high)
+            if len(made):
+                if self.shift_ns:
+                    made.ts_recv = made.ts_recv + self.shift_ns
+                yield made
 
 
 @dataclass
 class BookSource:
-    """One symbol of one block; stamps are receive stamps, before `shift_ns` is added to them."""
+    """One symbol of one block."""
 
     block: DataBlock
     venue: str
@@ -70,7 +91,6 @@ class BookSource:
     lag_min: int = 0
     lag_max: int = 0
     behind: int = 0  # rows whose receive stamp is before their exchange stamp
-    shift_ns: int = 0  # added to receive stamps: the correction of a clock that runs behind
     has_receive_clock: bool = False
     gap_count: int = 0
     gaps: list[Gap] = field(default_factory=list)
@@ -101,33 +121,58 @@ class BookSource:
     @property
     def first_ns(self) -> int:
         """Return the first receive stamp."""
-        return min(part.first_ns for part in self.parts) + self.shift_ns
+        return min(part.span[0] for part in self.parts)
 
     @property
     def last_ns(self) -> int:
         """Return the last receive stamp."""
-        return max(part.last_ns for part in self.parts) + self.shift_ns
+        return max(part.span[1] for part in self.parts)
+
+    @property
+    def shift_ns(self) -> int:
+        """Return what was added to receive stamps, at most."""
+        return max(part.shift_ns for part in self.parts)
 
     def stream(
         self, grid: tuple[Decimal, Decimal], streams: int = 1, start: int = FIRST, end: int = LAST
     ) -> Iterator[Ticks]:
-        """Yield the rows received in [start, end) on a grid of (tick, lot), in receive order."""
+        """Yield the rows received in [start, end) on a grid of (tick, lot), in receive order.
+
+        If there are rows before `start`, the book, orders and quote that they leave come first, stamped `start`.
+        """
         mask = kinds_mask(self.block.kind)
         if mask is not None and not self.counts[~mask].any():
             mask = None
-        low, high = max(start - self.shift_ns, FIRST), min(end - self.shift_ns, LAST)
-        parts = [p for p in self.parts if p.last_ns >= low and p.first_ns < high]
-        for ticks in in_receive_order(parts, grid, streams, low, high):
-            made = ticks
-            if mask is not None:
-                keep = mask[made.full("kind")]
-                made = made if keep.all() else made[keep]
-            made = _within(made, low, high)
-            if not len(made):
-                continue
-            if self.shift_ns:
-                made.ts_recv = made.ts_recv + self.shift_ns
-            yield made
+        if start > self.first_ns and self.counts[HELD].any():
+            seed = Seed()
+            for ticks in self._wanted(mask, grid, streams, self._reset_before(start), start):
+                seed.feed(ticks)
+            begin = seed.rows(start)
+            if begin is not None and start < end:
+                yield begin
+        yield from self._wanted(mask, grid, streams, start, end)
+
+    def _wanted(
+        self,
+        mask: npt.NDArray[np.bool_] | None,
+        grid: tuple[Decimal, Decimal],
+        streams: int,
+        start: int,
+        end: int,
+    ) -> Iterator[Ticks]:
+        parts = [p for p in self.parts if p.span[1] >= start and p.span[0] < end]
+        for ticks in in_receive_order(parts, grid, streams, start, end):
+            if mask is None:
+                yield ticks
+            elif (keep := mask[ticks.full("kind")]).any():
+                yield ticks if keep.all() else ticks[keep]
+
+    def _reset_before(self, start: int) -> int:
+        """Return a stamp from which on rows tell the whole book at `start`."""
+        resets = [p.reset_ns + p.shift_ns for p in self.parts if p.reset_ns is not None]
+        if self.counts[EventKind.QUOTE]:  # the last quote may be older
+            return FIRST
+        return max((stamp for stamp in resets if stamp < start), default=FIRST)
 
     def look(self, fault: str, step: Decimal) -> Steps:
         """Return the count of prices (`off_tick`) or quantities (`off_lot`) off a step."""
@@ -189,13 +234,13 @@ def in_receive_order(
     parts: list[BookPart], grid: tuple[Decimal, Decimal], streams: int, start: int, end: int
 ) -> Iterator[Ticks]:
     """Yield the parts' rows: one after the other where their times do not overlap, else merged."""
-    parts = sorted(parts, key=lambda part: part.first_ns)
-    if all(a.last_ns < b.first_ns for a, b in pairwise(parts)):
+    parts = sorted(parts, key=lambda part: part.span)
+    if all(a.span[1] < b.span[0] for a, b in pairwise(parts)):
         for part in parts:
-            yield from part.read(*grid, streams, start, end)
+            yield from part.stream(grid, streams, start, end)
         return
-    parts.sort(key=lambda part: (part.lowest_kind, part.first_ns))
-    yield from merge_ticks([part.read(*grid, streams + len(parts), start, end) for part in parts])
+    parts.sort(key=lambda part: (part.lowest_kind, part.span))
+    yield from merge_ticks([part.stream(grid, streams + len(parts), start, end) for part in parts])
 
 
 def spooled(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tradectl.core.codes import EventKind
+from tradectl.core.codes import EventFlag, EventKind
 from tradectl.errors import DataError
 from tradectl.history.book_catalogue import COLUMNS, book_part, folder_of
 from tradectl.history.book_events import Ticks, concat_ticks
@@ -167,12 +167,14 @@ def _write(writer: Writer, folder: str, ticks: Ticks, grid: tuple[Decimal, Decim
     lag = ticks.ts_recv - ticks.ts_event
     gaps = np.flatnonzero(kind == EventKind.GAP)
     counts = np.bincount(kind, minlength=256)
+    resets = np.flatnonzero((ticks.full("flags") & EventFlag.SNAPSHOT_BEGIN > 0) | (kind == EventKind.CLEAR))
     return {
         "file": name, "rows": len(ticks), "first_ns": int(ticks.ts_recv[0]), "last_ns": int(ticks.ts_recv[-1]),
         "size": path.stat().st_size, "blake2b": digest, "columns": frame.columns, "constants": constants,
         "tick_size": f"{grid[0]:f}", "lot_size": f"{grid[1]:f}",
         "kinds": {str(k): int(counts[k]) for k in np.flatnonzero(counts).tolist()},
         "lag_min": int(lag.min()), "lag_max": int(lag.max()), "behind": int((lag < 0).sum()),
+        "reset_ns": int(ticks.ts_recv[resets[-1]]) if len(resets) else None,
         "gaps": [[int(ticks.full("price")[i]), int(ticks.full("qty")[i])] for i in gaps[:GAPS_KEPT]],
     }  # fmt: skip
 
