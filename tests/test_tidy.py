@@ -101,7 +101,7 @@ def test_every_module_says_what_it_is(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PACKAGE, ids=name_of)
 def test_numba_is_reached_through_one_module(path: Path) -> None:
-    """Flags stand in core/jit.py: `njit` as a decorator stands nowhere."""
+    """Flags stand in core/compiler.py: `njit` as a decorator stands nowhere."""
     bare = [
         f"{path.name}:{f.lineno} {f.name}"
         for f in functions(parsed(path))

@@ -7,20 +7,15 @@ scalars, which wrap with a warning, are made Python integers first.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
-from typing import Any
 
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils as _cgutils
-from numba.extending import intrinsic, overload
-
-from tradectl.core.jit import DISABLE_JIT
+from tradectl.core.jit import when_compiling
 
 __all__ = [
     "FNV_OFFSET", "FNV_PRIME", "cycles", "fnv_mix", "leading_zeros", "mul_high",
-    "mul_high_unsigned", "mul_low", "signed", "trailing_zeros",
+    "mul_high_unsigned", "mul_low", "signed", "split_float", "trailing_zeros",
+    "two_to",
 ]  # fmt: skip
 
 _WORD = (1 << 64) - 1
@@ -64,57 +59,23 @@ def fnv_mix(state: int, word: int) -> int:
     return signed((int(state) ^ int(word)) * FNV_PRIME)
 
 
+def split_float(x: float) -> tuple[float, int]:
+    """Return (m, k) with x = m × 2^k and 0.5 <= |m| < 1, exactly; x is finite and not 0."""
+    return math.frexp(x)
+
+
+def two_to(k: int) -> float:
+    """Return 2^k, a normal float: -1022 <= k <= 1023."""
+    return math.ldexp(1.0, k)
+
+
 def cycles() -> int:
     """Read the processor's cycle counter (plain Python: nanoseconds); only differences mean anything."""
     return time.perf_counter_ns()
 
 
-if not DISABLE_JIT:
-    _module_tools: Any = _cgutils
-    _I64, _I128 = ir.IntType(64), ir.IntType(128)
+def _lesson() -> None:
+    import tradectl.core.bits_compiled  # noqa: F401 (the instructions)
 
-    def _instruction(twin: Callable[..., Any], n_args: int, emit: Callable[..., Any]) -> None:
-        """Give compiled code `emit(builder, *args)`, an int64 from `n_args` int64, in place of `twin`."""
 
-        def typing(_context: Any, *_args: Any) -> Any:
-            def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-                return emit(builder, *args)
-
-            return types.int64(*([types.int64] * n_args)), codegen
-
-        made: Any
-        inlined = overload(twin, jit_options={"forceinline": True}, strict=False)
-        if n_args == 0:
-            made = intrinsic(lambda t: typing(t))
-            inlined(lambda: lambda: made())
-        elif n_args == 1:
-            made = intrinsic(lambda t, a: typing(t, a))
-            inlined(lambda a: lambda a: made(a))
-        else:
-            made = intrinsic(lambda t, a, b: typing(t, a, b))
-            inlined(lambda a, b: lambda a, b: made(a, b))
-
-    def _wide_high(builder: Any, a: Any, b: Any, extend: str) -> Any:
-        product = builder.mul(getattr(builder, extend)(a, _I128), getattr(builder, extend)(b, _I128))
-        return builder.trunc(builder.lshr(product, ir.Constant(_I128, 64)), _I64)
-
-    def _zero_is_64(builder: Any) -> Any:
-        return ir.Constant(ir.IntType(1), 0)
-
-    def _mix(builder: Any, state: Any, word: Any) -> Any:
-        return builder.mul(builder.xor(state, word), ir.Constant(_I64, FNV_PRIME))
-
-    def _read_cycles(builder: Any) -> Any:
-        counter = _module_tools.get_or_insert_function(
-            builder.module, ir.FunctionType(_I64, []), "llvm.readcyclecounter"
-        )
-        return builder.call(counter, [])
-
-    _instruction(signed, 1, lambda _builder, a: a)
-    _instruction(trailing_zeros, 1, lambda builder, a: builder.cttz(a, _zero_is_64(builder)))
-    _instruction(leading_zeros, 1, lambda builder, a: builder.ctlz(a, _zero_is_64(builder)))
-    _instruction(mul_low, 2, lambda builder, a, b: builder.mul(a, b))
-    _instruction(mul_high, 2, lambda builder, a, b: _wide_high(builder, a, b, "sext"))
-    _instruction(mul_high_unsigned, 2, lambda builder, a, b: _wide_high(builder, a, b, "zext"))
-    _instruction(fnv_mix, 2, _mix)
-    _instruction(cycles, 0, _read_cycles)
+when_compiling(_lesson)

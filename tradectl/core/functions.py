@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from tradectl.core.bits import split_float, two_to
 from tradectl.core.jit import kernel, routine
 
 __all__ = ["exp", "log", "power", "ratio", "sqrt"]
@@ -44,7 +45,7 @@ def log(x: float) -> float:
         return -math.inf if x == 0.0 else math.nan
     if x == math.inf:
         return x
-    m, k = math.frexp(x)
+    m, k = split_float(x)
     if m < ROOT_HALF:
         m += m
         k -= 1
@@ -75,7 +76,7 @@ def exp(x: float) -> float:
     for term in EXP_TERMS:
         series = series * r + term
     half = k // 2  # in two steps: 2^1024 alone is no float
-    return math.ldexp(math.ldexp(series, half), k - half)
+    return series * two_to(half) * two_to(k - half)
 
 
 @routine

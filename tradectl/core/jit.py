@@ -1,8 +1,11 @@
-"""The only place that knows numba's flags and where compiled code is cached.
+"""What is a kernel, what is an entry point, and where compiled code is cached.
 
 `kernel` makes a plain function callable from compiled code (always inlined) and from Python alike: the
 same source is the compiled kernel, the plain-Python twin and what coverage sees. `entry` makes an
 entry point: one explicit signature, compiled or loaded on first use, cached on disk.
+
+Nothing here imports numba: `core.compiler` does, once something must be compiled. A run that finds all its
+code in the cache needs none of it, which is a third of its time.
 """
 
 from __future__ import annotations
@@ -13,47 +16,58 @@ import platform
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import llvmlite.binding as llvm
-import numba
 import numpy as np
-from numba import types
-from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
-from numba.extending import overload
 
 __all__ = [
     "DISABLE_JIT",
     "ENTRIES",
     "Entry",
+    "Words",
     "cache_directory",
     "cpu_name",
-    "dispatcher",
     "entry",
     "kernel",
+    "numba_version",
+    "prepare",
     "readonly",
     "routine",
     "source_hash",
+    "when_compiling",
 ]
 
-DISABLE_JIT = bool(numba.config.DISABLE_JIT)
+DISABLE_JIT = os.environ.get("NUMBA_DISABLE_JIT", "") not in ("", "0")
 KERNEL_UNITS = ("core", "risk", "strategy", "engine", "bench")  # the units that hold kernels
 
 ENTRIES: list[Entry] = []
-_lock = threading.Lock()
+_lessons: list[Callable[[], None]] = []
+_lock = threading.RLock()
+
+
+def when_compiling(lesson: Callable[[], None]) -> None:
+    """Call `lesson`, which tells numba of something declared, before anything is compiled; maybe never."""
+    if not DISABLE_JIT:
+        _lessons.append(lesson)
+
+
+def prepare() -> None:
+    """Import the compiler and tell it of all that was declared so far, in that order."""
+    with _lock:
+        while _lessons:
+            _lessons.pop(0)()
 
 
 def _callable_from_both(fn: Callable[..., Any], inline: bool) -> Callable[..., Any]:
-    if not DISABLE_JIT:
+    def lesson() -> None:
+        from tradectl.core.compiler import teach
 
-        def _same_source(*_args: Any) -> Callable[..., Any]:
-            return fn
+        teach(fn, inline)
 
-        options = {"forceinline": inline, "error_model": "numpy", "no_cfunc_wrapper": True}
-        overload(fn, jit_options=options, strict=False)(_same_source)
+    when_compiling(lesson)
     return fn
 
 
@@ -77,14 +91,24 @@ def source_hash(paths: list[Path]) -> str:
 
 def cpu_name() -> str:
     """Name the CPU as LLVM sees it."""
+    import llvmlite.binding as llvm
+
     return str(llvm.get_host_cpu_name())
+
+
+@cache
+def numba_version() -> str:
+    """Return numba's version without importing it."""
+    from importlib.metadata import version
+
+    return version("numba")
 
 
 def versions() -> str:
     """Name what compiled code depends on besides its source."""
-    debug = f"{numba.config.BOUNDSCHECK}-{numba.config.OPT}"
+    switches = "-".join(os.environ.get(f"NUMBA_{name}", "") for name in ("BOUNDSCHECK", "OPT", "CPU_NAME"))
     python = platform.python_version()
-    return f"{numba.__version__}-{np.__version__}-{python}-{sys.platform}-{cpu_name()}-{debug}"
+    return f"{numba_version()}-{np.__version__}-{python}-{sys.platform}-{cpu_name()}-{switches}"
 
 
 def _writable(path: Path) -> bool:
@@ -108,77 +132,35 @@ def cache_root() -> Path:
     return Path(tempfile.mkdtemp(prefix="tradectl-"))
 
 
+@cache
+def _kernel_sources() -> str:
+    package = Path(__file__).parent.parent
+    return source_hash([p for unit in KERNEL_UNITS for p in (package / unit).rglob("*.py")])
+
+
 def cache_directory(extra: str = "") -> Path:
     """Return the folder for compiled code made from exactly these sources, versions and CPU.
 
     Numba's own cache sees neither edits in other files nor changed constants, so the folder's name does.
     """
-    package = Path(__file__).parent.parent
-    paths = [p for unit in KERNEL_UNITS for p in (package / unit).rglob("*.py")]
-    key = hashlib.blake2b(f"{source_hash(paths)}|{versions()}|{extra}".encode(), digest_size=10).hexdigest()
+    key = hashlib.blake2b(f"{_kernel_sources()}|{versions()}|{extra}".encode(), digest_size=10).hexdigest()
     return cache_root() / key
-
-
-@contextmanager
-def optimised_once(name: str) -> Iterator[None]:
-    """Within it numba optimises and emits only the library called `name`, with all that is linked into it.
-
-    By default it optimises each helper on its own and then again within every caller, which took
-    four fifths of the time of a first run; the final code of the entry point is the same.
-    """
-
-    def optimise_entry(self: Any) -> None:
-        if self.name == name:
-            optimise(self)
-
-    def finalise_entry(self: Any) -> None:
-        if self.name == name:
-            finalise(self)
-        else:
-            self._finalize_dynamic_globals()
-            self._finalized = True
-
-    def set_known_env(self: Any, env_name: str, env: Any) -> None:
-        if self._engine.is_symbol_defined(env_name):
-            set_env(self, env_name, env)
-
-    with _lock:  # what stands there is read within it: another thread may just be here
-        optimise, finalise = CPUCodeLibrary._optimize_final_module, CPUCodeLibrary._finalize_final_module
-        set_env = JITCPUCodegen.set_env
-        CPUCodeLibrary._optimize_final_module = optimise_entry
-        CPUCodeLibrary._finalize_final_module = finalise_entry
-        JITCPUCodegen.set_env = set_known_env
-        try:
-            yield
-        finally:
-            CPUCodeLibrary._optimize_final_module = optimise
-            CPUCodeLibrary._finalize_final_module = finalise
-            JITCPUCodegen.set_env = set_env
 
 
 _package_cache: Path | None = None
 
 
-def dispatcher(
-    fn: Callable[..., Any], signature: Any, cache: Path, *, once: bool = False, **options: Any
-) -> Any:
-    """Compile `fn` for one explicit signature, or load it from the folder `cache`.
+class Words(NamedTuple):
+    """The signature of an entry point that takes `arguments` int64 and returns one, or a tuple of `results`."""
 
-    `once`: see `optimised_once`.
-    """
-    with optimised_once(fn.__qualname__) if once else _lock:
-        before = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(cache)
-        try:
-            return numba.njit([signature], cache=True, nogil=True, fastmath=False, **options)(fn)
-        finally:
-            numba.config.CACHE_DIR = before
+    arguments: int
+    results: int = 1
 
 
 class Entry:
     """An entry point that is compiled, or loaded from the cache, when it is first called."""
 
-    def __init__(self, fn: Callable[..., Any], signature: Callable[[], Any]) -> None:
+    def __init__(self, fn: Callable[..., Any], signature: Callable[[], Any] | Words) -> None:
         self.py_func = fn
         self.signature = signature
         self.compiled: Any = None
@@ -190,26 +172,53 @@ class Entry:
     def load(self) -> Any:
         """Compile or load now; return what to call."""
         global _package_cache
-        if self.compiled is None:
-            if DISABLE_JIT:
+        with _lock:
+            if self.compiled is None and DISABLE_JIT:
                 self.compiled = self.py_func
-            else:
+            elif self.compiled is None:
                 _package_cache = _package_cache or cache_directory()
-                made = dispatcher(self.py_func, self.signature(), _package_cache, once=True, error_model="numpy")
-                self.was_cached = bool(made.stats.cache_hits)
-                self.compiled = made
+                words = isinstance(self.signature, Words)
+                self.compiled = (self._load_words if words else self._load_any)(_package_cache)
         return self.compiled
+
+    def _load_words(self, folder: Path) -> Callable[..., Any]:
+        """Link the machine code that an earlier run left, or compile and leave it."""
+        from tradectl.core import native
+
+        path = folder / f"{self.py_func.__module__}.{self.__name__}.code"
+        address = native.load(path)
+        self.was_cached = address is not None
+        if address is None:
+            prepare()
+            from tradectl.core import compiler
+
+            signature = compiler.words(*self.signature)  # type: ignore[misc]
+            made = compiler.compile_to_address(self.py_func, signature, folder, error_model="numpy")
+            if made.code is not None:
+                native.save(path, made.symbol, made.code)
+            address, self.was_cached, self.keep = made.address, made.was_cached, made
+        return native.caller(address, *self.signature)  # type: ignore[misc]
+
+    def _load_any(self, folder: Path) -> Any:
+        prepare()
+        from tradectl.core.compiler import dispatcher
+
+        made = dispatcher(self.py_func, self.signature(), folder, error_model="numpy")  # type: ignore[operator]
+        self.was_cached = bool(made.stats.cache_hits)
+        return made
 
     def __call__(self, *args: Any) -> Any:
         """Call it; the first call compiles or loads it."""
         return (self.compiled or self.load())(*args)
 
 
-def entry(signature: Callable[[], Any]) -> Callable[[Callable[..., Any]], Entry]:
-    """Declare an entry point; `signature` is called late so that importing compiles nothing."""
+def entry(signature: Callable[[], Any] | Words) -> Callable[[Callable[..., Any]], Entry]:
+    """Declare an entry point; a numba signature is called for late, so that importing compiles nothing."""
     return lambda fn: Entry(fn, signature)
 
 
-def readonly(dtype: Any) -> types.Array:
+def readonly(dtype: Any) -> Any:
     """Return the numba type of a one-dimensional read-only array of `dtype`."""
-    return types.Array(numba.from_dtype(np.dtype(dtype)), 1, "C", readonly=True)
+    from tradectl.core.compiler import readonly as made
+
+    return made(dtype)

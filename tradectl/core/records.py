@@ -8,20 +8,13 @@ in Python. Bounds are proven where the addresses are made, not here.
 from __future__ import annotations
 
 import ctypes
-import zlib
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.core.datamodel import models
-from numba.extending import intrinsic, overload, register_model
 
-from tradectl.core.jit import DISABLE_JIT
+from tradectl.core.jit import when_compiling
 
 __all__ = ["accessor", "call_hook", "call_report_hook", "copy_words", "struct_of"]
 
@@ -58,22 +51,6 @@ def struct_of(dtype: np.dtype[Any], base: type = ctypes.Structure) -> Any:
     return made
 
 
-class NamedRecord(types.Record):
-    """A record type with a short name: numba writes a type's name into every symbol that mentions it."""
-
-    def __init__(self, dtype: np.dtype[Any]) -> None:
-        whole = numba.from_dtype(dtype)
-        fields = [
-            (name, {"type": field.type, "offset": field.offset, "alignment": field.alignment, "title": field.title})
-            for name, field in whole.fields.items()
-        ]
-        super().__init__(fields, whole.size, whole.aligned)
-        self.name = f"R{zlib.crc32(whole.name.encode()):08x}"
-
-
-register_model(NamedRecord)(models.RecordModel)
-
-
 def accessor(dtype: np.dtype[Any]) -> Callable[[int, int], Any]:
     """Return `at(base, index)`: the record of `dtype` at address `base` + `index` × its size."""
     struct = struct_of(dtype)
@@ -82,21 +59,12 @@ def accessor(dtype: np.dtype[Any]) -> Callable[[int, int], Any]:
     def at(base: int, index: int) -> Any:
         return struct.from_address(base + index * size)
 
-    if not DISABLE_JIT:
-        record = NamedRecord(dtype)
+    def lesson() -> None:
+        from tradectl.core.records_compiled import teach_accessor
 
-        @intrinsic
-        def pointer(_typing: Any, base: Any, index: Any) -> Any:
-            def codegen(context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-                offset = builder.mul(args[1], ir.Constant(ir.IntType(64), size))
-                return builder.inttoptr(builder.add(args[0], offset), context.get_value_type(record))
+        teach_accessor(at, dtype)
 
-            return record(types.int64, types.int64), codegen
-
-        def implementation(base: Any, index: Any) -> Any:
-            return lambda base, index: pointer(base, index)
-
-        overload(at, jit_options={"forceinline": True}, strict=False)(implementation)
+    when_compiling(lesson)
     return at
 
 
@@ -118,51 +86,8 @@ def call_report_hook(address: int, ctx: int, params: int, state: int, report: in
     return int(HOOKS[address](0, 0, ctx, params, state, report))
 
 
-if not DISABLE_JIT:
+def _lesson() -> None:
+    import tradectl.core.records_compiled  # noqa: F401 (the overloads of the functions above)
 
-    @intrinsic
-    def _copy(_typing: Any, target: Any, source: Any, words: Any) -> Any:
-        def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-            byte_pointer = ir.IntType(8).as_pointer()
-            dst = builder.inttoptr(args[0], byte_pointer)
-            src = builder.inttoptr(args[1], byte_pointer)
-            cgutils.raw_memcpy(builder, dst, src, args[2], 8)
 
-        return types.void(types.int64, types.int64, types.int64), codegen
-
-    @overload(copy_words, jit_options={"forceinline": True}, strict=False)
-    def _copy_words(target: Any, source: Any, words: Any) -> Any:
-        return lambda target, source, words: _copy(target, source, words)
-
-    def _caller(n_pointers: int) -> Any:
-        """Make an intrinsic that calls a compiled `void(pointer × n)` by address and returns its status.
-
-        The callee was compiled with numba's own calling convention for record arguments; a raised
-        exception becomes status 1 and is not propagated, so the kernel can finish its event.
-        """
-
-        def call(_typing: Any, address: Any, *pointers: Any) -> Any:
-            def codegen(context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-                arg_types = [types.voidptr] * n_pointers
-                fn_type = context.call_conv.get_function_type(types.none, arg_types)
-                fn = builder.inttoptr(args[0], fn_type.as_pointer())
-                byte_pointer = ir.IntType(8).as_pointer()
-                values = [builder.inttoptr(a, byte_pointer) for a in args[1:]]
-                status, _ = context.call_conv.call_function(builder, fn, types.none, arg_types, values)
-                return builder.zext(status.is_error, ir.IntType(64))
-
-            return types.int64(*([types.int64] * (1 + n_pointers))), codegen
-
-        return call
-
-    _call3, _call4 = _caller(3), _caller(4)
-    _call_hook = intrinsic(lambda t, address, a, b, c: _call3(t, address, a, b, c))
-    _call_report = intrinsic(lambda t, address, a, b, c, d: _call4(t, address, a, b, c, d))
-
-    @overload(call_hook, jit_options={"forceinline": True}, strict=False)
-    def _call_hook_overload(address: Any, ctx: Any, params: Any, state: Any) -> Any:
-        return lambda address, ctx, params, state: _call_hook(address, ctx, params, state)
-
-    @overload(call_report_hook, jit_options={"forceinline": True}, strict=False)
-    def _call_report_overload(address: Any, ctx: Any, params: Any, state: Any, report: Any) -> Any:
-        return lambda address, ctx, params, state, report: _call_report(address, ctx, params, state, report)
+when_compiling(_lesson)

@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import polars as pl
 
 from tradectl import __version__
-from tradectl.core.jit import cpu_name
+from tradectl.core.jit import cpu_name, numba_version
 from tradectl.engine.journal import event_layout
 from tradectl.engine.state import layout_hash
 from tradectl.history.files import fingerprint
@@ -27,7 +26,7 @@ MAGIC = "*?["  # what makes a path a glob
 def versions() -> dict[str, str]:
     """Return the versions and layouts that results depend on."""
     made = {"tradectl": __version__, "python": platform.python_version()}
-    made |= {"numpy": np.__version__, "numba": numba.__version__, "polars": pl.__version__}
+    made |= {"numpy": np.__version__, "numba": numba_version(), "polars": pl.__version__}
     return made | {"layout": layout_hash(), "event_layout": event_layout().hex()}
 
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numba
-from numba import types
-
 from tradectl.core.codes import FoldCode
 from tradectl.core.event import EVENT
-from tradectl.core.jit import entry
-from tradectl.core.layout import WORLD, engine_at, event_at, world_at
+from tradectl.core.jit import Words, entry
+from tradectl.core.layout import engine_at, event_at, world_at
 from tradectl.engine.step import step
 
 __all__ = ["OUTPUT_MARGIN", "advance"]
@@ -20,14 +15,9 @@ STRATEGY_RAISED, CAPACITY = int(FoldCode.STRATEGY_RAISED), int(FoldCode.CAPACITY
 OUTPUT_MARGIN = 16_384  # free rows of fills and orders before an event: more than one event has ever written
 
 assert EVENT.itemsize == 64
-assert numba.from_dtype(WORLD).size == WORLD.itemsize
 
 
-def _signature() -> Any:
-    return types.UniTuple(types.int64, 2)(types.int64, types.int64, types.int64, types.int64)
-
-
-@entry(_signature)
+@entry(Words(arguments=4, results=2))
 def advance(world_address, events_address, low, high):
     """Fold events [low, high) at an address; return (FoldCode, index of the first event not applied).
 

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numba
-from numba import types
-from numba.extending import overload
-
-from tradectl.core import records
+from tradectl.core import native, records
 from tradectl.core.codes import Hook
-from tradectl.core.jit import DISABLE_JIT, cache_directory, dispatcher
+from tradectl.core.jit import DISABLE_JIT, cache_directory, prepare
 from tradectl.core.layout import REPORT, report_at
 from tradectl.core.records import struct_of
 from tradectl.errors import StrategyError
-from tradectl.strategy.ctx_type import CTX, ctx_at
-from tradectl.strategy.explain import explain
+from tradectl.strategy.ctx_type import ctx_at
 from tradectl.strategy.loader import LoadedStrategy
-from tradectl.strategy.typed import AuthorCompiler, collect_faults
+
+if TYPE_CHECKING:
+    from tradectl.core.compiler import Compiled
 
 __all__ = ["CompiledHooks", "compile_hooks"]
 
 REPORT_HOOKS = (Hook.ON_ORDER, Hook.ON_FILL)  # they get a REPORT as fourth argument
 RAISED = 1  # a hook's status, in numba's convention, when it raised
-AUTHOR = {"error_model": "python", "boundscheck": True, "pipeline_class": AuthorCompiler}
+AUTHOR = {"error_model": "python", "boundscheck": True}
 
 _helpers_known: set[int] = set()
 
@@ -62,32 +61,60 @@ def compile_hooks(loaded: LoadedStrategy, jit: bool = True) -> CompiledHooks:
 # --- compiled
 
 
+def _compile(loaded: LoadedStrategy, made: CompiledHooks) -> None:
+    """Link the machine code that an earlier run left of each hook, or compile it and leave it."""
+    cache = cache_directory(extra=f"strategy {loaded.source_hash}")
+    for hook, fn in loaded.functions.items():
+        path = cache / f"{_identity(loaded, fn)}.{hook.name.lower()}.code"
+        address = native.load(path)
+        if address is None:
+            code = _compile_hook(loaded, hook, fn, cache)
+            if code.code is not None:
+                native.save(path, code.symbol, code.code)
+            address = code.address
+            made.keep.append(code)
+            made.was_cached = made.was_cached and code.was_cached
+        made.addresses[hook] = address
+
+
+def _identity(loaded: LoadedStrategy, fn: Callable[..., Any]) -> str:
+    """Name a hook of these sources by what else its code depends on: its class and its records' layouts."""
+    layouts = [repr((one, one.itemsize)) for one in (loaded.params_dtype, loaded.state_dtype)]
+    text = "\0".join((Path(fn.__code__.co_filename).name, fn.__qualname__, *layouts))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _compile_hook(loaded: LoadedStrategy, hook: Hook, fn: Callable[..., Any], cache: Path) -> Compiled:
+    prepare()
+    import numba
+
+    from tradectl.core.compiler import compile_to_address
+    from tradectl.strategy.ctx_compiled import CTX
+    from tradectl.strategy.explain import explain
+    from tradectl.strategy.typed import AuthorCompiler, collect_faults
+
+    _know_helpers(loaded.helpers)
+    records_of = [loaded.params_dtype, loaded.state_dtype] + ([REPORT] if hook in REPORT_HOOKS else [])
+    signature = numba.types.void(CTX, *(numba.from_dtype(one) for one in records_of))
+    collect_faults()
+    try:
+        # With all that it calls it is optimised once: cached helpers took four times as long.
+        return compile_to_address(fn, signature, cache, pipeline_class=AuthorCompiler, **AUTHOR)
+    except Exception as error:  # numba's own errors, and what its typing lets through
+        raise StrategyError(explain(error, loaded.sources, fn, collect_faults())) from error
+
+
 def _know_helpers(helpers: tuple[Callable[..., Any], ...]) -> None:
     """Let compiled hooks call the other functions of the author's files."""
+    from numba.extending import overload
+
+    from tradectl.strategy.typed import AuthorCompiler
+
     for helper in helpers:
         if id(helper) not in _helpers_known:
             _helpers_known.add(id(helper))  # modules are never dropped, so neither is the id reused
-            overload(helper, jit_options=dict(AUTHOR), strict=False)(lambda *_a, _fn=helper, **_k: _fn)
-
-
-def _compile(loaded: LoadedStrategy, made: CompiledHooks) -> None:
-    cache = cache_directory(extra=f"strategy {loaded.source_hash}")
-    params, state = numba.from_dtype(loaded.params_dtype), numba.from_dtype(loaded.state_dtype)
-    report = numba.from_dtype(REPORT)
-    _know_helpers(loaded.helpers)
-    for hook, fn in loaded.functions.items():
-        arguments = (CTX, params, state, report) if hook in REPORT_HOOKS else (CTX, params, state)
-        collect_faults()
-        try:
-            # With all that it calls it is optimised once: cached helpers took four times as long.
-            compiled = dispatcher(fn, types.void(*arguments), cache, once=True, **AUTHOR)
-        except Exception as error:  # numba's own errors, and what its typing lets through
-            raise StrategyError(explain(error, loaded.sources, fn, collect_faults())) from error
-        library = compiled.overloads[arguments].library
-        name = compiled.overloads[arguments].fndesc.llvm_func_name
-        made.addresses[hook] = int(library.get_pointer_to_function(name))
-        made.keep.append(compiled)
-        made.was_cached = made.was_cached and bool(compiled.stats.cache_hits)
+            options = {"pipeline_class": AuthorCompiler, **AUTHOR}
+            overload(helper, jit_options=options, strict=False)(lambda *_a, _fn=helper, **_k: _fn)
 
 
 # --- plain Python

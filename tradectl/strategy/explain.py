@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradectl.strategy.modules import source_line
-from tradectl.strategy.typed import Fault
+
+if TYPE_CHECKING:
+    from tradectl.strategy.typed import Fault
 
 __all__ = ["explain"]
 

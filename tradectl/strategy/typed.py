@@ -17,11 +17,11 @@ from numba.core.typed_passes import NopythonTypeInference
 
 from tradectl.errors import nearest
 from tradectl.strategy.context import ATTRIBUTES, METHODS
-from tradectl.strategy.ctx_type import CtxType
+from tradectl.strategy.ctx_compiled import CtxType
+from tradectl.strategy.indicators.base import INTEGER_INPUTS
 
-__all__ = ["INTEGER_INPUTS", "AuthorCompiler", "Fault", "collect_faults"]
+__all__ = ["AuthorCompiler", "Fault", "collect_faults"]
 
-INTEGER_INPUTS: dict[Any, str] = {}  # indicator function -> what its integers are; filled by `indicators`
 BINARY = ("binop", "inplace_binop")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tradectl.core import layout as L
 from tradectl.core.codes import Hook
-from tradectl.core.jit import DISABLE_JIT
+from tradectl.core.jit import DISABLE_JIT, prepare
 from tradectl.core.layout import engine_at, market_at, position_at, report_at, request_at, world_at
 from tradectl.core.records import call_hook, call_report_hook
 from tradectl.strategy.compile import CompiledHooks
@@ -105,6 +105,7 @@ def _run(address: int, bars: Any, hooks: Any, p: int, s: int, s_size: int, n: in
 
 
 if not DISABLE_JIT:
+    prepare()  # numba is used directly here
     _mix = numba.njit(forceinline=True)(_mix)
     _apply = numba.njit(_apply)
     run = numba.njit(_run)

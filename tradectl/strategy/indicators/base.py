@@ -13,9 +13,10 @@ from tradectl.core.jit import kernel
 from tradectl.errors import StrategyError
 from tradectl.strategy.memory import Int64, Record, Sizes, StateField
 from tradectl.strategy.params import Bool
-from tradectl.strategy.typed import INTEGER_INPUTS
 
-__all__ = ["Indicator", "indicator", "ready"]
+__all__ = ["INTEGER_INPUTS", "Indicator", "indicator", "ready"]
+
+INTEGER_INPUTS: dict[Any, str] = {}  # indicator function -> what its integers are; `strategy.typed` checks it
 
 
 class Indicator(Record):
