@@ -11,7 +11,7 @@ import numpy as np
 from tradectl.core.codes import EventKind
 from tradectl.errors import DataError
 from tradectl.history import grid
-from tradectl.history.book_source import BookSource
+from tradectl.history.book_source import DISTINCT, BookSource
 from tradectl.history.model import InstrumentReport
 from tradectl.history.rows import FILE_SHIFT
 
@@ -29,7 +29,12 @@ def dominant_step(sources: Sequence[Any], prices: grid.Steps) -> Decimal:
     power = prices.candidate(grid.choose_tick(prices))
     if not all(isinstance(source, BookSource) for source in sources):
         return power
-    return power * min(int(source.multiple(power)) for source in sources)
+    agreed, seen = None, set[int]()
+    for source in sources:
+        multiples, prices_seen = source.multiples(power)
+        agreed = multiples if agreed is None else agreed & multiples
+        seen |= prices_seen
+    return power * (max(agreed or {1}) if len(seen) >= DISTINCT else 1)
 
 
 def refuse_overlap(name: str, one: BookSource, other: BookSource) -> None:

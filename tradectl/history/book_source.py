@@ -27,7 +27,7 @@ from tradectl.history.grid import Steps, in_steps, on_grid
 from tradectl.history.model import DataBlock, Gap
 from tradectl.history.rows import FILE_SHIFT
 
-__all__ = ["BookPart", "BookSource", "grid_columns", "in_receive_order", "spooled"]
+__all__ = ["DISTINCT", "BookPart", "BookSource", "grid_columns", "in_receive_order", "spooled"]
 
 FIRST, LAST = -(1 << 62), 1 << 62  # before and after all stamps
 MULTIPLES = (78_125, 15_625, 3_125, 625, 125, 25, 5, 2)  # of a power of ten: 1/128 … 1/4, 0.5, 0.2
@@ -198,8 +198,11 @@ class BookSource:
                 row += len(ticks)
                 yield made
 
-    def multiple(self, step: Decimal) -> int:
-        """Return of which multiple of `step`, a power of ten, the prices are: 25 for quarters of 100 steps."""
+    def multiples(self, step: Decimal) -> tuple[set[int], set[int]]:
+        """Return of which multiples of `step`, a power of ten, the prices are, and some different prices.
+
+        25 is one where prices are quarters and the step is 0.01.
+        """
         left = dict.fromkeys(MULTIPLES, 0)
         seen: set[int] = set()
         total = 0
@@ -214,7 +217,7 @@ class BookSource:
                     left[m] += int(np.count_nonzero(whole % m))
                 left = {m: off for m, off in left.items() if off * 20 <= total}
         left = {m: off for m, off in left.items() if off * 100 <= total}  # it holds 99 % of the rows
-        return max(left, default=1) if len(seen) >= DISTINCT else 1
+        return set(left), seen
 
 
 def grid_columns(
