@@ -148,7 +148,7 @@ def _check(data: typer.Typer) -> None:
         options = block_options(profile, timeframe, symbols, start, end) | {"kind": kind}
         found = data_input(sources, options, sets or ())
         with Meter(as_json) as meter:
-            frames_ns = [frame.ns for frame in found.config.bars or ()]
+            frames_ns = [bar.ns for bar in found.config.bars or () if bar.ns]
             report = check_data(found.blocks(), found.specs(), meter.counter("reading data"), frames_ns)
         failing = report.failing()
         if as_json:

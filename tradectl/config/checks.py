@@ -92,6 +92,11 @@ def _timeframes(config: RunConfig) -> Iterator[Conflict]:
         source = block.timeframe
         if source is None or block.detail:
             continue
+        if frame.by != "time":
+            if block.kind == "bars":
+                text = f"{frame!r} bars are made of trades; bars can only be made longer in time"
+                yield Conflict(("bars", row), text, (("data", index, "kind"),))
+            continue
         related: tuple[Loc, ...] = (("data", index, "timeframe"),)
         if frame.ns < source.ns:
             text = f"{frame!r} is finer than the data ({source!r}); bars can only be made longer"

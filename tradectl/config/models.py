@@ -11,7 +11,7 @@ from pydantic import model_validator
 from tradectl.config.block import Block, key
 from tradectl.config.data import Columns, DataBlock, FaultActions, Instrument, Session
 from tradectl.config.scalars import Flag, OneOf, Param, Rows, Text, Whole
-from tradectl.config.timescalars import DurationKind, TimeframeKind
+from tradectl.config.timescalars import BarKind, DurationKind
 from tradectl.config.trading import (
     Account,
     Execution,
@@ -23,7 +23,7 @@ from tradectl.config.trading import (
     Sizing,
     Slippage,
 )
-from tradectl.config.units import Duration, Timeframe
+from tradectl.config.units import BarLength, Duration
 
 __all__ = [
     "Account", "Columns", "DataBlock", "Engine", "Execution", "FaultActions", "Fees", "Instrument",
@@ -135,8 +135,10 @@ class RunConfig(Block):
         "one block or a list of blocks, merged by receive time",
         example={"source": "../data/btc.csv.gz"},
     )
-    bars: Annotated[tuple[Annotated[Timeframe, TimeframeKind()], ...], Rows()] = key(
-        (), "bar lengths that strategies are called on, derived from the data; the data's own when left out",
+    bars: Annotated[tuple[Annotated[BarLength, BarKind()], ...], Rows()] = key(
+        (),
+        "bars that strategies are called on, derived from the data; its own bars when left out. From trades also "
+        "`500tick`, `10volume` (units of base), `1000000notional` (units of quote)",
         example=["1h"],
     )  # fmt: skip
     instruments: dict[Symbol, Instrument] = key(

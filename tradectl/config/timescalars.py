@@ -9,9 +9,17 @@ from decimal import Decimal
 from typing import Any
 
 from tradectl.config.scalars import Scalar
-from tradectl.config.units import Duration, Moment, Timeframe, nearest_unit, parse_timeframe_ns, zone_of
+from tradectl.config.units import (
+    BarLength,
+    Duration,
+    Moment,
+    Timeframe,
+    nearest_unit,
+    parse_timeframe_ns,
+    zone_of,
+)
 
-__all__ = ["ClockTime", "DurationKind", "MomentKind", "TimeframeKind", "Zone"]
+__all__ = ["BarKind", "ClockTime", "DurationKind", "MomentKind", "TimeframeKind", "Zone"]
 
 
 class _Unit(Scalar):
@@ -62,6 +70,17 @@ class TimeframeKind(_Unit):
                 continue
             return f" (did you mean {guess!r}?)"
         return ""
+
+
+class BarKind(_Unit):
+    """`1m`, `500tick`, `10volume`, `1000000notional`."""
+
+    words, example, kind = "a bar length", "1m, 1h, 500tick, 10volume or 1000000notional", BarLength
+    pattern = r"^([0-9]+ ?(ms|s|m|h|d|w)|[0-9.]+ ?(tick|volume|notional)s?)$"
+
+    def hint(self, value: Any) -> str:
+        """Translate as for bars of time."""
+        return TimeframeKind().hint(value)
 
 
 class MomentKind(_Unit):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
 
 __all__ = [
-    "Duration", "Moment", "Timeframe", "format_ns", "nearest_unit", "parse_duration_ns", "parse_moment_ns",
+    "BarLength", "Duration", "Moment", "Timeframe", "format_ns", "nearest_unit", "parse_duration_ns", "parse_moment_ns",
     "parse_timeframe_ns", "zone_of",
 ]  # fmt: skip
 
@@ -27,6 +28,7 @@ _OTHER_UNITS = {
     "weeks": "w", "msec": "ms", "millis": "ms", "µs": "us", "μs": "us", "usec": "us",
 }  # fmt: skip
 _NUMBER_UNIT = re.compile(r"\s*([0-9]{1,30}(?:\.[0-9]{1,30})?)\s*([^\W\d_]*)\s*")
+_BAR_BY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,12})?) ?(tick|volume|notional)s?")
 _MOMENT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
     r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?"
@@ -161,6 +163,33 @@ class Timeframe(str):
         ns = parse_timeframe_ns(text)
         made = super().__new__(cls, format_ns(ns))
         made.ns = ns
+        return made
+
+
+class BarLength(str):
+    """The length of a bar: of time (`1h`), or `500tick`, `10volume` (base), `1000000notional` (quote).
+
+    `by` is time, tick, volume or notional; `ns` its length in ns (0 unless by time), `size` its size otherwise.
+    """
+
+    __slots__ = ("by", "ns", "size")
+    by: str
+    ns: int
+    size: Decimal
+
+    def __new__(cls, text: str | int) -> BarLength:
+        """Parse the text; ValueError says what was expected."""
+        match = _BAR_BY.fullmatch(str(text).strip())
+        if match is None:
+            frame = Timeframe(text)
+            made = super().__new__(cls, frame)
+            made.by, made.ns, made.size = "time", frame.ns, Decimal(0)
+            return made
+        size = Decimal(match[1])
+        if not size or (match[2] == "tick" and size != size.to_integral_value()):
+            raise ValueError("expected a bar of more than nothing, of whole trades, e.g. 500tick or 2.5volume")
+        made = super().__new__(cls, f"{size.normalize():f}{match[2]}")
+        made.by, made.ns, made.size = match[2], 0, size
         return made
 
 

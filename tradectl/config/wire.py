@@ -14,6 +14,7 @@ from tradectl.config.wire_data import Opened, find_instrument, open_data
 from tradectl.config.wire_latency import recorded_latencies
 from tradectl.config.wire_numbers import (
     account_spec,
+    counted_frames,
     execution_spec,
     limits_of,
     refuse_unused_rates,
@@ -123,7 +124,7 @@ def _spec(
     n = len(data.instruments)
     frames_ns, call_source_bars = wanted_frames(config, data.frame_of)
     on_bar = [block.label for block, one in zip(config.strategies, hooks, strict=True) if Hook.ON_BAR in one.addresses]
-    if on_bar and not frames_ns and not call_source_bars:
+    if on_bar and not config.bars and not call_source_bars:
         raise ConfigError(
             f"strategy {on_bar[0]} has on_bar, and the data has no bars",
             hint="give `bars: [1m]` to make them, or write on_trade, on_quote or on_depth",
@@ -149,6 +150,7 @@ def _spec(
         latencies=recorded_latencies(config.execution.latency, folder),
         risk=risk_spec(config.risk),
         frames_ns=frames_ns,
+        frames_by=counted_frames(config),
         call_source_bars=call_source_bars,
         detail_capacity=coarsest // data.detail_ns + 1 if data.detail_ns else 0,
         order_capacity=config.engine.order_capacity,

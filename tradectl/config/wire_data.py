@@ -137,10 +137,10 @@ def _open_history(config: RunConfig, folder: Path, progress: Callable[[int], Non
     details = {s.timeframe_ns for t in history.targets for s, _ in t.sources if s.block.detail}
     if len(details) > 1:
         raise ConfigError("data: all `detail: true` blocks must have one timeframe")
-    if config.bars:
+    if config.bars and any(frame_of):
         from tradectl.history.resample import partial_firsts
 
-        history.report.notes += partial_firsts(history, [frame.ns for frame in config.bars])
+        history.report.notes += partial_firsts(history, [bar.ns for bar in config.bars if bar.ns])
     return Opened(
         instruments=history.instruments,
         timeframes_ns=history.timeframes_ns,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tradectl.config.units import format_ns
 from tradectl.core.codes import (
     AccountType,
+    BarBy,
     BookLevel,
     Breach,
     FillAt,
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from tradectl.config.models import Instrument as InstrumentBlock
 
 __all__ = [
-    "account_spec", "execution_spec", "instrument_block", "limits_of", "refuse_unused_rates", "risk_spec", "scaled",
+    "account_spec", "counted_frames", "execution_spec", "instrument_block", "level_of", "limits_of",
+    "refuse_unused_rates", "risk_spec", "scaled",
     "sizing_of", "wanted_frames",
 ]  # fmt: skip
 
@@ -190,6 +192,7 @@ def limits_of(
         queue_model=QueueModel[config.execution.queue.model.upper()],
         queue_power=float(config.execution.queue.n),
         trigger=trigger_of(config.execution, kinds),
+        mid_bars=not kinds & {"trades", "orders"},
     )
 
 
@@ -200,18 +203,28 @@ def sizing_of(sizing: Sizing) -> tuple[SizingMethod, int]:
     return method, scaled(sizing.value, factor, "sizing.value")
 
 
+def counted_frames(config: RunConfig) -> tuple[tuple[BarBy, Decimal], ...]:
+    """Return the derived bars that are not of time, in the order of the configuration."""
+    return tuple((BarBy[bar.by.upper()], bar.size) for bar in config.bars if bar.by != "time")
+
+
 def wanted_frames(config: RunConfig, frame_of: Sequence[int]) -> tuple[tuple[int, ...], bool]:
     """Return (derived timeframes in ns, finest first; whether strategies are called on the source's bars)."""
     sources = sorted(set(frame_of) - {0})  # 0: no bars, they are made from trades or quotes
     if not config.bars:
         return (), len(sources) > 0
-    for frame in config.bars:
+    timed = [bar for bar in config.bars if bar.by == "time"]
+    if len(timed) < len(config.bars) and sources:
+        raise ConfigError(
+            f"bars: {next(bar for bar in config.bars if bar.by != 'time')} is made of trades, and the data are bars"
+        )
+    for frame in timed:
         for source in sources:
             if frame.ns < source or frame.ns % source:
                 raise ConfigError(
                     f"bars: {frame!s} is no multiple of the data's timeframe {format_ns(source)}",
                     hint="bars can only be made longer, by whole multiples",
                 )
-    asked = sorted(frame.ns for frame in config.bars)
+    asked = sorted(frame.ns for frame in timed)
     own = sources[0] if len(sources) == 1 else 0
     return tuple(ns for ns in asked if ns != own), own in asked

@@ -7,6 +7,7 @@ from enum import IntEnum, IntFlag
 __all__ = [
     "MESSAGES",
     "AccountType",
+    "BarBy",
     "BookLevel",
     "Breach",
     "Command",
@@ -186,6 +187,15 @@ class PathRule(IntEnum):
     FAVOURABLE = 5
 
 
+class BarBy(IntEnum):
+    """What ends a derived bar."""
+
+    TIME = 0
+    TICK = 1  # a number of trades (without trades: of new touches)
+    VOLUME = 2
+    NOTIONAL = 3  # price × quantity
+
+
 class BookLevel(IntEnum):
     """What is known of an instrument's book, and so how its orders are matched."""
 
@@ -350,6 +360,7 @@ class Reason(IntEnum):
     OUTPUTS_FULL = 904
     DETAILS_FULL = 905
     NOTES_FULL = 906
+    BOOK_ORDERS_FULL = 907
 
 
 MESSAGES: dict[Reason, str] = {
@@ -409,6 +420,7 @@ MESSAGES: dict[Reason, str] = {
     Reason.BOOK_BROKEN: "the book was not synchronised (a gap in the feed)",
     Reason.NO_LIQUIDITY: "the book showed nothing more to take",
     Reason.NOTES_FULL: "too many own orders and taken levels in one book (engine.order_capacity)",
+    Reason.BOOK_ORDERS_FULL: "more orders rest in one recorded book than its capacity (l3_orders)",
     Reason.ORDERS_FULL: "the order table is full (engine.order_capacity)",
     Reason.REQUESTS_FULL: "too many requests in one event (engine.request_capacity)",
     Reason.OUTPUTS_FULL: "one event led to more fills or orders than the output buffers hold",

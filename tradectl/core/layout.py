@@ -72,16 +72,18 @@ MARKET = record(
     *words("<i8", "max_order_lots max_position_lots max_position_notional"),
     *words("<f8", "tick_num tick_den lot_num lot_den"),
     *words("<i8", "index twice_mark"),  # tick data: bid + ask, or twice the last print; 0: marked at `last`
-    *words("u1", "status has_price synthetic attention level travels"),
+    *words("u1", "status has_price synthetic attention level travels mid_bars"),
 )
 VENUE = record(  # what an exchange shows of an instrument with tick data, and what is due there
     *words("<i8", "bid bid_lots ask ask_lots ladder next_arrival own_bid own_ask stop_up stop_down"),
     *words("<i8", "ts_event ts_depth ts_trade trade_ticks trade_lots trade_id"),
-    *words("<i8", "last_arrival queue_model n_messages n_late n_crossed n_gaps"),
+    *words("<i8", "last_arrival queue_model n_messages n_late n_crossed n_gaps n_unknown n_spent"),
     *words("<f8", "queue_power lot_size"),
     ("trade_side", "i1"), *words("u1", "broken in_message touched trigger"),
 )  # fmt: skip
-FRAME = record(*_BAR, ("end", "<i8"), ("count", "<i8"))  # a derived bar in the making; end 0: empty
+FRAME = record(  # a derived bar in the making; end 0: empty; size: of a bar by count, volume or notional
+    *_BAR, *words("<i8", "end count size amount"), ("by", "u1")
+)
 DETAIL = record(*_BAR)
 LATENCY = record(*words("<i8", "ts_request ts_exchange ts_response"))  # a recorded order's three stamps
 TIMER = record(("at", "<i8"))  # when a strategy's state record wants to be called; NEVER: not at all

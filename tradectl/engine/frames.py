@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from tradectl.core.codes import BarBy
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NEVER, frame_at
 from tradectl.engine.hooks import call_bar_hooks, call_batch_hooks
 
 __all__ = ["add_print", "add_to_frames", "close_frames"]
+
+TIME, VOLUME, NOTIONAL = int(BarBy.TIME), int(BarBy.VOLUME), int(BarBy.NOTIONAL)
 
 
 @routine
@@ -14,6 +17,8 @@ def add_to_frames(world, engine, market, instrument):
     """Add a source bar to the derived bars of its instrument (buckets start at multiples of their length, UTC)."""
     for k in range(world.n_frames):
         frame = frame_at(world.frames, instrument * world.n_frames + k)
+        if frame.by != TIME:  # bars by count, volume or notional are made of trades
+            continue
         if frame.end == 0:
             frame.end = ((market.ts_event - 1) // frame.tf_ns + 1) * frame.tf_ns
             frame.open = market.open
@@ -31,26 +36,50 @@ def add_to_frames(world, engine, market, instrument):
         frame.close = market.close
 
 
+@kernel
+def begin_frame(frame, ts, price_ticks):
+    """Begin a derived bar with a price seen at local time `ts`; one that is not of time ends when it is full."""
+    frame.end = NEVER if frame.by != TIME else (ts // frame.tf_ns + 1) * frame.tf_ns
+    frame.open = price_ticks
+    frame.high = price_ticks
+    frame.low = price_ticks
+    frame.volume = -1
+    frame.count = 0
+    frame.amount = 0
+
+
+@kernel
+def add_lots(frame, price_ticks, lots):
+    """Add a quantity (-1: unknown) to a derived bar, and to what it is measured by."""
+    if lots >= 0:
+        frame.volume = max(frame.volume, 0) + lots
+    if frame.by == VOLUME:
+        frame.amount += lots
+    elif frame.by == NOTIONAL:
+        frame.amount += price_ticks * lots
+    else:
+        frame.amount += 1
+
+
 @routine
-def add_print(world, engine, event):
-    """Add a trade to the derived bars of its instrument; a bar holds what was received before its end."""
+def add_print(world, engine, instrument, ts, price_ticks, lots):
+    """Add a trade, or with -1 lots a new mid, received at `ts` to the derived bars of its instrument.
+
+    A bar of time holds what was received before its end; any other ends with what filled it.
+    """
     for k in range(world.n_frames):
-        frame = frame_at(world.frames, event.instrument * world.n_frames + k)
+        frame = frame_at(world.frames, instrument * world.n_frames + k)
         if frame.end == 0:
-            frame.end = (event.ts_recv // frame.tf_ns + 1) * frame.tf_ns
-            frame.open = event.w0
-            frame.high = event.w0
-            frame.low = event.w0
-            frame.volume = event.w1
-            frame.count = 1
-            engine.next_frame_end = min(engine.next_frame_end, frame.end)
-            engine.next_local = min(engine.next_local, frame.end)
-        else:
-            frame.high = max(frame.high, event.w0)
-            frame.low = min(frame.low, event.w0)
-            frame.volume += event.w1
-            frame.count += 1
-        frame.close = event.w0
+            begin_frame(frame, ts, price_ticks)
+        frame.high = max(frame.high, price_ticks)
+        frame.low = min(frame.low, price_ticks)
+        frame.close = price_ticks
+        frame.count += 1
+        add_lots(frame, price_ticks, lots)
+        if frame.by != TIME and frame.amount >= frame.size:
+            frame.end = ts
+        engine.next_frame_end = min(engine.next_frame_end, frame.end)
+        engine.next_local = min(engine.next_local, frame.end)
 
 
 @kernel
@@ -78,6 +107,7 @@ def close_frames(world, engine, until):
                     frame.end = 0
                     call_bar_hooks(world, engine, i, k)
         for k in range(world.n_frames if world.n_portfolio > 0 else 0):
-            if end % frame_at(world.frames, k).tf_ns == 0:
+            frame = frame_at(world.frames, k)
+            if frame.by == TIME and end % frame.tf_ns == 0:
                 call_batch_hooks(world, engine, k)
         engine.next_frame_end = first_end(world)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from tradectl.core.codes import (
     AccountType,
+    BarBy,
     BookLevel,
     Breach,
     FillAt,
@@ -85,9 +87,11 @@ class InstrumentLimits:
     max_qty_lots: int = NO_LIMIT  # the venue's own
     level: BookLevel = BookLevel.BARS
     window: int = DEFAULT_WINDOW  # of its price ladder, ticks
+    l3_orders: int = 65_536  # recorded orders that an order-by-order book knows at once
     queue_model: QueueModel = QueueModel.POWER3
     queue_power: float = 3.0
     trigger: TriggerSource = TriggerSource.LAST
+    mid_bars: bool = False  # derived bars are made of mids, for there are no trades
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,7 @@ class RunSpec:
     execution: ExecutionSpec = field(default_factory=ExecutionSpec)
     risk: RiskSpec = field(default_factory=RiskSpec)
     frames_ns: Sequence[int] = ()  # derived timeframes, finest first
+    frames_by: Sequence[tuple[BarBy, Decimal]] = ()  # bars by trades, units of the base or of the quote, after those
     call_source_bars: bool = True
     detail_capacity: int = 0
     order_capacity: int = 1024

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tradectl.core import layout as L
-from tradectl.core.codes import BookLevel, FoldCode, Hook, MarketStatus, ReportKind, TradingState
+from tradectl.core.codes import BarBy, BookLevel, FoldCode, Hook, MarketStatus, ReportKind, TradingState
 from tradectl.core.instrument import ATOMS_PER_UNIT, Instrument
+from tradectl.core.l3_layout import init_l3, size_of_l3
 from tradectl.core.ladder_layout import NO_ASK, NO_BID, init_ladder, size_of
 from tradectl.core.records import struct_of
 from tradectl.engine.paths import scratch_words
@@ -63,7 +65,7 @@ class State:
         self.orders = aligned(spec.order_capacity + 1, L.ORDER)
         self.requests = aligned(spec.request_capacity + n * max(s, 1), L.REQUEST)
         self.reports = aligned(spec.report_capacity, L.REPORT)
-        self.frames = aligned(n * len(spec.frames_ns), L.FRAME)
+        self.frames = aligned(n * (len(spec.frames_ns) + len(spec.frames_by)), L.FRAME)
         self.details = aligned(n * spec.detail_capacity, L.DETAIL)
         self.strategies = aligned(s, L.STRATEGY)
         self.blob = self._build_blob(n)
@@ -113,9 +115,7 @@ class State:
     def _build_books(self) -> Array:
         """Return one array with the ladders of all instruments that have a book; fill what their venues begin with."""
         notes = self.spec.order_capacity + CONSUMED_LEVELS
-        sizes = [
-            size_of(limits.window, notes) if limits.level in LADDERS else 0 for limits in self.spec.limits
-        ]
+        sizes = [self._book_size(limits, notes) for limits in self.spec.limits]
         blob = aligned(sum(sizes), np.uint8)
         at = 0
         for row, limits, instrument, size in zip(
@@ -128,10 +128,18 @@ class State:
             row["ladder"] = at
             row["queue_model"], row["queue_power"] = limits.queue_model, limits.queue_power
             row["trigger"], row["lot_size"] = limits.trigger, float(instrument.lot_size)
-            if size:
+            if limits.level == BookLevel.ORDERS:
+                init_l3(blob[at : at + size], limits.window, limits.l3_orders, self.spec.order_capacity)
+            elif size:
                 init_ladder(blob[at : at + size], limits.window, notes)
-                at += size
+            at += size
         return blob
+
+    def _book_size(self, limits: InstrumentLimits, notes: int) -> int:
+        """Return the bytes of an instrument's book: a ladder, orders, or none."""
+        if limits.level == BookLevel.ORDERS:
+            return size_of_l3(limits.window, limits.l3_orders, self.spec.order_capacity)
+        return size_of(limits.window, notes) if limits.level in LADDERS else 0
 
     def _fill_currencies(self) -> None:
         spec = self.spec
@@ -152,7 +160,7 @@ class State:
         row = self.markets[i]
         account = self.spec.account
         row["tf_ns"] = limits.timeframe_ns
-        row["index"], row["level"] = i, limits.level
+        row["index"], row["level"], row["mid_bars"] = i, limits.level, limits.mid_bars
         row["volume"] = -1 if limits.level == BookLevel.BARS else 0  # ticks: each match sets its own budget
         execution = self.spec.execution
         delayed = execution.latency_entry_ns + execution.latency_compute_ns > 0 or len(self.spec.latencies) > 0
@@ -182,9 +190,25 @@ class State:
         row["max_position_lots"] = limits.max_position_lots
         row["max_position_notional"] = limits.max_position_notional
         row["status"] = MarketStatus.LISTED if limits.listed else MarketStatus.UNLISTED
-        for k, frame_ns in enumerate(self.spec.frames_ns):
-            self.frames[i * len(self.spec.frames_ns) + k]["tf_ns"] = frame_ns
-            self.frames[i * len(self.spec.frames_ns) + k]["volume"] = -1
+        self._fill_frames(i, instrument)
+
+    def _fill_frames(self, i: int, instrument: Instrument) -> None:
+        """Fill an instrument's derived bars: by time, then by trades, lots, or price × quantity in tick-lots."""
+        spec = self.spec
+        n = len(spec.frames_ns) + len(spec.frames_by)
+        rows = self.frames[i * n : (i + 1) * n]
+        for row, frame_ns in zip(rows, spec.frames_ns, strict=False):
+            row["tf_ns"], row["volume"] = frame_ns, -1
+        units = {
+            BarBy.TICK: Decimal(1),
+            BarBy.VOLUME: instrument.lot_size,
+            BarBy.NOTIONAL: instrument.lot_size * instrument.tick_size,
+        }
+        for row, (by, value) in zip(rows[len(spec.frames_ns) :], spec.frames_by, strict=True):
+            size = int(-(-value // units[by]))
+            if not 0 < size < 2**62:
+                raise ConfigError(f"bars: {value:f} {by.name.lower()} is not a size that {instrument.id} can have")
+            row["by"], row["size"], row["volume"] = by, size, -1
 
     def _fill_strategies(self) -> None:
         n = len(self.spec.instruments)
@@ -249,7 +273,7 @@ class State:
         world.order_mask = self.spec.order_capacity - 1
         world.request_capacity = self.spec.request_capacity
         world.report_mask = self.spec.report_capacity - 1
-        world.n_frames = len(self.spec.frames_ns)
+        world.n_frames = len(self.spec.frames_ns) + len(self.spec.frames_by)
         world.detail_capacity = self.spec.detail_capacity
         world.fills_capacity = world.orders_capacity = self.spec.output_capacity
         world.equity_capacity = self.spec.equity_capacity

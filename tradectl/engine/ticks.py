@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from tradectl.core.account import mark_market
 from tradectl.core.codes import BookLevel, EventFlag, EventKind, FoldCode, Hook, TriggerSource
+from tradectl.core.depth_view import shown_best, shown_qty
 from tradectl.core.jit import kernel, routine
-from tradectl.core.ladder import best, best_qty, clear, set_level
+from tradectl.core.l3 import forget_all
+from tradectl.core.l3_own import strike_crossed
+from tradectl.core.ladder import best, clear, set_level
 from tradectl.core.ladder_layout import NO_ASK, NO_BID, ladder_at
 from tradectl.core.ladder_notes import is_marked
 from tradectl.core.layout import market_at, venue_at
@@ -24,8 +27,9 @@ from tradectl.core.resting import (
 )
 from tradectl.engine.arrivals import apply_due, fire_stops, resume_book
 from tradectl.engine.batch import check_drawdown, sample_equity
-from tradectl.engine.frames import add_print
+from tradectl.engine.frames import add_print, close_frames
 from tradectl.engine.hooks import call_tick_hooks
+from tradectl.engine.l3_events import take_order
 from tradectl.engine.local import run_local, run_reports
 
 __all__ = ["is_tick", "take_tick"]
@@ -36,6 +40,7 @@ MARK, GAP, CLEAR = int(EventKind.MARK), int(EventKind.GAP), int(EventKind.CLEAR)
 MESSAGE_END, HIDDEN = int(EventFlag.MESSAGE_END), int(EventFlag.HIDDEN)
 SNAPSHOT_BEGIN, SNAPSHOT_END = int(EventFlag.SNAPSHOT_BEGIN), int(EventFlag.SNAPSHOT_END)
 PRINTS, QUOTES, LADDER = int(BookLevel.PRINTS), int(BookLevel.QUOTES), int(BookLevel.DEPTH)
+BY_ORDER = int(BookLevel.ORDERS)
 ON_TRADE, ON_QUOTE, ON_DEPTH = int(Hook.ON_TRADE), int(Hook.ON_QUOTE), int(Hook.ON_DEPTH)
 BY_LAST = int(TriggerSource.LAST)
 LEVELS = 1  # VENUE.touched: what a message has changed so far; or TOUCH
@@ -122,7 +127,8 @@ def take_trade(world, engine, market, venue, event):
             fire_stops(world, engine, market, venue, event.w0, event.w0)
             match_print(world, engine, market, event.w0, event.w1)
         else:
-            if event.w0 <= venue.own_bid or event.w0 >= venue.own_ask:
+            reached = event.w0 <= venue.own_bid or event.w0 >= venue.own_ask
+            if reached and market.level != BY_ORDER:
                 moves_queue = not late and event.flags & HIDDEN == 0
                 trade_at_own(world, engine, market, venue, event.w0, event.w1, event.side, moves_queue)
             if venue.trigger == BY_LAST and (event.w0 >= venue.stop_up or event.w0 <= venue.stop_down):
@@ -131,7 +137,24 @@ def take_trade(world, engine, market, venue, event):
         market.twice_mark = 2 * event.w0
         mark_market(world, engine, market, event.w0)
     if world.n_frames > 0:
-        add_print(world, engine, event)
+        add_print(world, engine, event.instrument, event.ts_recv, event.w0, event.w1)
+
+
+@kernel
+def print_execution(world, engine, market, venue, event):
+    """Let the execution of a recorded order be the last trade: order by order each is told by its execution alone."""
+    venue.ts_trade = max(venue.ts_trade, event.ts_event)
+    venue.trade_ticks = event.w0
+    venue.trade_lots = event.w1
+    venue.trade_id = event.w2
+    venue.trade_side = -event.side
+    if market.n_orders > 0 and venue.broken == 0 and venue.trigger == BY_LAST:
+        if event.w0 >= venue.stop_up or event.w0 <= venue.stop_down:
+            fire_stops(world, engine, market, venue, event.w0, event.w0)
+    if world.n_frames > 0:
+        add_print(world, engine, event.instrument, event.ts_recv, event.w0, event.w1)
+    if engine.tick_hooks & (1 << ON_TRADE):
+        call_tick_hooks(world, engine, event.instrument, ON_TRADE)
 
 
 @routine
@@ -142,7 +165,10 @@ def judge_book(world, engine, market, venue, bid, ask):
         resume_book(world, engine, market, venue)
     if venue.broken == 0 and bid < ask:
         if venue.own_bid >= ask or venue.own_ask <= bid:
-            fill_crossed(world, engine, market, venue)
+            if market.level == BY_ORDER:
+                strike_crossed(world, engine, market, venue)
+            else:
+                fill_crossed(world, engine, market, venue)
         if venue.trigger != BY_LAST and (ask >= venue.stop_up or bid <= venue.stop_down):
             if bid != NO_BID and ask != NO_ASK:
                 fire_stops(world, engine, market, venue, ask, bid)
@@ -151,9 +177,9 @@ def judge_book(world, engine, market, venue, bid, ask):
 @kernel
 def end_touch(world, engine, market, venue, event):
     """At the end of a message that may have changed the touch: marks, own orders; return whether it did."""
-    ladder = world.books + venue.ladder
-    bid, ask = best(ladder, 0), best(ladder, 1)
-    bid_lots, ask_lots = best_qty(ladder, 0), best_qty(ladder, 1)
+    books = world.books
+    bid, ask = shown_best(books, market, venue, 0), shown_best(books, market, venue, 1)
+    bid_lots, ask_lots = shown_qty(books, market, venue, 0, bid), shown_qty(books, market, venue, 1, ask)
     moved = bid != venue.bid or ask != venue.ask
     changed = moved or bid_lots != venue.bid_lots or ask_lots != venue.ask_lots
     venue.bid = bid
@@ -165,6 +191,8 @@ def end_touch(world, engine, market, venue, event):
     elif moved and bid != NO_BID and ask != NO_ASK:
         market.twice_mark = bid + ask
         mark_market(world, engine, market, (bid + ask) >> 1)
+        if world.n_frames > 0 and market.mid_bars != 0:
+            add_print(world, engine, event.instrument, event.ts_recv, (bid + ask) >> 1, -1)
     if market.n_orders > 0 or venue.broken == WHOLE:
         market.start = event.ts_event
         judge_book(world, engine, market, venue, bid, ask)
@@ -177,6 +205,10 @@ def break_book(world, engine, market, venue, event):
     if event.kind == GAP:
         venue.n_gaps += 1
         venue.broken = 1 if market.level != PRINTS else 0  # prints alone have no book that could be stale
+    elif market.level == BY_ORDER:
+        forget_all(world.books + venue.ladder)
+        venue.broken = WHOLE if venue.broken != 0 else 0  # an empty book is whole: what follows is all there is
+        venue.touched = TOUCH
     elif market.level != PRINTS:
         clear(world.books + venue.ladder)
         refresh_fronts(world, market, venue)
@@ -197,6 +229,8 @@ def end_message(world, engine, market, venue, event):
             call_tick_hooks(world, engine, event.instrument, ON_DEPTH)
         if changed and hooks & (1 << ON_QUOTE):
             call_tick_hooks(world, engine, event.instrument, ON_QUOTE)
+    if engine.next_frame_end <= event.ts_recv:  # a bar by count, volume or notional is full
+        close_frames(world, engine, event.ts_recv)
     if engine.equity_atoms != engine.checked_atoms:
         engine.checked_atoms = engine.equity_atoms
         check_drawdown(world, engine)
@@ -229,6 +263,12 @@ def take_tick(world, engine, event):
         if market.level != LADDER:
             return BAD_EVENT
         take_depth(world, market, venue, event)
+    elif ORDER_ADD <= kind <= ORDER_EXEC:
+        if market.level != BY_ORDER:
+            return BAD_EVENT
+        take_order(world, engine, market, venue, event)
+        if kind == ORDER_EXEC and event.w1 > 0:
+            print_execution(world, engine, market, venue, event)
     elif kind == TRADE:
         take_trade(world, engine, market, venue, event)
         if engine.tick_hooks & (1 << ON_TRADE):

@@ -16,7 +16,7 @@ ATTRIBUTES: dict[str, Callable[..., Any]] = {
     name: getattr(r, "ctx_" + name)
     for name in (
         "now open high low close volume open_ticks high_ticks low_ticks close_ticks volume_lots ts_event timeframe_ns "
-        "last last_ticks tick_size lot_size is_tradable has_bar instrument n_instruments position position_lots "
+        "frame last last_ticks tick_size lot_size is_tradable has_bar instrument n_instruments position position_lots "
         "entry_price unrealised realised equity balance buying_power drawdown trading_state open_orders"
     ).split()
 } | {

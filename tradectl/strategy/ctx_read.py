@@ -113,6 +113,12 @@ def ctx_timeframe_ns(ctx):
 
 
 @kernel
+def ctx_frame(ctx):
+    """Which bar of the configuration's `bars:` this is: by time, finest first, then the others; -1: the source's."""
+    return ctx.cursor_frame
+
+
+@kernel
 def ctx_last(ctx):
     """Last price of the current instrument."""
     market = _market(ctx)
