@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tradectl.core.codes import (
     AccountType,
+    BookLevel,
     OrderFlag,
     OrderStatus,
     OrderType,
@@ -16,6 +17,7 @@ from tradectl.core.codes import (
     TimeInForce,
 )
 from tradectl.core.jit import kernel, routine
+from tradectl.core.l3 import withdraw_own
 from tradectl.core.ladder_notes import remove_note
 from tradectl.core.latency import response_latency
 from tradectl.core.layout import NEVER, NONE, ORDER, REPORT, market_at, order_at, position_at, report_at, venue_at
@@ -30,6 +32,7 @@ __all__ = [
 ]  # fmt: skip
 
 CASH = int(AccountType.CASH)
+BY_ORDER = int(BookLevel.ORDERS)
 ORDER_WORDS = ORDER.itemsize // 8
 REPORT_SIZE, REPORT_WORDS = REPORT.itemsize, REPORT.itemsize // 8
 SUBMITTED = int(OrderStatus.SUBMITTED)
@@ -109,7 +112,11 @@ def unlink_order(world, market, slot):
     """Take an order out of its market's list, and out of its queue."""
     order = order_at(world.orders, slot)
     if order.note != 0:
-        remove_note(world.books + venue_at(world.venues, order.instrument).ladder, order.note - 1)
+        book = world.books + venue_at(world.venues, order.instrument).ladder
+        if market.level == BY_ORDER:
+            withdraw_own(book, (1 - order.side) >> 1, order.note - 1)
+        else:
+            remove_note(book, order.note - 1)
         order.note = 0
     if order.prev == NONE:
         market.first_order = order.next

@@ -1,14 +1,18 @@
-"""Taking liquidity from a displayed book (L1, L2): what is free at each level, and what own orders have used up.
+"""Taking liquidity from a displayed book: what is free at each level, and what own orders have used up.
 
-What an own order took stays taken: it is noted at its level, and only an increase of the level gives it back.
+What an own order took stays taken. With price levels (L1, L2) it is noted at its level, and only an increase of
+the level gives it back; order by order (L3) the recorded orders themselves have less.
 """
 
 from __future__ import annotations
 
 from tradectl.core.codes import BookLevel, FillPhase, LiquiditySide, OrderType, Reason
+from tradectl.core.depth_view import shown_best, shown_next
 from tradectl.core.execute import UNCAPPED, can_pay, execute
 from tradectl.core.jit import kernel, routine
-from tradectl.core.ladder import best, next_price, qty_at
+from tradectl.core.l3 import l3_qty
+from tradectl.core.l3_own import consume_queue
+from tradectl.core.ladder import qty_at
 from tradectl.core.ladder_layout import NO_ASK, NO_BID, NO_NOTE
 from tradectl.core.ladder_notes import add_note, first_note, is_marked, note_at
 from tradectl.core.layout import order_at
@@ -17,7 +21,7 @@ from tradectl.core.orders import is_live
 __all__ = ["can_take_all", "free_at", "take"]
 
 MARKET, STOP_MARKET = int(OrderType.MARKET), int(OrderType.STOP_MARKET)
-QUOTES = int(BookLevel.QUOTES)
+QUOTES, BY_ORDER = int(BookLevel.QUOTES), int(BookLevel.ORDERS)
 BOOK = int(FillPhase.BOOK)
 TAKER = int(LiquiditySide.TAKER)
 NOTES_FULL = int(Reason.NOTES_FULL)
@@ -58,6 +62,23 @@ def consume(engine, ladder, index, price_ticks, lots):
 
 
 @kernel
+def to_take(world, market, venue, index, price_ticks):
+    """Return the lots that an order can take at a price."""
+    if market.level == BY_ORDER:
+        return l3_qty(world.books + venue.ladder, index, price_ticks)
+    return free_at(world.books + venue.ladder, index, price_ticks)
+
+
+@kernel
+def take_away(world, engine, market, venue, index, price_ticks, lots):
+    """Let `lots` at a price be used up."""
+    if market.level == BY_ORDER:
+        consume_queue(world.books + venue.ladder, index, price_ticks, lots)
+    else:
+        consume(engine, world.books + venue.ladder, index, price_ticks, lots)
+
+
+@kernel
 def reaches(side, price_ticks, limit_ticks):
     """Return whether a side has a price at all, and it is at or better than a limit (UNCAPPED: any)."""
     if price_ticks == NO_BID or price_ticks == NO_ASK:
@@ -75,14 +96,13 @@ def slips_on(order):
 def can_take_all(world, engine, market, venue, slot, limit_ticks):
     """Return whether the book shows all that an order wants within its limit, and the account can pay for it."""
     order = order_at(world.orders, slot)
-    ladder = world.books + venue.ladder
     index = (1 + order.side) >> 1
     left = order.leaves_lots
-    worst = price = best(ladder, index)
+    worst = price = shown_best(world.books, market, venue, index)
     while left > 0 and reaches(order.side, price, limit_ticks):  # at most as many steps as levels
-        left -= free_at(ladder, index, price)
+        left -= to_take(world, market, venue, index, price)
         worst = price
-        price = next_price(ladder, index, price)
+        price = shown_next(world.books, market, venue, index, price)
     if left > 0 and market.level == QUOTES and engine.l1_leftover_ticks > 0 and worst != NO_BID and worst != NO_ASK:
         worst += order.side * engine.l1_leftover_ticks
         if reaches(order.side, worst, limit_ticks):
@@ -102,22 +122,21 @@ def take(world, engine, market, venue, slot, limit_ticks):
     order = order_at(world.orders, slot)
     side = order.side
     slips = slips_on(order)
-    ladder = world.books + venue.ladder
     index = (1 + side) >> 1
-    price = best(ladder, index)
+    price = shown_best(world.books, market, venue, index)
     touch = price
     while is_live(order) and reaches(side, price, limit_ticks):  # at most as many steps as levels
-        free = free_at(ladder, index, price)
+        free = to_take(world, market, venue, index, price)
         if free > 0:
             wanted, filled = min(free, order.leaves_lots), order.filled_lots
             market.budget = free
             execute(world, engine, market, slot, price, slips, UNCAPPED, TAKER, BOOK)
             taken = order.filled_lots - filled
             if taken > 0:
-                consume(engine, ladder, index, price, taken)
+                take_away(world, engine, market, venue, index, price, taken)
             if taken < wanted:  # the account or the position set the end
                 return
-        price = next_price(ladder, index, price)
+        price = shown_next(world.books, market, venue, index, price)
     if market.level == QUOTES and engine.l1_leftover_ticks > 0 and is_live(order):
         if reaches(side, touch, limit_ticks) and reaches(side, touch + side * engine.l1_leftover_ticks, limit_ticks):
             market.budget = order.leaves_lots

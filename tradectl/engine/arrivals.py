@@ -16,9 +16,10 @@ from tradectl.core.codes import (
     TimeInForce,
     TriggerSource,
 )
+from tradectl.core.depth_view import shown_best
 from tradectl.core.execute import UNCAPPED, expire
 from tradectl.core.jit import kernel, routine
-from tradectl.core.ladder import best
+from tradectl.core.l3_own import rest_in_queue
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
 from tradectl.core.layout import NONE, currency_at, order_at
 from tradectl.core.orders import (
@@ -31,7 +32,7 @@ from tradectl.core.orders import (
     refresh_keys,
     unlink_order,
 )
-from tradectl.core.resting import begin_rest
+from tradectl.core.resting import TOUCH, begin_rest
 from tradectl.core.taking import can_take_all, take
 from tradectl.engine.change import CANCEL_PENDING, apply_modify, cancel_now
 from tradectl.engine.submit import is_marketable, reject_order, venue_code
@@ -44,7 +45,7 @@ POST_ONLY, TRIGGERED = int(OrderFlag.POST_ONLY), int(OrderFlag.TRIGGERED)
 SUBMITTED, ACCEPTED = int(OrderStatus.SUBMITTED), int(OrderStatus.ACCEPTED)
 STATUS_TRIGGERED, PENDING_UPDATE = int(OrderStatus.TRIGGERED), int(OrderStatus.PENDING_UPDATE)
 CANCELED = int(OrderStatus.CANCELED)
-PRINTS = int(BookLevel.PRINTS)
+PRINTS, BY_ORDER = int(BookLevel.PRINTS), int(BookLevel.ORDERS)
 BY_LAST = int(TriggerSource.LAST)
 CANCELED_BY_STRATEGY = int(Reason.CANCELED_BY_STRATEGY)
 BOOK_BROKEN, NO_LIQUIDITY = int(Reason.BOOK_BROKEN), int(Reason.NO_LIQUIDITY)
@@ -64,6 +65,8 @@ def end_remainder(world, engine, market, venue, slot):
     currency = currency_at(world.currencies, market.currency)
     if order.time_in_force != GTC:
         expire(world, engine, market, currency, slot)
+    elif has_price(order) and market.level == BY_ORDER:
+        rest_in_queue(world, venue, slot)
     elif has_price(order):
         begin_rest(world, engine, market, venue, slot)
     else:
@@ -88,6 +91,8 @@ def meet_book(world, engine, market, venue, slot):
     whole = order.time_in_force != FOK or can_take_all(world, engine, market, venue, slot, limit)
     if whole and not waits(world, engine, order):
         take(world, engine, market, venue, slot, limit)
+        if market.level == BY_ORDER:
+            venue.touched = TOUCH  # what it took is gone from the book
     if is_live(order):
         end_remainder(world, engine, market, venue, slot)
 
@@ -169,8 +174,7 @@ def begin_work(world, engine, market, venue, slot):
         high, low = venue.trade_ticks, venue.trade_ticks
         known = venue.trade_lots > 0
         if venue.trigger != BY_LAST and market.level != PRINTS:
-            ladder = world.books + venue.ladder
-            high, low = best(ladder, 1), best(ladder, 0)
+            high, low = shown_best(world.books, market, venue, 1), shown_best(world.books, market, venue, 0)
             known = high != NO_ASK and low != NO_BID and low < high
         if known and is_due(world, engine, order, high, low):
             fire_stop(world, engine, market, venue, slot)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tradectl.core.bars import within
 from tradectl.core.codes import BookLevel, FillAt, FillPhase, LiquiditySide, OrderFlag, OrderStatus, OrderType, Reason
+from tradectl.core.depth_view import shown_best
 from tradectl.core.execute import UNCAPPED, execute
 from tradectl.core.jit import kernel, routine
-from tradectl.core.ladder import best
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
 from tradectl.core.latency import entry_latency
 from tradectl.core.layout import NONE, currency_at, market_at, order_at, position_at, venue_at
@@ -144,8 +144,7 @@ def crosses(world, market, order):
     venue = venue_at(world.venues, market.index)
     if venue.broken != 0:
         return False
-    ladder = world.books + venue.ladder
-    opposite = best(ladder, (1 + order.side) >> 1)
+    opposite = shown_best(world.books, market, venue, (1 + order.side) >> 1)
     return opposite != NO_BID and opposite != NO_ASK and order.side * opposite <= order.side * order.price_ticks
 
 

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import math
 
-from tradectl.core.codes import OrderStatus
+from tradectl.core.codes import BookLevel, OrderStatus
+from tradectl.core.depth_view import shown_best, shown_next, shown_qty
 from tradectl.core.jit import kernel, routine
-from tradectl.core.ladder import best, next_price, qty_at
+from tradectl.core.l3_own import lots_ahead
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
 from tradectl.core.layout import NONE, engine_at, market_at, order_at, timer_at, venue_at
 from tradectl.core.units import price_of_ticks, qty_of_lots
 from tradectl.strategy.ctx_read import known_slot
 
 SUBMITTED = int(OrderStatus.SUBMITTED)
-PRINTS = 1
+PRINTS, BY_ORDER = int(BookLevel.PRINTS), int(BookLevel.ORDERS)
 
 
 @kernel
@@ -146,13 +147,12 @@ def _level(ctx, side, k):
     """Return the price in ticks of the k-th level (0: the best) of a side, NO_BID or NO_ASK beyond the last."""
     if _market(ctx).level <= PRINTS:
         return NO_BID
-    ladder = ctx.books + _venue(ctx).ladder
-    index = (1 - side) >> 1
-    price = best(ladder, index)
+    market, venue, index = _market(ctx), _venue(ctx), (1 - side) >> 1
+    price = shown_best(ctx.books, market, venue, index)
     for _ in range(k):
         if price == NO_BID or price == NO_ASK:
             break
-        price = next_price(ladder, index, price)
+        price = shown_next(ctx.books, market, venue, index, price)
     return price
 
 
@@ -168,7 +168,7 @@ def ctx_level_qty(ctx, side, k):
     price = _level(ctx, side, k)
     if price == NO_BID or price == NO_ASK:
         return 0.0
-    return qty_of_lots(_market(ctx), qty_at(ctx.books + _venue(ctx).ladder, (1 - side) >> 1, price))
+    return qty_of_lots(_market(ctx), shown_qty(ctx.books, _market(ctx), _venue(ctx), (1 - side) >> 1, price))
 
 
 @routine
@@ -176,27 +176,29 @@ def ctx_depth_qty(ctx, side, levels):
     """Return the displayed quantity of the best `levels` levels of a side together."""
     if _market(ctx).level <= PRINTS:
         return 0.0
-    ladder = ctx.books + _venue(ctx).ladder
-    index = (1 - side) >> 1
-    price = best(ladder, index)
+    market, venue, index = _market(ctx), _venue(ctx), (1 - side) >> 1
+    price = shown_best(ctx.books, market, venue, index)
     lots = 0
     for _ in range(levels):
         if price == NO_BID or price == NO_ASK:
             break
-        lots += qty_at(ladder, index, price)
-        price = next_price(ladder, index, price)
-    return qty_of_lots(_market(ctx), lots)
+        lots += shown_qty(ctx.books, market, venue, index, price)
+        price = shown_next(ctx.books, market, venue, index, price)
+    return qty_of_lots(market, lots)
 
 
 @kernel
 def ctx_queue_ahead(ctx, order_id):
-    """Return the estimated quantity ahead of a resting order of this run; NaN for one that does not rest."""
+    """Return the quantity ahead of a resting order (exact order by order, else estimated); NaN if it does not rest."""
     slot = known_slot(ctx, order_id)
     if slot == NONE or order_at(ctx.orders, slot).note == 0:
         return math.nan
     order = order_at(ctx.orders, slot)
     market = market_at(ctx.markets, order.instrument)
-    return max(order.front, 0.0) * (market.lot_num / market.lot_den)
+    front = order.front
+    if market.level == BY_ORDER:
+        front = float(lots_ahead(ctx, ctx.books + venue_at(ctx.venues, order.instrument).ladder, order.note - 1))
+    return max(front, 0.0) * (market.lot_num / market.lot_den)
 
 
 @kernel
