@@ -189,3 +189,11 @@ def test_a_clean_book_has_no_findings(tmp_path: Path) -> None:
     assert not {k: n for k, n in found(depth(tmp_path / "X.csv"), "depth").items() if n}
     assert not found(trades(tmp_path / "Y.csv"), "trades")
     assert np.all(joined(book(tmp_path / "Y.csv", "trades"))["w0"] > 0)
+
+
+def test_the_page_names_every_format_and_finding() -> None:
+    from tradectl.history.book_check import FINDINGS
+    from tradectl.history.importers import MODULES
+
+    page = (Path(__file__).parents[3] / "docs" / "data.md").read_text()
+    assert not [name for name in (*MODULES, *FINDINGS) if f"`{name}`" not in page]
