@@ -167,6 +167,7 @@ def judge_book(world, engine, market, venue, bid, ask):
         if venue.own_bid >= ask or venue.own_ask <= bid:
             if market.level == BY_ORDER:
                 strike_crossed(world, engine, market, venue)
+                venue.touched = TOUCH
             else:
                 fill_crossed(world, engine, market, venue)
         if venue.trigger != BY_LAST and (ask >= venue.stop_up or bid <= venue.stop_down):
@@ -219,12 +220,13 @@ def break_book(world, engine, market, venue, event):
 def end_message(world, engine, market, venue, event):
     """Call the hooks of a finished message, then what is due at its time."""
     hooks = engine.tick_hooks
-    if venue.touched != 0:
+    touched = venue.touched
+    if touched != 0:
         venue.n_messages += 1
+        venue.touched = 0  # what own orders take from now on is seen at the next message's end
         changed = False
-        if venue.touched == TOUCH:
+        if touched == TOUCH:
             changed = end_touch(world, engine, market, venue, event)
-        venue.touched = 0
         if hooks & (1 << ON_DEPTH):
             call_tick_hooks(world, engine, event.instrument, ON_DEPTH)
         if changed and hooks & (1 << ON_QUOTE):
