@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,15 @@ from tests.real.ladder_fold import MOST, fold_depth, fold_orders, read_rows
 from tradectl.core.codes import EventFlag, EventKind
 from tradectl.core.jit import DISABLE_JIT
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
-from tradectl.history.files import Place
-from tradectl.history.importers import Options
+from tradectl.errors import DataError
+from tradectl.history.files import Place, TruncatedError
+from tradectl.history.importers import IMPORTERS, Options
 from tradectl.history.importers.lines import decode_lines
 from tradectl.history.importers.recordings import KrakenDecoder, OkxDecoder
 from tradectl.history.importers.rows import Sink
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not there")
-NAMELESS = "LOBSTER_SampleFiles"
 
 BINANCE = {
     # recording: (files, tick, lot, equal update ids of bookTicker and depth); a few spot lots are finer than 1e-5
@@ -70,8 +71,6 @@ def test_binance_receive_clock_of_2024_is_behind_and_left_alone() -> None:
 
 
 def test_binance_without_a_snapshot_says_so() -> None:
-    from tradectl.errors import DataError
-
     path = DATA / "binance_ws" / "usdm" / "btcusdt_20230405.dat.gz"
     with pytest.raises(DataError, match="BTCUSDT: depth messages, but no snapshot"):
         read_rows("binance_ws", [path])
@@ -95,7 +94,7 @@ def test_binance_truncated_by_a_lost_line_has_a_gap(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("decoder", "files", "checksums"),
     [
-        (KrakenDecoder, ["KRAKEN.ws.49.0", "KRAKEN.ws.50.0.gz"], 4_269),
+        (KrakenDecoder, ["KRAKEN.ws.48.0", "KRAKEN.ws.50.0.gz"], 4_269),
         (OkxDecoder, ["OKX.ws.1.0.gz"], 290),
     ],
 )
@@ -130,8 +129,6 @@ def test_bybit_book_is_whole_and_never_crossed() -> None:
 
 
 def test_hyperliquid_book_is_what_is_shown() -> None:
-    import json
-
     path = DATA / "hyperliquid_ws" / "btcusd_20250126.gz"
     rows = read_rows("hyperliquid_ws", [path])["BTC"]
     made = fold_depth(rows, 1.0, 1e-5)
@@ -268,3 +265,18 @@ def test_databento_tells_each_traded_quantity_once() -> None:
     traded = sum(r.size for r in decoder.decode()[1:] if r.action == "T")
     told = rows.filter(pl.col("kind").is_in([int(EventKind.TRADE), int(EventKind.ORDER_EXEC)]))
     assert told["qty"].sum() == traded
+
+
+def test_databento_truncated_gives_its_whole_records(tmp_path: Path) -> None:
+    pytest.importorskip("databento_dbn", reason="the extra databento is not installed")
+    whole = (DATA / "mbo_es_databento" / "esh4-glbx-mdp3-20231225.mbo.dbn.zst").read_bytes()
+    path = tmp_path / "cut.dbn.zst"
+    path.write_bytes(whole[: len(whole) // 2])
+    got = 0
+    with pytest.raises(TruncatedError, match=r"it ends within record \d"):  # noqa: PT012 rows before it are counted
+        for _, frame in IMPORTERS["databento"].read([Place(path)], Options()):
+            got += frame.height
+    assert got > 20_000
+    path.write_bytes(whole[:2_000] + b"\0" * 2_000 + whole[4_000:])
+    with pytest.raises((DataError, TruncatedError), match=r"no DBN file|after record"):
+        read_rows("databento", [path])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tradectl.core.codes import EventKind
 from tradectl.history.files import Place
 from tradectl.history.importers.base import Importer, Options, Piece
-from tradectl.history.importers.lines import decode_lines, stamp_to_ns
+from tradectl.history.importers.lines import decode_lines, first_text, stamp_to_ns
 from tradectl.history.importers.rows import Sink
 
 __all__ = ["IMPORTER", "BitstampDecoder", "read"]
@@ -152,7 +152,7 @@ def read(places: Sequence[Place], options: Options) -> Iterator[Piece]:
 
 
 def _suits(place: Place, head: bytes) -> bool:
-    first = head.split(b"\n", 1)[0].strip()
+    first = first_text(place, head).split(b"\n", 1)[0].strip()
     return first == HEADER or any(
         b" order_" + a + b" {" in first for a in (b"created", b"changed", b"deleted")
     )

@@ -48,12 +48,14 @@ def read(places: Sequence[Place], options: Options) -> Iterator[Piece]:
 
 def _load(place: Place) -> Array:
     try:
-        with np.load(place.path, allow_pickle=False) as packed:
-            events = packed["data"] if "data" in packed else packed[packed.files[0]]
+        loaded = np.load(place.path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            events = loaded
+        else:
+            with loaded as packed:
+                events = packed["data"] if "data" in packed else packed[packed.files[0]]
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise DataError(f"{place}: damaged or truncated npz file ({error})") from error
-    except AttributeError:  # a bare .npy
-        events = np.load(place.path, allow_pickle=False)
     except (ValueError, IndexError, KeyError) as error:
         raise DataError(f"{place}: no event array ({error})") from error
     if events.dtype != EVENT or events.ndim != 1:
@@ -61,7 +63,7 @@ def _load(place: Place) -> Array:
             f"{place}: the array is of {events.dtype}, shape {events.shape}",
             hint=f"expected (n,) of {EVENT.descr}",
         )
-    return events  # type: ignore[no-any-return]
+    return events
 
 
 def _received(events: Array) -> tuple[Array, Array]:

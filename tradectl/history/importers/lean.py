@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from tradectl.core.codes import EventFlag, EventKind
@@ -91,6 +92,12 @@ def _stamp(frame: pl.DataFrame, start: int) -> pl.Series:
     return (ns + start).alias("ts_event")
 
 
+def _price(column: pl.Series, kind: Kind) -> npt.NDArray[np.float64]:
+    """Return prices, divided by numpy: Polars multiplies by 1/scale, which is not exact."""
+    made: npt.NDArray[np.float64] = column.to_numpy() / kind.scale
+    return made
+
+
 def _suspicious(frame: pl.DataFrame) -> pl.Series:
     if "suspicious" in frame.columns:
         return frame["suspicious"].fill_null(0).cast(pl.Int64) != 0
@@ -105,7 +112,7 @@ def _trades(place: Place, kind: Kind, start: int) -> Iterator[pl.DataFrame]:
     optional = ("venue", "condition", "suspicious")
     for line, table in csv_blocks(place, schema, optional=optional):
         columns = {
-            "ts_event": _stamp(table, start), "price": table["price"] / kind.scale, "qty": table["qty"],
+            "ts_event": _stamp(table, start), "price": _price(table["price"], kind), "qty": table["qty"],
             "row": np.arange(line, line + table.height),
         }  # fmt: skip
         frame = book_frame(columns, kind=int(EventKind.TRADE), flags=END)
@@ -140,8 +147,8 @@ def _quotes(place: Place, kind: Kind, start: int, qty: float) -> Iterator[pl.Dat
         if rows.height:
             held = {name: float(rows[name][-1]) for name in ("bid", "bid_qty", "ask", "ask_qty")}
         columns = {
-            "ts_event": rows["ts_event"], "row": rows["row"], "price": rows["bid"] / kind.scale,
-            "qty": rows["bid_qty"], "price2": rows["ask"] / kind.scale, "qty2": rows["ask_qty"],
+            "ts_event": rows["ts_event"], "row": rows["row"], "price": _price(rows["bid"], kind),
+            "qty": rows["bid_qty"], "price2": _price(rows["ask"], kind), "qty2": rows["ask_qty"],
         }  # fmt: skip
         frame = book_frame(columns, kind=int(EventKind.QUOTE), flags=END)
         yield frame.with_columns(rows["suspicious"])

@@ -11,7 +11,16 @@ from tradectl.history.files import Place, TruncatedError, text_blocks
 from tradectl.history.importers.base import Options, Piece
 from tradectl.history.importers.rows import Sink
 
-__all__ = ["BAD", "bad_line", "decode_lines", "numbered", "seconds_to_ns", "stamp_to_ns", "stamped"]
+__all__ = [
+    "BAD",
+    "bad_line",
+    "decode_lines",
+    "first_text",
+    "numbered",
+    "seconds_to_ns",
+    "stamp_to_ns",
+    "stamped",
+]
 
 BAD = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError)
 BLOCK = 1 << 20  # bytes read at a time
@@ -31,6 +40,13 @@ def numbered(place: Place) -> Iterator[tuple[int, bytes, bool]]:
         for at, line in enumerate(lines):
             number += 1
             yield number, line, ended or at < last
+
+
+def first_text(place: Place, head: bytes) -> bytes:
+    """Return a file's first bytes as text: `head` itself, or unpacked where it is of an xz file."""
+    if place.path.suffix.lower() != ".xz":
+        return head
+    return next((line for _, line, _ in numbered(place)), b"")
 
 
 def _xz_blocks(place: Place) -> Iterator[bytes]:

@@ -50,12 +50,12 @@ def read(places: Sequence[Place], options: Options) -> Iterator[Piece]:
     how = options.choice("as", AS)
     if "as" not in options.extra and options.kind in ("depth", "quotes"):
         how = options.kind
-    for place in places:
-        match = NAME.fullmatch(place.member or place.path.name)
-        if match is None:
-            hint = "expected such as AMZN_2012-06-21_34200000_57600000_message_5.csv"
-            raise DataError(f"{place}: the name tells neither symbol nor day", hint=hint)
-        if match["what"] == "orderbook":
+    matches = [(place, NAME.fullmatch(place.member or place.path.name)) for place in places]
+    if not any(match for _, match in matches):
+        hint = "expected such as AMZN_2012-06-21_34200000_57600000_message_5.csv"
+        raise DataError(f"{places[0]}: the name tells neither symbol nor day", hint=hint)
+    for place, match in matches:
+        if match is None or match["what"] == "orderbook":  # a folder holds notes too
             continue
         options.place = place
         beside = _beside(place)

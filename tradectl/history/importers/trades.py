@@ -24,7 +24,7 @@ SINGLE: Schema = {"id": I64, "price": F64, "qty": F64, "quote_qty": F64, "time":
 KEPT: Schema = {"time": I64, "id": I64, "type": TEXT, "taker": TEXT, "price": F64, "qty": F64}
 KRAKEN: Schema = {"time": F64, "price": F64, "qty": F64}
 KEPT_HEADER = "timestamp,id,type,side,price,amount"
-BINANCE_NAME = re.compile(r"(?P<symbol>[A-Za-z0-9]+?)(?:_[A-Z]+|_\d+)?-(?:agg)?trades-.*", re.IGNORECASE)
+BINANCE_NAME = re.compile(r"(?P<symbol>\w+)-(?:agg)?trades(?:[.\-].*)?", re.IGNORECASE)
 PAIR_NAME = re.compile(r"(?P<symbol>[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)?)(?:[.\-].*)?")
 
 
@@ -38,15 +38,16 @@ class Layout:
 
 
 def _binance_layout(place: Place) -> Layout:
-    """Tell the layout from the first line: with or without header, seven columns of aggTrades or six of trades."""
+    """Tell the layout from the header, or from which column of the first row is true or false."""
     first = first_line(place)
     fields = first.split(",")
     if first.startswith(KEPT_HEADER):
         return Layout(KEPT, 1, ("id", "type"))
     header = int(not fields[0].strip().isdigit())
-    if len(fields) in (7, 8) and (header == 0 or "first" in first.lower()):
+    flag = next((k for k, f in enumerate(fields) if f.strip().lower() in ("true", "false")), 0)
+    if flag == 6 or (header and "first" in first.lower()):
         return Layout(AGG, header)
-    if len(fields) in (6, 7) and (header == 0 or "quote" in first.lower()):
+    if flag == 5 or (header and "quote" in first.lower()):
         return Layout(SINGLE, header)
     raise DataError(
         f"{place}: {len(fields)} columns, beginning {first[:60]!r}: no table of trades or aggTrades",
