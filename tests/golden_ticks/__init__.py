@@ -1,0 +1,1 @@
+"""Golden scripts of the fill contract's rules for tick data."""

@@ -1,0 +1,189 @@
+"""The compiled fold behind the tick protocol; a strategy of callbacks notes what it is told and when."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+from tests.golden.kernel_backend import KernelBackend as BarBackend
+from tests.golden.kernel_backend import or_none, take_requests
+from tests.golden.protocol import FillRow, Request
+from tests.golden_ticks.protocol import Event, OrderState, Result, Step, StepReport, TickConfig, Told
+from tradectl.core import records
+from tradectl.core.codes import FoldCode, Hook, OrderStatus, ReportKind
+from tradectl.core.event import empty_events
+from tradectl.core.instrument import Instrument
+from tradectl.core.jit import DISABLE_JIT
+from tradectl.core.ladder_layout import MIN_WINDOW
+from tradectl.core.layout import engine_at, report_at
+from tradectl.engine.spec import AccountSpec, ExecutionSpec, InstrumentLimits, RiskSpec, RunSpec, StrategySpec
+from tradectl.engine.state import State
+
+__all__ = ["KernelBackend", "events_of", "spec_of"]
+
+FILL = ("order_id", "instrument", "side", "price_ticks", "qty_lots", "liquidity_side", "phase")
+MONEY = ("fee_atoms", "realised_atoms", "ts_event")
+
+
+def events_of(events: list[Event]) -> Any:
+    """Write events as records."""
+    made = empty_events(len(events))
+    for row, event in zip(made, events, strict=True):
+        words = (*event.words, 0, 0, 0, 0, 0)[:5]
+        head = (event.ts_event, event.ts_recv, event.kind, event.side, event.flags, event.instrument)
+        names = ("ts_event", "ts_recv", "kind", "side", "flags", "instrument", "w0", "w1", "w2", "w3", "w4")
+        for name, value in zip(names, (*head, *words), strict=True):
+            row[name] = value
+    return made
+
+
+def spec_of(config: TickConfig, addresses: dict[int, int], keep: Any = None) -> RunSpec:
+    """Return the run of a configuration with one strategy, given by the addresses of its hooks."""
+    base = config.base
+    limits = [
+        InstrumentLimits(
+            base.maker_e9, base.taker_e9, or_none(i.max_order_qty_lots), or_none(i.max_position_lots),
+            level=level, window=MIN_WINDOW, queue_model=config.queue_model, queue_power=config.queue_power,
+            trigger=config.trigger,
+        )
+        for i, level in zip(base.instruments, config.levels, strict=True)
+    ]  # fmt: skip
+    execution = ExecutionSpec(
+        participation_nano=base.participation_e9, slip_ticks=base.slippage_ticks,
+        slip_nano=base.slippage_rate_e9, limit_touch=base.limit_touch, entry_bar=base.entry_bar,
+        latency_entry_ns=base.latency_entry_ns, latency_response_ns=config.response_ns,
+        latency_compute_ns=config.compute_ns, l1_leftover_ticks=config.l1_leftover_ticks, sample_ns=0,
+    )  # fmt: skip
+    risk = RiskSpec(
+        or_none(base.max_order_notional_atoms), or_none(base.price_collar_e9, 0),
+        or_none(base.max_exposure_atoms), or_none(base.max_open_orders),
+    )  # fmt: skip
+    return RunSpec(
+        [Instrument("T", i.name, i.name, "USD", i.tick_size, i.lot_size) for i in base.instruments],
+        limits, [StrategySpec("test", b"", b"", addresses)],
+        AccountSpec(base.account, "USD", {"USD": base.balance_atoms}, BarBackend.leverage(base)),
+        execution, risk, order_capacity=256, request_capacity=64, report_capacity=1024,
+        output_capacity=20_000, equity_capacity=4096, latencies=config.triples, keep_alive=keep,
+    )  # fmt: skip
+
+
+class Recorder:
+    """Callbacks in the kernel's own calling convention that note reports and timers."""
+
+    def __init__(self) -> None:
+        self.told: list[Told] = []
+        self.engine = 0  # address
+        self.addresses: dict[int, int] = {}
+        self.keep: list[Any] = []
+        for hook, call, n in (
+            (Hook.ON_ORDER, self.report, 6),
+            (Hook.ON_FILL, self.report, 6),
+            (Hook.ON_TIMER, self.timer, 5),
+        ):
+            self.add(hook, call, n)
+
+    def add(self, hook: Hook, call: Any, n: int) -> None:
+        """Make the address of one callback of `n` pointers."""
+        if DISABLE_JIT:
+            records.HOOKS[id(call)] = call
+            self.keep.append(call)
+            self.addresses[int(hook)] = id(call)
+            return
+        made = ctypes.CFUNCTYPE(ctypes.c_int32, *([ctypes.c_void_p] * n))(call)
+        self.keep.append(made)
+        self.addresses[int(hook)] = int(ctypes.cast(made, ctypes.c_void_p).value or 0)
+
+    @property
+    def now(self) -> int:
+        """Return the local time of the fold."""
+        return int(engine_at(self.engine, 0).now)
+
+    def report(self, _result: int, _error: int, _ctx: int, _p: int, _s: int, address: int) -> int:
+        """Note a report."""
+        r = report_at(address, 0)
+        lots, price = (r.qty_lots, r.price_ticks) if r.kind == ReportKind.FILL else (0, 0)
+        self.told.append(Told(self.now, r.order_id, r.status, r.reason, r.ts_event, lots, price))
+        return 0
+
+    def timer(self, *_args: int) -> int:
+        """Note that the timer fired."""
+        self.told.append(Told(self.now))
+        return 0
+
+
+class KernelBackend:
+    """Runs steps through `advance`."""
+
+    name = "kernel"
+
+    def __init__(self) -> None:
+        self.recorder = Recorder()
+        self.bars = BarBackend()  # for the way it writes requests
+
+    def configure(self, config: TickConfig) -> None:
+        """Begin a new run."""
+        self.config = config
+        self.state = self.bars.state = State(spec_of(config, self.recorder.addresses))
+        self.recorder.engine = self.state.engine.ctypes.data
+        self.final: dict[int, OrderState] = {}
+
+    def step(self, step: Step) -> StepReport:
+        """Apply the events of a step, then its requests."""
+        self.recorder.told = []
+        if step.events:
+            code, _ = self.state.fold(events_of(step.events))
+            assert code == FoldCode.DONE, (code, self.state.engine)
+        if step.timer is not None:
+            self.set_timer(step.timer)
+        outcomes = [self.ask(request) for request in step.requests]
+        out = self.state.drain()
+        fills = [FillRow(*(int(f[n]) for n in (*FILL, *MONEY))) for f in out["fills"]]
+        for row in out["orders"]:
+            self.final[int(row["id"])] = self.row(row, 0)
+        return StepReport(fills, outcomes, self.recorder.told, self.orders())
+
+    def ask(self, request: Request) -> int:
+        """Make one request, as a hook that has just returned would."""
+        self.bars.request(0, request)
+        self.state.engine[0]["n_requests"] = 1
+        take_requests(self.state.address)
+        return int(self.state.requests[0]["reason"])
+
+    def set_timer(self, at: int) -> None:
+        """Set the strategy's timer."""
+        engine = self.state.engine[0]
+        self.state.timers[0]["at"] = engine["next_timer"] = at
+        engine["next_local"] = min(int(engine["next_local"]), at + 1)
+
+    @staticmethod
+    def row(o: Any, leaves: int) -> OrderState:
+        names = ("id", "status", "reason", "filled_lots")
+        head = (int(o[n]) for n in names)
+        front = float(o["front"]) if o["note"] > 0 and leaves else None
+        return OrderState(*head, leaves, int(o["ts_arrival"]), int(o["ts_last"]), int(o["seen"]), front)
+
+    def orders(self) -> dict[int, OrderState]:
+        """Return all orders by id; what the strategy has seen of ended ones stands in the table still."""
+        table = self.state.orders[:-1]
+        rows = dict(self.final)
+        for o in table[table["id"] > 0]:
+            number = int(o["id"])
+            if OrderStatus.SUBMITTED <= o["status"] <= OrderStatus.PENDING_CANCEL:
+                rows[number] = self.row(o, int(o["leaves_lots"]))
+            else:
+                self.final[number] = rows[number] = self.row(o, 0)
+        return {number: rows[number] for number in sorted(rows)}
+
+    def result(self) -> Result:
+        """Return what stands at the end."""
+        state = self.state
+        c, e = state.currencies[0], state.engine[0]
+        cost = [int(p["cost_atoms"]) for p in state.positions]
+        booked = int(c["balance_atoms"]) + sum(cost) + int(c["fees_atoms"])
+        return Result(
+            [int(p["lots"]) for p in state.positions], [int(p["seen_lots"]) for p in state.positions], cost,
+            int(c["balance_atoms"]), int(c["fees_atoms"]), int(e["equity_atoms"]),
+            int(state.venues["n_late"].sum()), int(state.venues["n_crossed"].sum()),
+            int(state.venues["n_gaps"].sum()),
+            booked == int(c["initial_atoms"]) + int(c["realised_atoms"]),
+        )  # fmt: skip
