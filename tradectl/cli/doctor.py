@@ -7,7 +7,6 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +96,8 @@ def memory_mb() -> int:
 
 
 def _libraries() -> Check:
+    from importlib import metadata  # its import costs every command 15 ms
+
     versions, missing = [], []
     for name in LIBRARIES:
         try:
