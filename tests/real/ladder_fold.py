@@ -49,7 +49,7 @@ def run(ladder, ops, out):
         if ops[i, 0] == CLEAR:
             clear(ladder)
         elif ops[i, 0] == SET:
-            set_level(ladder, ops[i, 1], ops[i, 2], ops[i, 3])
+            set_level(ladder, int(ops[i, 1]), int(ops[i, 2]), int(ops[i, 3]))
         out[i, 0] = best(ladder, 0)
         out[i, 1] = best_qty(ladder, 0)
         out[i, 2] = best(ladder, 1)
