@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from tradectl.core.instrument import Instrument
-from tradectl.errors import DataError, nearest
+from tradectl.errors import ConfigError, DataError, nearest
 from tradectl.history import grid, profiles, stamps
 from tradectl.history.book_catalogue import load_book_catalogue
 from tradectl.history.book_open import book_report, dominant_step, finest, refuse_overlap
@@ -45,6 +45,7 @@ def open_history(
     loaded = []
     for block in blocks:
         check_kind(block, list(KINDS))
+        _refuse_keys(block)
         load = KINDS[block.kind]
         if is_catalogue(block):
             load = load_catalogue if block.kind == "bars" else load_book_catalogue
@@ -64,6 +65,16 @@ def open_history(
         paths=sorted({p for one in loaded for p in one.paths}),
         targets=targets,
     )
+
+
+def _refuse_keys(block: DataBlock) -> None:
+    """Raise ConfigError for keys that say nothing about this kind of data."""
+    of_bars = {"timeframe": block.timeframe, "session": block.session, "stamp": block.stamp, "detail": block.detail}
+    of_book = {"clock": block.clock != "keep", "clock_latency": block.clock_latency_ns, "options": block.options}
+    for name, value in (of_book if block.kind == "bars" else of_bars).items():
+        if value:
+            which = "trades, quotes, depth, orders or book" if block.kind == "bars" else "bars"
+            raise ConfigError(f"data.{name} is only for `kind: {which}`; this block has `kind: {block.kind}`")
 
 
 def _targets(loaded: Sequence[Loaded], specs: Mapping[str, InstrumentSpec]) -> list[Target]:
