@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tradectl.cli import data_make
+from tradectl.cli import data_book, data_make
 from tradectl.cli.app import command, group
 from tradectl.cli.data_source import FixClock, Kind, block_options, data_input
 from tradectl.cli.options import Catalogue, From, Json, Profile, Quiet, Sets, Source, Symbols, Timeframe, To
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     _export(data)
     _check(data)
     _info(data)
+    data_book.register(data)
     data_make.register(data)
 
 

@@ -109,7 +109,8 @@ def markets_of(state: State) -> list[Market]:
     return [
         Market(
             one.id, one.quote, one.base, one.tick_size, one.lot_size,
-            limits.maker_nano, limits.taker_nano, int(state.markets[k]["twice_mark"]) or 2 * int(state.markets[k]["last"]),
+            limits.maker_nano, limits.taker_nano,
+            int(state.markets[k]["twice_mark"]) or 2 * int(state.markets[k]["last"]),
         )
         for k, (one, limits) in enumerate(zip(state.spec.instruments, state.spec.limits, strict=True))
     ]  # fmt: skip

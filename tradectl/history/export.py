@@ -20,7 +20,7 @@ from tradectl.errors import ConfigError
 from tradectl.history.stamps import format_timeframe
 from tradectl.history.writer import write_atomically
 
-__all__ = ["decode", "export_events"]
+__all__ = ["decode", "export_events", "write_frames"]
 
 PRICE_WORDS = ("open", "high", "low", "close")
 
@@ -102,13 +102,18 @@ def export_events(
             yield decode(chunk, instruments, timeframes_ns, written)
             written += len(chunk)
 
-    if out.suffix == ".csv":
-        write_atomically(out, lambda path: _csv(path, frames()))
-    elif out.suffix == ".parquet":
-        write_atomically(out, lambda path: _parquet(path, frames()))
-    else:
-        raise ConfigError(f"export: {out.name}: unknown kind of file", hint="valid: .parquet, .csv")
+    write_frames(out, frames(), decode(empty_events(0), [], []))
     return written
+
+
+def write_frames(out: Path, frames: Iterable[pl.DataFrame], empty: pl.DataFrame) -> None:
+    """Stream frames into one .parquet or .csv file, which appears when it is whole; `empty` gives the columns."""
+    if out.suffix == ".csv":
+        write_atomically(out, lambda path: _csv(path, chain([empty], frames)))
+    elif out.suffix == ".parquet":
+        write_atomically(out, lambda path: _parquet(path, frames, empty))
+    else:
+        raise ConfigError(f"{out.name}: unknown kind of file", hint="valid: .parquet, .csv")
 
 
 def _csv(path: Path, frames: Iterable[pl.DataFrame]) -> None:
@@ -119,17 +124,13 @@ def _csv(path: Path, frames: Iterable[pl.DataFrame]) -> None:
             stream.write(text.getvalue())
 
 
-def _parquet(path: Path, frames: Iterable[pl.DataFrame]) -> None:
+def _parquet(path: Path, frames: Iterable[pl.DataFrame], empty: pl.DataFrame) -> None:
     """Stream frames into one file; Polars pulls them one by one."""
-    iterator = iter(frames)
-    first = next(iterator, None)
-    if first is None:
-        first = decode(empty_events(0), [], [])
 
     def source(columns: Any, predicate: Any, rows: Any, size: Any) -> Iterator[pl.DataFrame]:
         del predicate, rows, size  # a sink asks for all rows
-        for frame in chain([first], iterator):
+        for frame in chain([empty], frames):
             yield frame if columns is None else frame.select(columns)
 
-    lazy = register_io_source(source, schema=first.schema)
+    lazy = register_io_source(source, schema=empty.schema)
     lazy.sink_parquet(path, compression="zstd", maintain_order=True)

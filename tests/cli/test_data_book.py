@@ -1,0 +1,69 @@
+"""`data book`: the table equals a book rebuilt in plain Python, after every message and at a pace."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import polars as pl
+
+from tests.cli.tools import Program
+
+SECOND = 1_000_000_000
+
+
+def messages(seed: int, n: int) -> list[tuple[int, str, float, float]]:
+    """Return (time, side, price, qty) rows of depth around 100 that never cross."""
+    rng = random.Random(seed)
+    rows, at = [], 1_700_000_000 * SECOND
+    for _ in range(n):
+        at += rng.randrange(1, SECOND)
+        side = rng.choice(["buy", "sell"])
+        price = 100 - rng.randrange(1, 8) * 0.5 if side == "buy" else 100 + rng.randrange(1, 8) * 0.5
+        rows.append((at, side, price, float(rng.choice([0, 1, 2, 5]))))
+    return rows
+
+
+def rebuilt(rows: list[tuple[int, str, float, float]], levels: int) -> list[tuple[int, list[float | None]]]:
+    """Return (time, best levels) after every message."""
+    book: dict[str, dict[float, float]] = {"buy": {}, "sell": {}}
+    seen = []
+    for at, side, price, qty in rows:
+        book[side][price] = qty
+        book[side] = {p: q for p, q in book[side].items() if q}
+        best = [sorted(book["buy"].items(), reverse=True), sorted(book["sell"].items())]
+        row: list[float | None] = []
+        for k in range(levels):
+            for one in best:
+                row += list(one[k]) if k < len(one) else [None, None]
+        seen.append((at, row))
+    return seen
+
+
+def test_the_table_is_the_book(program: Program, tmp_path: Path) -> None:
+    rows = messages(7, 200)
+    source = tmp_path / "depth.csv"
+    pl.DataFrame(rows, ["ts", "side", "price", "qty"], orient="row").write_csv(source)
+    base = ["data", "book", str(source), "--kind", "depth", "--symbol", "X/USD", "--levels", "3", "--json"]
+    base += ["--set", "data.mapping.timestamp=ts", "--set", "instruments.X/USD.tick_size=0.5"]
+    base += ["--set", "instruments.X/USD.lot_size=1"]
+    for every in ("event", "5s"):
+        target = tmp_path / f"{every}.parquet"
+        made = program(*base, "--every", every, "--out", target)
+        assert made.code == 0, made.err
+        table = pl.read_parquet(target)
+        wanted = rebuilt(rows, 3)
+        if every != "event":
+            last = {at // (5 * SECOND): (at, row) for at, row in wanted}
+            wanted = list(last.values())
+        assert table["ts"].cast(pl.Int64).to_list() == [at for at, _ in wanted]
+        assert [list(row) for row in table.drop("ts", "ts_exchange").rows()] == [row for _, row in wanted]
+
+
+def test_trades_have_no_book(program: Program, tmp_path: Path) -> None:
+    source = tmp_path / "trades.csv"
+    source.write_text("ts,price,qty,side\n1700000000000,100,1,buy\n")
+    made = program("data", "book", source, "--kind", "trades", "--symbol", "X/USD", "--out", tmp_path / "b.csv")
+    assert made.code == 2
+    assert "no quotes, depth or orders" in made.err
+    assert not (tmp_path / "b.csv").exists()

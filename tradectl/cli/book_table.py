@@ -1,0 +1,77 @@
+"""The rebuilt book of one instrument as a Parquet file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tradectl.cli.data_source import DataInput
+from tradectl.config.units import parse_duration_ns
+from tradectl.config.wire_data import open_data
+from tradectl.config.wire_numbers import level_of
+from tradectl.core.codes import BookLevel
+from tradectl.core.instrument import Instrument
+from tradectl.engine.book_view import BookView, book_columns
+from tradectl.errors import ConfigError
+from tradectl.history.export import write_frames
+
+__all__ = ["write_book"]
+
+CHUNK = 65_536
+STAMP = pl.Datetime("ns", "UTC")
+
+
+def write_book(
+    found: DataInput, target: Path, levels: int, every: str, progress: Callable[[int], None] | None = None
+) -> int:
+    """Write the book table of the only instrument of a source; return its rows. The file appears when it is whole."""
+    every_ns = 0 if every == "event" else _pace(every)
+    opened = open_data(found.config, found.folder, progress)
+    if len(opened.instruments) != 1:
+        names = ", ".join(one.symbol for one in opened.instruments)
+        raise ConfigError(f"the source holds {len(opened.instruments)} instruments", hint=f"--symbol: one of {names}")
+    instrument = opened.instruments[0]
+    level = level_of(instrument, opened.kinds[0])
+    if level in (BookLevel.BARS, BookLevel.PRINTS):
+        raise ConfigError(f"{instrument.id} has no quotes, depth or orders to make a book of")
+    view = BookView(instrument, level, found.config.engine.window, levels)
+    rows = 0
+
+    def frames() -> Iterator[pl.DataFrame]:
+        nonlocal rows
+        for table in view.tables(opened.chunks(CHUNK), every_ns):
+            rows += len(table)
+            yield _frame(table, instrument, levels)
+
+    write_frames(target, frames(), _frame(np.zeros((0, 2 + 4 * levels), np.int64), instrument, levels))
+    return rows
+
+
+def _pace(every: str) -> int:
+    try:
+        found = parse_duration_ns(every)
+    except ValueError as error:
+        raise ConfigError(f"--every {every}: {error}", hint="or `event`, after every message") from None
+    if not found:
+        raise ConfigError("--every 0: expected a duration above zero, e.g. 100ms", hint="or `event`")
+    return found
+
+
+def _frame(rows: Any, instrument: Instrument, levels: int) -> pl.DataFrame:
+    """Return ticks and lots as prices and quantities, null where a side has no such level."""
+    made: dict[str, Any] = {
+        "ts": pl.Series(rows[:, 1].copy()).cast(STAMP),
+        "ts_exchange": pl.Series(rows[:, 0].copy()).cast(STAMP),
+    }
+    steps = {"px": instrument.tick_size, "qty": instrument.lot_size}
+    for k, name in enumerate(book_columns(levels)):
+        values = rows[:, 2 + k]
+        there = rows[:, 2 + (k | 1)] > 0  # its level has lots
+        num, den = steps[name.split("_")[1]].as_integer_ratio()
+        floats = np.where(there, values, 0) * float(num) / float(den)
+        made[name] = pl.select(pl.when(pl.Series(there)).then(pl.Series(floats)))[:, 0]
+    return pl.DataFrame(made)
