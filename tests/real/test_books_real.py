@@ -234,7 +234,10 @@ def test_lobster_messages_alone_give_the_best_prices_but_for_older_orders() -> N
         place = after[found]
         equal += bool(made.ask[place] == shown[k, 0] and made.bid[place] == shown[k, 2])
     assert DISABLE_JIT or matched > 15_000
-    assert equal / matched >= (0.99 if DISABLE_JIT else 0.996), (equal, matched)  # older orders are of the open
+    assert equal / matched >= (0.99 if DISABLE_JIT else 0.996), (
+        equal,
+        matched,
+    )  # older orders are of the open
 
 
 @pytest.mark.parametrize("file", ["orders.csv.xz", "2015-05-01.log.xz"])

@@ -142,6 +142,23 @@ def test_binance_quotes_and_one_kind_of_trades(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_binance_streams_of_the_best_levels(tmp_path: Path) -> None:
+    def line(update: int, bids: Any, asks: Any) -> str:
+        data = {"lastUpdateId": update, "bids": bids, "asks": asks}
+        return f"{NS + update} " + json.dumps({"stream": "xusdt@depth5@100ms", "data": data})
+
+    lines = [
+        line(1, [["9", "1"], ["8", "1"]], [["10", "1"]]),
+        line(5, [["9", "2"], ["7", "1"]], [["10", "1"]]),
+        line(9, [["9", "2"], ["7", "1"]], [["10", "1"]]),
+    ]
+    rows = read("binance_ws", [written(tmp_path / "a.txt", lines)])["XUSDT"]
+    assert [row[:4] for row in brief(rows)][3:] == [
+        ("DEPTH", 1, 8.0, 0.0), ("DEPTH", 1, 9.0, 2.0), ("DEPTH", 1, 7.0, 1.0),
+    ]  # fmt: skip
+    assert rows["id"].to_list() == [1, 1, 1, 5, 5, 5]
+
+
 def test_binance_without_snapshot_and_options_that_are_none(tmp_path: Path) -> None:
     path = written(tmp_path / "a.txt", binance(diff(5, 8, None, [["98", "9"]])))
     with pytest.raises(DataError, match="X: depth messages, but no snapshot"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from tradectl.history.importers.base import Importer, Options, Piece
 from tradectl.history.importers.binance_chain import DiffChain, Verdict
 from tradectl.history.importers.lines import decode_lines, stamped
 from tradectl.history.importers.rows import Rows, Sink
+from tradectl.history.importers.textbook import TextBook
 
 __all__ = ["IMPORTER", "BinanceDecoder", "read"]
 
@@ -22,6 +24,7 @@ MOST_WAITING = 4_096  # depth messages kept for a snapshot to come: two minutes 
 TRADE, MARK = int(EventKind.TRADE), int(EventKind.MARK)
 TRADES = {"trade": "t", "aggTrade": "a"}  # event -> its id; a stream of both is read by the first kind seen
 NOT_OF_THE_BOOK = ("INSURANCE_FUND", "ADL", "NA")  # X of futures trades that met no resting order
+TOP_LEVELS = re.compile(r"@depth(?:5|10|20)(?:@|$)")
 QUOTES = ("no", "yes")
 START = ("snapshot", "empty")
 
@@ -36,6 +39,7 @@ class _Market:
         self.trades = ""  # which kind of trade messages is read
         self.newest = 0  # exchange time of the newest message, ns
         self.ever = False  # it had a snapshot
+        self.shown: TextBook | None = None  # of a stream of N levels
 
 
 class BinanceDecoder:
@@ -58,12 +62,15 @@ class BinanceDecoder:
         if parts is None:
             raise ValueError("expected '<receive stamp> <json>'")
         message = json.loads(parts[1])
-        self.message(parts[0], message.get("data", message), number)
+        self.message(parts[0], message.get("data", message), number, str(message.get("stream", "")))
 
-    def message(self, ts_recv: int, data: dict[str, Any], number: int) -> None:
-        """Decode the payload of one message received at `ts_recv` (ns)."""
+    def message(self, ts_recv: int, data: dict[str, Any], number: int, stream: str = "") -> None:
+        """Decode the payload of one message received at `ts_recv` (ns); streams of N levels tell it by name."""
         event = data.get("e")
-        if event is None and "lastUpdateId" in data:
+        if TOP_LEVELS.search(stream):
+            symbol = data.get("s") or stream.partition("@")[0].upper()
+            self._levels(self._market(symbol), ts_recv, data, number)
+        elif event is None and "lastUpdateId" in data:
             self._snapshot(ts_recv, data, number)
         elif event == "depthUpdate":
             self._depth(self._market(data["s"]), ts_recv, data, number)
@@ -127,6 +134,15 @@ class BinanceDecoder:
             market.rows.gap(stamps, number)
         if verdict in (Verdict.WAIT, Verdict.BREAK):
             market.waiting.append((ts_recv, data, number))
+
+    def _levels(self, market: _Market, ts_recv: int, data: dict[str, Any], number: int) -> None:
+        """Decode the best N levels, whole: rows are what changed; a level no longer shown is removed."""
+        bids, asks = data.get("bids", data.get("b")), data.get("asks", data.get("a"))
+        stamps, key = self._stamps(market, ts_recv, data), (data.get("lastUpdateId") or data["u"], number)
+        first = market.shown is None
+        book = market.shown = market.shown or TextBook()
+        changes = book.replace(1, bids), book.replace(-1, asks)
+        (market.rows.snapshot if first else market.rows.sides)(stamps, *changes, key)
 
     def _trade(self, market: _Market, ts_recv: int, data: dict[str, Any], number: int) -> None:
         stamps = self._stamps(market, ts_recv, data)
