@@ -137,7 +137,7 @@ class BinanceDecoder:
 
     def _levels(self, market: _Market, ts_recv: int, data: dict[str, Any], number: int) -> None:
         """Decode the best N levels, whole: rows are what changed; a level no longer shown is removed."""
-        bids, asks = data.get("bids", data.get("b")), data.get("asks", data.get("a"))
+        bids, asks = (data["bids"], data["asks"]) if "bids" in data else (data["b"], data["a"])
         stamps, key = self._stamps(market, ts_recv, data), (data.get("lastUpdateId") or data["u"], number)
         first = market.shown is None
         book = market.shown = market.shown or TextBook()
