@@ -10,7 +10,7 @@ from tests.cli.tools import Program
 from tests.unit.history.book_files import T0, depth, table, trades
 
 
-@pytest.fixture()
+@pytest.fixture
 def program(capsys: pytest.CaptureFixture[str]) -> Program:
     return Program(capsys)
 
