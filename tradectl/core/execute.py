@@ -14,7 +14,8 @@ from tradectl.core.codes import (
     TimeInForce,
 )
 from tradectl.core.jit import kernel, routine
-from tradectl.core.layout import NONE, currency_at, fill_at, order_at, position_at
+from tradectl.core.layout import NONE, currency_at, fill_at, order_at, position_at, venue_at
+from tradectl.core.markouts import await_markout
 from tradectl.core.money import muldiv_ceil, muldiv_floor
 from tradectl.core.orders import (
     emit_order,
@@ -171,6 +172,13 @@ def book_fill(world, engine, market, currency, position, slot, price_ticks, lots
     fill.front = order.front
     fill.order_type = order.order_type
     fill.time_in_force = order.time_in_force
+    fill.bid = 0
+    fill.ask = 0
+    if market.level != 0:
+        venue = venue_at(world.venues, order.instrument)
+        fill.bid = venue.bid
+        fill.ask = venue.ask
+        await_markout(world, engine, fill)
     push_report(world, engine, order, 2, price_ticks, lots, fee, liquidity)
     return closed
 

@@ -24,6 +24,7 @@ __all__ = [
     "FRAME",
     "LATENCY",
     "MARKET",
+    "MARKOUT",
     "NANO",
     "NEVER",
     "NONE",
@@ -79,12 +80,17 @@ VENUE = record(  # what an exchange shows of an instrument with tick data, and w
     *words("<i8", "ts_event ts_depth ts_trade trade_ticks trade_lots trade_id"),
     *words("<i8", "last_arrival queue_model n_messages n_late n_crossed n_gaps n_unknown n_spent"),
     *words("<f8", "queue_power lot_size"),
+    *words("<i8", "mark_due mark_tail"), ("mark_heads", "<i8", (3,)),  # pending mark-outs: `core.markouts`
     ("trade_side", "i1"), *words("u1", "broken in_message touched trigger"),
 )  # fmt: skip
 FRAME = record(  # a derived bar in the making; end 0: empty; size: of a bar by count, volume or notional
     *_BAR, *words("<i8", "end count size amount"), ("by", "u1")
 )
 DETAIL = record(*_BAR)
+MARKOUT = record(  # a fill on tick data and twice the mid at each horizon after it; 0: not known
+    *words("<i8", "fill_id ts_event twice_mark"), ("twice", "<i8", (3,)),
+    *words("<u2", "instrument next"), ("side", "i1"),  # next: the instrument's next pending one, from 1
+)  # fmt: skip
 LATENCY = record(*words("<i8", "ts_request ts_exchange ts_response"))  # a recorded order's three stamps
 TIMER = record(("at", "<i8"))  # when a strategy's state record wants to be called; NEVER: not at all
 POSITION = record(
@@ -108,8 +114,9 @@ ORDER = record(  # a cache line each: what matching looks at, what is reserved, 
     *words("<f8", "front front_post"),  # quantity ahead in the queue, lots: now and when it began to rest
     *words("<i4", "note n_unseen"),  # 1 + its place in the book's notes; reports on their way
     *words("<i8", "twice_submit twice_arrival ts_response"),  # the mark when it was sent and when it arrived
+    ("twice_end", "<i8"),  # and when it ended with something unfilled
     ("seen", "u1"),  # the status that the last delivered report told
-    ("spare", "<i8", (4,)),
+    ("spare", "<i8", (3,)),
 )
 REQUEST = record(
     *words("<i8", "order_id qty_lots price_ticks trigger_ticks tag"),
@@ -144,7 +151,8 @@ ENGINE = record(
     ("max_drawdown", "<f8"),
     # counters
     *words("<i8", "n_orders n_fills n_denied n_rejected n_shrunk n_ambiguous n_trades n_bars n_synthetic"),
-    *words("<i8", "fault_strategy fault_reason ts_breach"),
+    *words("<i8", "fault_strategy fault_reason ts_breach n_cancels n_modifies"),
+    *words("<i8", "mark_free mark_fresh n_unmarked"),  # the pool of pending mark-outs; fills without room in it
     *words("u1", "account_type fill_at path limit_gap_open limit_touch entry_bar write_off trading_state"),
     *words("u1", "on_breach wants_reports source_hook started stopped breached batch_open local_view"),
 )
@@ -160,14 +168,15 @@ EQUITY = record(*words("<i8", "ts_event equity_atoms"))
 WORLD = record(
     # addresses of the state
     *words("<i8", "engine currencies markets positions orders requests reports frames details strategies blob"),
-    *words("<i8", "venues books timers latencies"),
+    *words("<i8", "venues books timers latencies markouts"),
     *words("<i8", "hooks used scratch self_address"),
     # sizes
     *words("<i8", "n_currencies n_instruments n_strategies n_portfolio order_mask request_capacity"),
     *words("<i8", "report_mask n_frames n_latencies"),
-    ("detail_capacity", "<i8"),
+    *words("<i8", "detail_capacity markout_capacity"),
     # outputs
     *words("<i8", "fills fills_capacity n_fills orders_out orders_capacity n_orders equity equity_capacity n_equity"),
+    *words("<i8", "markouts_out n_markouts"),  # room for as many as there are fills and pending ones
     # what a hook looks at
     *words("<i8", "cursor_instrument cursor_strategy cursor_bar cursor_market cursor_position cursor_frame"),
     ("batch_fills", "<i8"),  # fills written before this timestamp
@@ -175,6 +184,7 @@ WORLD = record(
 
 bar_at = accessor(BAR)
 market_at = accessor(MARKET)
+markout_at = accessor(MARKOUT)
 frame_at = accessor(FRAME)
 detail_at = accessor(DETAIL)
 latency_at = accessor(LATENCY)

@@ -260,6 +260,7 @@ def finish_order(world, engine, market, currency, slot, status, reason):
     if reason != 0:
         order.reason = reason
     order.ts_last = market.start if market.level != 0 else engine.now
+    order.twice_end = market.twice_mark
     release_reserves(world, engine, currency, order, 0)
     unlink_order(world, market, slot)
     engine.n_live -= 1

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from tradectl.db.spool import Spool
-from tradectl.db.tables import TABLES, Names
+from tradectl.db.tables import OPTIONAL, TABLES, Names
 from tradectl.errors import StoreError
 
 __all__ = ["Difference", "compare_frames", "compare_tables"]
@@ -73,6 +73,8 @@ def _stored(path: Path) -> pl.LazyFrame:
 def compare_tables(folder: Path, spool: Spool, names: Names, positions: pl.DataFrame) -> Iterator[Difference]:
     """Yield the first difference of each table of a run folder against a new fold's rows."""
     for kind, make in TABLES.items():
+        if kind in OPTIONAL and not spool.counts[kind] and not (folder / f"{kind}.parquet").exists():
+            continue
         try:
             found = _compare_spool(_stored(folder / f"{kind}.parquet"), kind, spool, make, names)
         except pl.exceptions.PolarsError as error:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from tradectl.db.spool import KINDS, Spool
-from tradectl.db.tables import TABLES, Names
+from tradectl.db.tables import OPTIONAL, TABLES, Names
 
 __all__ = ["ONE_PIECE", "write_frame", "write_tables"]
 
@@ -25,11 +25,13 @@ def write_frame(frame: pl.DataFrame, path: Path) -> None:
 
 
 def write_tables(spool: Spool, names: Names, folder: Path, kinds: Sequence[str] = tuple(TABLES)) -> None:
-    """Write orders, fills and equity of a spool (or some of them) as Parquet files."""
+    """Write the tables of a spool (or some of them) as Parquet files; optional ones only where they have rows."""
     for kind in kinds:
         make = TABLES[kind]
         path = folder / f"{kind}.parquet"
         n = spool.counts[kind]
+        if n == 0 and kind in OPTIONAL:
+            continue
         if n * KINDS[kind].itemsize <= ONE_PIECE:
             rows = next(spool.read(kind, max(n, 1)), np.zeros(0, KINDS[kind]))
             write_frame(make(rows, names), path)

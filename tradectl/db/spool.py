@@ -9,11 +9,11 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from tradectl.core.layout import EQUITY, FILL, ORDER
+from tradectl.core.layout import EQUITY, FILL, MARKOUT, ORDER
 
 __all__ = ["KINDS", "Spool"]
 
-KINDS: dict[str, np.dtype[Any]] = {"orders": ORDER, "fills": FILL, "equity": EQUITY}
+KINDS: dict[str, np.dtype[Any]] = {"orders": ORDER, "fills": FILL, "equity": EQUITY, "markouts": MARKOUT}
 Rows = npt.NDArray[Any]
 
 

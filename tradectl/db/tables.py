@@ -26,11 +26,19 @@ from tradectl.core.codes import (
     TimeInForce,
 )  # fmt: skip
 from tradectl.core.instrument import ATOMS_PER_UNIT
+from tradectl.core.ladder_layout import NO_ASK, NO_BID
+from tradectl.core.markouts import HORIZONS_NS
+from tradectl.core.resting import UNKNOWN_FRONT
 from tradectl.engine.state import State
 
-__all__ = ["TABLES", "Names", "equity_table", "fills_table", "orders_table", "positions_table"]
+__all__ = [
+    "HORIZONS", "OPTIONAL", "TABLES", "Names", "equity_table", "fills_table", "markouts_table", "orders_table",
+    "positions_table",
+]  # fmt: skip
 
 STAMP = pl.Datetime("ns", "UTC")
+HORIZONS = tuple(f"{ns // 1_000_000_000}s" for ns in HORIZONS_NS)  # of mark-outs, as columns name them
+RESTED = (int(FillPhase.QUEUE), int(FillPhase.THROUGH))  # fills of orders that stood in a queue
 Rows = npt.NDArray[Any]
 
 
@@ -109,6 +117,20 @@ def _money(rows: Rows, name: str) -> dict[str, Any]:
     return {name: atoms / ATOMS_PER_UNIT, f"{name}_atoms": atoms}
 
 
+def _mid(twice: Rows, where: Rows, names: Names, name: str) -> dict[str, Any]:
+    """Return bid + ask in ticks as their mean: a price, and ticks (half ones occur); null where it is 0."""
+    there = twice != 0
+    return {
+        name: _optional(names.price(twice, where) / 2.0, there),
+        f"{name}_ticks": _optional(twice / 2.0, there),
+    }
+
+
+def _queue(lots: Rows, there: Rows) -> pl.Series:
+    """Return quantities ahead, lots; null where there is no queue, or an L1 book does not show it."""
+    return _optional(lots, there & (lots < UNKNOWN_FRONT))
+
+
 def orders_table(rows: Rows, names: Names) -> pl.DataFrame:
     """Return ORDER records as a table, one row an order."""
     where, flags = rows["instrument"], rows["flags"]
@@ -142,12 +164,21 @@ def orders_table(rows: Rows, names: Names) -> pl.DataFrame:
         "n_fills": rows["n_fills"],
         "priority": rows["priority"],
         "tag": rows["tag"],
+        **_mid(rows["twice_submit"], where, names, "mid_submit"),
+        **_mid(rows["twice_arrival"], where, names, "mid_arrival"),
+        **_mid(rows["twice_end"], where, names, "mid_end"),
+        "queue_at_post": _queue(rows["front_post"], rows["front_post"] >= 0.0),
     })  # fmt: skip
 
 
 def fills_table(rows: Rows, names: Names) -> pl.DataFrame:
-    """Return FILL records as a table; `position` is the strategy's own after the fill."""
+    """Return FILL records as a table; `position` is the strategy's own after the fill.
+
+    On tick data `mid`, `bid` and `ask` are those before the event that filled it, `queue_ahead` (lots) is what stood
+    before a resting order just then.
+    """
     where = rows["instrument"]
+    there = (rows["bid"] > NO_BID) & (rows["ask"] < NO_ASK) & (rows["ask"] > 0)
     return pl.DataFrame({
         "fill_id": rows["fill_id"],
         "order_id": rows["order_id"],
@@ -167,6 +198,28 @@ def fills_table(rows: Rows, names: Names) -> pl.DataFrame:
         "order_type": _coded(OrderType, rows["order_type"]),
         "time_in_force": _coded(TimeInForce, rows["time_in_force"]),
         "tag": rows["tag"],
+        **_mid(rows["twice_mark"], where, names, "mid"),
+        "bid": _optional(names.price(rows["bid"], where), there), "bid_ticks": _optional(rows["bid"], there),
+        "ask": _optional(names.price(rows["ask"], where), there), "ask_ticks": _optional(rows["ask"], there),
+        "queue_ahead": _queue(np.maximum(rows["front"], 0.0), np.isin(rows["phase"], RESTED)),
+    })  # fmt: skip
+
+
+def markouts_table(rows: Rows, names: Names) -> pl.DataFrame:
+    """Return MARKOUT records as a table, one row a fill on tick data: the mid after each horizon, null: not known."""
+    where = rows["instrument"]
+    later = {
+        name: column
+        for k, label in enumerate(HORIZONS)
+        for name, column in _mid(rows["twice"][:, k], where, names, f"mid_{label}").items()
+    }
+    return pl.DataFrame({
+        "fill_id": rows["fill_id"],
+        "ts": _stamp(rows["ts_event"]),
+        "symbol": _named(names.symbols, where),
+        "side": _sides(rows["side"]),
+        **_mid(rows["twice_mark"], where, names, "mid"),
+        **later,
     })  # fmt: skip
 
 
@@ -201,4 +254,6 @@ TABLES: dict[str, Callable[[Rows, Names], pl.DataFrame]] = {
     "orders": orders_table,
     "fills": fills_table,
     "equity": equity_table,
+    "markouts": markouts_table,
 }
+OPTIONAL = frozenset({"markouts"})  # of runs on tick data only

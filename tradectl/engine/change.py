@@ -73,11 +73,13 @@ def begin_cancel(world, engine, market, slot):
     """Cancel now, or let the cancel travel; return the reason of a refusal or 0."""
     order = order_at(world.orders, slot)
     if market.travels == 0:
+        engine.n_cancels += 1
         cancel_now(world, engine, market, slot, CANCELED_BY_STRATEGY)
     elif order.pend_kind != 0:
         report_refusal(world, engine, order, REQUEST_PENDING, False)
         return REQUEST_PENDING
     else:
+        engine.n_cancels += 1
         market.attention = 1
         order.before = order.status
         order.status = PENDING_CANCEL
@@ -134,6 +136,7 @@ def handle_modify(world, engine, request):
     if code != 0:
         report_refusal(world, engine, order, code, False)
         return code
+    engine.n_modifies += 1
     order.before = order.status
     if market.travels == 0:
         code = apply_modify(world, engine, market, slot)

@@ -40,7 +40,9 @@ def live_orders(state: State) -> Rows:
     table = state.orders[: state.spec.order_capacity]
     status = table["status"]
     rows = table[(status >= OrderStatus.SUBMITTED) & (status <= OrderStatus.PENDING_CANCEL)]
-    return rows[np.argsort(rows["id"])]
+    rows = rows[np.argsort(rows["id"])]
+    rows["twice_end"] = state.markets["twice_mark"][rows["instrument"]]  # where the data end
+    return rows
 
 
 def total(values: Rows) -> int:

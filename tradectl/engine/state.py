@@ -24,6 +24,8 @@ __all__ = ["State", "layout_hash"]
 
 PICO = 1_000_000_000_000
 FLOAT_EXACT = 2**53
+MOST_MARKOUTS = 65_535  # that a link of 16 bits can name
+MARKOUTS_PER_ORDER = 2  # fills whose mark-outs are pending at once, for each place of the order table
 CONSUMED_LEVELS = 1024  # levels of one book that own orders have taken from
 LADDERS = (BookLevel.QUOTES, BookLevel.DEPTH)
 Array = npt.NDArray[Any]
@@ -49,7 +51,7 @@ class State:
 
     STATE = (
         "engine", "currencies", "markets", "positions", "orders", "requests", "reports", "frames", "details",
-        "strategies", "blob", "venues", "books", "timers",
+        "strategies", "blob", "venues", "books", "timers", "markouts",
     )  # fmt: skip
 
     def __init__(self, spec: RunSpec) -> None:
@@ -79,6 +81,10 @@ class State:
         self.hooks = np.zeros(max(s, 1) * len(Hook), np.int64)
         self.used = np.zeros(max(s * n, 1), np.int64)
         self.scratch = np.zeros(scratch_words(len(self.currency_names), s, spec.order_capacity), np.int64)
+        ticks = any(limits.level != BookLevel.BARS for limits in spec.limits)
+        pending = min(MARKOUTS_PER_ORDER * spec.order_capacity, MOST_MARKOUTS) if ticks else 0
+        self.markouts = aligned(pending, L.MARKOUT)
+        self.markouts_out = aligned((spec.output_capacity if ticks else 0) + len(self.markouts), L.MARKOUT)
         self.fills = aligned(spec.output_capacity, L.FILL)
         self.orders_out = aligned(spec.output_capacity, L.ORDER)
         self.equity = aligned(spec.equity_capacity, L.EQUITY)
@@ -124,7 +130,7 @@ class State:
             row["bid"], row["ask"] = NO_BID, NO_ASK
             row["own_bid"], row["own_ask"] = -L.NEVER, L.NEVER
             row["stop_up"], row["stop_down"] = L.NEVER, -L.NEVER
-            row["next_arrival"] = L.NEVER
+            row["next_arrival"] = row["mark_due"] = L.NEVER
             row["ladder"] = at
             row["queue_model"], row["queue_power"] = limits.queue_model, limits.queue_power
             row["trigger"], row["lot_size"] = limits.trigger, float(instrument.lot_size)
@@ -261,7 +267,7 @@ class State:
     def _build_world(self) -> Any:
         self._world_bytes = aligned(1, L.WORLD)
         world = struct_of(L.WORLD).from_address(self._world_bytes.ctypes.data)
-        for name in (*self.STATE, "hooks", "used", "scratch", "fills", "orders_out", "equity"):
+        for name in (*self.STATE, "hooks", "used", "scratch", "fills", "orders_out", "equity", "markouts_out"):
             setattr(world, name, getattr(self, name).ctypes.data)
         world.latencies = self.latencies.ctypes.data
         world.n_latencies = len(self.spec.latencies)
@@ -277,6 +283,7 @@ class State:
         world.detail_capacity = self.spec.detail_capacity
         world.fills_capacity = world.orders_capacity = self.spec.output_capacity
         world.equity_capacity = self.spec.equity_capacity
+        world.markout_capacity = len(self.markouts)
         return world
 
     @property
@@ -313,8 +320,9 @@ class State:
             "fills": self.fills[: world.n_fills].copy(),
             "orders": self.orders_out[: world.n_orders].copy(),
             "equity": self.equity[: world.n_equity].copy(),
+            "markouts": self.markouts_out[: world.n_markouts].copy(),
         }
-        world.n_fills = world.n_orders = world.n_equity = 0
+        world.n_fills = world.n_orders = world.n_equity = world.n_markouts = 0
         return rows
 
     def fold(self, events: Array) -> tuple[FoldCode, int]:

@@ -20,6 +20,7 @@ from tradectl.core.codes import (
 from tradectl.core.execute import book_fill
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import currency_at, detail_at, market_at, order_at, position_at, venue_at
+from tradectl.core.markouts import flush_markouts
 from tradectl.engine.arrivals import apply_due
 from tradectl.engine.batch import check_drawdown, flatten, process_batch, sample_equity
 from tradectl.engine.change import ANY, cancel_where
@@ -155,6 +156,7 @@ def take_command(world, engine, event):
         run_reports(world, engine, event.ts_recv)
         engine.stopped = 1
         call_everywhere(world, engine, ON_STOP)
+        flush_markouts(world, engine)
         if engine.local_view != 0 and engine.last_sample != engine.now:
             sample_equity(world, engine, engine.now)
     elif event.w0 == HALT:

@@ -20,6 +20,7 @@ from tradectl.core.orders import (
     unlink_order,
 )
 from tradectl.core.validate import validate_order
+from tradectl.core.watch import before_checks
 from tradectl.risk.gate import check_order, check_rate
 
 __all__ = [
@@ -83,11 +84,12 @@ def fill_order_record(engine, order, request):
     order.reason = 0
     order.n_fills = 0
     order.front = 0.0
-    order.front_post = 0.0
+    order.front_post = -1.0  # it has never rested
     order.note = 0
     order.n_unseen = 0
     order.twice_submit = 0
     order.twice_arrival = 0
+    order.twice_end = 0
     order.seen = SUBMITTED
     order.side = request.side
     order.order_type = request.order_type
@@ -117,6 +119,7 @@ def validate_record(market, order, fault):
 @routine
 def check_request(world, engine, market, position, order, reason, credit):
     """Return 0, or why an order is denied: 1xx, then 2xx; sets the order's reserves."""
+    before_checks(world, engine, order, reason, credit)
     if reason == ORDERS_FULL:
         return reason
     code = validate_record(market, order, reason)

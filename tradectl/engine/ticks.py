@@ -16,6 +16,7 @@ from tradectl.core.ladder import best, clear, set_level
 from tradectl.core.ladder_layout import NO_ASK, NO_BID, ladder_at
 from tradectl.core.ladder_notes import is_marked
 from tradectl.core.layout import market_at, venue_at
+from tradectl.core.markouts import settle_markouts
 from tradectl.core.prints import match_print
 from tradectl.core.resting import (
     TOUCH,
@@ -261,6 +262,8 @@ def take_tick(world, engine, event):
     venue.ts_event = event.ts_event
     if venue.next_arrival < event.ts_event:
         apply_due(world, engine, market, venue, event.ts_event)
+    if venue.mark_due < event.ts_event:  # fills that have just happened may be due too
+        settle_markouts(world, engine, market, venue, event.ts_event)
     if kind == DEPTH:
         if market.level != LADDER:
             return BAD_EVENT
