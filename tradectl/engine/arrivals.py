@@ -90,6 +90,7 @@ def meet_book(world, engine, market, venue, slot):
     limit = order.price_ticks if has_price(order) else UNCAPPED
     whole = order.time_in_force != FOK or can_take_all(world, engine, market, venue, slot, limit)
     if whole and not waits(world, engine, order):
+        order.front = 0.0  # a taker has no queue, even if it rested before
         take(world, engine, market, venue, slot, limit)
         if market.level == BY_ORDER:
             venue.touched = TOUCH  # what it took is gone from the book
