@@ -277,7 +277,7 @@ def test_databento_snapshot_doubt_and_whole_messages() -> None:
         ("ORDER_ADD", BEGIN_SNAPSHOT), ("ORDER_ADD", END_SNAPSHOT | END), ("ORDER_ADD", END),
         ("GAP", END), ("ORDER_ADD", END),
     ]  # fmt: skip
-    assert rows["ts_event"].to_list() == [11, 12, 13, 14, 14]
+    assert rows["ts_event"].to_list() == [21, 22, 13, 14, 14]  # a snapshot is of its receipt
     assert rows["ts_recv"].to_list() == [21, 22, 23, 24, 24]
 
 

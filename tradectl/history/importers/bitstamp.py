@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from tradectl.core.codes import EventKind
@@ -15,6 +16,7 @@ from tradectl.history.importers.rows import Sink
 __all__ = ["IMPORTER", "BitstampDecoder", "read"]
 
 HEADER = b"id,timestamp,exchange.timestamp,price,volume,action,direction"
+CENT, LOT = Decimal("0.01"), Decimal("0.00000001")
 ATOMS = 1e8  # volumes of the tables are in 1e-8 of the base currency
 ADD, MODIFY = int(EventKind.ORDER_ADD), int(EventKind.ORDER_MODIFY)
 CANCEL, EXEC = int(EventKind.ORDER_CANCEL), int(EventKind.ORDER_EXEC)
@@ -146,8 +148,9 @@ class BitstampDecoder:
 def read(places: Sequence[Place], options: Options) -> Iterator[Piece]:
     """Yield the rows of recorded orders; `symbol` in `data.options` names what the files do not."""
     options.only("symbol")
-    sink = Sink()
-    decoder = BitstampDecoder(sink, str(options.extra.get("symbol", "BTCUSD")))
+    sink, symbol = Sink(), str(options.extra.get("symbol", "BTCUSD"))
+    options.tell(symbol, tick_size=CENT, lot_size=LOT)
+    decoder = BitstampDecoder(sink, symbol)
     yield from decode_lines(places, options, sink, decoder.line)
 
 

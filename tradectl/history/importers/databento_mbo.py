@@ -77,9 +77,10 @@ class MboOrders:
         self._plain(work, range(done, len(records)), {})
         kind, keep = np.array(work.kind, np.uint8), np.array(work.keep, np.bool_)
         keep &= ~(snapshot & (action == CLEAR))  # a snapshot empties the book by itself
+        happened = np.where(snapshot, records["ts_recv"], records["ts_event"])  # a snapshot is of its receipt
         frame = book_frame(
             {
-                "ts_event": records["ts_event"].astype(np.int64), "ts_recv": records["ts_recv"].astype(np.int64),
+                "ts_event": happened.astype(np.int64), "ts_recv": records["ts_recv"].astype(np.int64),
                 "kind": kind, "side": side_of(records["side"]), "price": price_of(records["price"]),
                 "qty": np.array(work.qty, np.float64), "id": records["order_id"].view(np.int64), "row": row,
             }
