@@ -2,10 +2,10 @@
 
     <root>/kind=ticks/venue=BINANCE/symbol=BTC-USDT/date=2024-08-08/<hash>.parquet
 
-Columns: ts_event, ts_recv (ns UTC; left out where it is ts_event), kind, side, flags (as in the event), price_ticks,
-qty_lots, price2_ticks, qty2_lots, id. A column of one value is left out and stands in `catalogue.json`, whose
-`ticks` says what parts there are, on which grid each one is, and what is in it. Rows are in receive order, and no
-receive stamp is in two parts.
+Columns: ts_event, ts_recv (ns UTC; left out where it is ts_event), kind, side, flags (as in the event),
+price_ticks, qty_lots, price2_ticks, qty2_lots, id. A column of one value is left out and stands in
+`catalogue.json`, whose `ticks` says what parts there are, on which grid each one is, and what is in it. Rows
+are in receive order, and no receive stamp is in two parts.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def load_book_catalogue(
     series: Mapping[str, Any] = read_index(root).get("ticks", {})
     loaded = Loaded(block, FaultLog(actions_for(block.on_error), [], strict))
     files: list[TickFile] = []
-    loaded.log.files = files  # type: ignore[assignment]
+    loaded.log.files = files
     for folder in _chosen(root, series, block, specs):
         try:
             source = _source(block, series[folder], root / folder, files)

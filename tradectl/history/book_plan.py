@@ -82,7 +82,8 @@ def load_book(
     found = places.resolve(block.sources, endings, any_file=named is not None)
     chosen = named or choose_importer(found[0])
     files = {place: TickFile(place, index) for index, place in enumerate(found)}
-    loaded = Loaded(block, FaultLog(actions_for(block.on_error), list(files.values()), strict))  # type: ignore[arg-type]
+    log = FaultLog(actions_for(block.on_error), list(files.values()), strict)
+    loaded = Loaded(block, log)
     loaded.paths = sorted({place.path for place in found})
     options = Options(
         kind=block.kind, symbols=block.symbols, mapping=block.mapping or {}, tz=block.tz, venue=block.venue,

@@ -143,7 +143,8 @@ class BookSource:
         mask = kinds_mask(self.block.kind)
         if mask is not None and not self.counts[~mask].any():
             mask = None
-        if start > self.first_ns and self.counts[HELD].any():
+        held = HELD if mask is None else HELD & mask
+        if start > self.first_ns and self.counts[held].any():
             seed = Seed()
             for ticks in self._wanted(mask, grid, streams, self._reset_before(start), start):
                 seed.feed(ticks)

@@ -69,7 +69,7 @@ def in_chunks(feed: BookFeed, max_rows: int) -> Iterator[Events]:
 
 
 def mixed(streams: list[Iterator[Events]], max_rows: int) -> Iterator[Events]:
-    """Yield the chunks of several streams in the settled order; LAST is set on each stamp's last bar or status."""
+    """Yield the chunks of several streams in the settled order; LAST closes each stamp's bars and statuses."""
     out, fill = empty_events(max_rows), 0
     for events in merge_stable(streams, lambda e: (e["ts_recv"], e["kind"]), join_events, pick_events):
         at = np.flatnonzero(BATCHED[events["kind"]])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from tradectl.errors import DataError
 from tradectl.history.model import ACTIONS, Example, FaultCount
-from tradectl.history.reader import SourceFile
 from tradectl.history.rows import FILE_SHIFT
 
 __all__ = ["FaultLog", "failing"]
@@ -35,9 +35,12 @@ WORTH = {"fail": "", "drop": "leave such rows out", "clip": "repair the value", 
 
 
 class FaultLog:
-    """Counts per kind and instrument; in strict mode the first failing fault raises DataError."""
+    """Counts per kind and instrument; in strict mode the first failing fault raises DataError.
 
-    def __init__(self, actions: dict[str, str], files: Sequence[SourceFile], strict: bool) -> None:
+    `files` are what origins count into: each has a `place`, and `line(row)`, the line of a row (0: none).
+    """
+
+    def __init__(self, actions: dict[str, str], files: Sequence[Any], strict: bool) -> None:
         self.actions = actions
         self.files = files
         self.strict = strict

@@ -69,8 +69,9 @@ def open_history(
 
 def _refuse_keys(block: DataBlock) -> None:
     """Raise ConfigError for keys that say nothing about this kind of data."""
-    of_bars = {"timeframe": block.timeframe, "session": block.session, "stamp": block.stamp, "detail": block.detail}
-    of_book = {"clock": block.clock != "keep", "clock_latency": block.clock_latency_ns, "options": block.options}
+    of_bars = {name: getattr(block, name) for name in ("timeframe", "session", "stamp", "detail")}
+    of_book = {"clock": block.clock != "keep", "clock_latency": block.clock_latency_ns}
+    of_book["options"] = bool(block.options)
     for name, value in (of_book if block.kind == "bars" else of_bars).items():
         if value:
             which = "trades, quotes, depth, orders or book" if block.kind == "bars" else "bars"

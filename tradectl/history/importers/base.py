@@ -8,11 +8,11 @@ does not say it. Two things are optional, and make messages better:
 - a further column `row` (Int64): the line or row, from 1, of `options.place` that each row came from;
 - `options.tell(symbol, ...)`: the venue, tick and lot size of a symbol, where the source knows them.
 
-A field that cannot be read is told with `options.bad(row, column, text)`, which raises DataError with file, row
-and column unless the block's `on_error` leaves such rows out; what makes no sense as a whole raises `bad_row` or
-a DataError of its own that names the file. A file that ends early raises
-`files.TruncatedError` after its whole rows were yielded, and the block's `on_error` decides. Values are not
-judged here: negative quantities, crossed books and clocks are the framework's.
+A field that cannot be read is told with `options.bad(row, column, text)`, which raises DataError with file,
+row and column unless the block's `on_error` leaves such rows out; what makes no sense as a whole raises
+`bad_row` or a DataError of its own that names the file. A file that ends early raises `files.TruncatedError`
+after its whole rows were yielded, and the block's `on_error` decides. Values are not judged here: negative
+quantities, crossed books and clocks are the framework's.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Options:
             raise bad_row(self.place, row, column, text, expected)
 
     def choice(self, name: str, valid: Sequence[str]) -> str:
-        """Return the extra setting `name`, by default the first of `valid`; ConfigError if it is none of them."""
+        """Return the extra setting `name`, by default the first of `valid`; ConfigError for any other."""
         value = str(self.extra.get(name, valid[0]))
         if value not in valid:
             raise ConfigError(f"data.options.{name}: {value!r} is not known", hint=nearest(value, valid))
