@@ -88,15 +88,17 @@ def _one_stamp(head: Any, key: Callable[[Any], tuple[Any, Any]]) -> bool:
 
 
 def _sorted(parts: list[Any], key: Any, join: Any, pick: Any, ranks: npt.NDArray[np.int64]) -> Any:
-    if len(parts) == 1:
-        return parts[0]
+    """Join parts in the order of stamp, rank, stream, row; a single one too, lest the cuts decide."""
     whole = join(parts)
     stamps, kinds = key(whole)
     rank = ranks[kinds]
     base, span = int(stamps.min()), int(stamps.max()) - int(stamps.min())
     if span >= WIDE:
         return pick(whole, np.lexsort((rank, stamps)))
-    return pick(whole, np.argsort((stamps - base) * 16 + rank, kind="stable"))  # runs in order: a merge
+    order = (stamps - base) * 16 + rank
+    if (order[1:] >= order[:-1]).all():
+        return whole
+    return pick(whole, np.argsort(order, kind="stable"))  # runs in order: a merge
 
 
 def merge_ticks(streams: Sequence[Iterator[Ticks]]) -> Iterator[Ticks]:
