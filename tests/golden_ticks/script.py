@@ -1,0 +1,200 @@
+"""Read a tick script into steps with their expectations (grammar: README.md beside this file)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from tests.golden.protocol import Config
+from tests.golden.script import Expected, Parser, Script, exact
+from tests.golden.words import CONFIG, ScriptError, configure, seconds
+from tests.golden_ticks.protocol import Event, Step, TickConfig
+from tradectl.core.codes import (
+    AccountType,
+    BookLevel,
+    Command,
+    EventFlag,
+    EventKind,
+    QueueModel,
+    TriggerSource,
+)
+from tradectl.errors import nearest
+
+__all__ = ["TickScript", "parse", "parse_file"]
+
+END, HIDDEN = int(EventFlag.MESSAGE_END), int(EventFlag.HIDDEN)
+BEGIN, WHOLE = int(EventFlag.SNAPSHOT_BEGIN), int(EventFlag.SNAPSHOT_END)
+SIDES = {"bid": 1, "ask": -1, "buy": 1, "sell": -1, "?": 0}
+KEYS: dict[str, Any] = {
+    "model": ("queue_model", lambda t: QueueModel[t.upper()]),
+    "power": ("queue_power", float),
+    "trigger": ("trigger", lambda t: TriggerSource[t.upper()]),
+    "leftover": ("l1_leftover_ticks", int),
+    "latency.response": ("response_ns", seconds),
+    "latency.compute": ("compute_ns", seconds),
+    "triples": ("triples", lambda t: tuple(tuple(map(seconds, one.split("/"))) for one in t.split(","))),
+}  # fmt: skip
+
+
+@dataclass
+class TickScript(Script):
+    """A parsed script; `config` holds the base of `ticks`."""
+
+    ticks: TickConfig = field(default_factory=TickConfig)
+    all_told: bool = False  # each report and timer must be expected
+    steps: list[Step] = field(default_factory=list)  # type: ignore[assignment]
+
+
+class TickParser(Parser):
+    """Reads line after line; each line with a time opens a step, which takes the requests after it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        base = configure(Config(account=AccountType.MARGIN), ["tick", "1", "lot", "1"])
+        self.script: TickScript = TickScript(name, base)  # type: ignore[assignment]
+        self.levels: list[BookLevel] = []
+        self.stamps = (0, 0)  # exchange, local
+
+    def after_bars(self) -> Step:  # type: ignore[override]
+        """Return the step that requests belong to."""
+        if not self.script.steps:
+            raise ScriptError("requests come after an event")
+        return self.script.steps[-1]
+
+    def do_config(self, words: list[str]) -> int:
+        """`config key value …`: keys of `KEYS`, `level`, `reports all`, and those of bar scripts."""
+        for key, value in zip(words[::2], words[1::2], strict=True):
+            if key == "level":
+                self.levels = [BookLevel[one.upper()] for one in value.split(",")]
+            elif key == "reports":
+                self.script.all_told = value == "all"
+            elif key in KEYS:
+                name, read = KEYS[key]
+                self.script.ticks = replace(self.script.ticks, **{name: read(value)})
+            elif key in CONFIG or key in ("tick", "lot"):
+                self.script.config = configure(self.script.config, [key, value])
+            else:
+                raise ScriptError(f"unknown key {key!r}; {nearest(key, [*KEYS, *CONFIG])}")
+        return -1
+
+    # ---- events
+
+    def add(
+        self, kind: EventKind, words: tuple[int, ...], side: int = 0, flags: int = END, index: int = 0
+    ) -> None:
+        """Add an event to the open step."""
+        self.script.steps[-1].events.append(Event(kind, *self.stamps, words, side, flags, index))
+
+    def levels_of(self, words: list[str], index: int) -> list[tuple[int, int, int]]:
+        """Read `bid 100 5 99 7 ask 101 4` as (side, price, lots)."""
+        spec, rows, side = self.script.config.instruments[index], [], 0
+        rest = list(words)
+        while rest:
+            word = rest.pop(0)
+            if word in ("bid", "ask"):
+                side = SIDES[word]
+            else:
+                rows.append((side, exact(word, spec.tick_size), exact(rest.pop(0), spec.lot_size)))
+        return rows
+
+    def on_depth(self, words: list[str], whole: bool = False) -> None:
+        """`depth [NAME] bid 100 5 ask 101 0 [open]`: one message, or (`open`) the beginning of one."""
+        index, rest = self.split_levels(words)
+        unfinished = rest[-1:] == ["open"]
+        rows = self.levels_of(rest[:-1] if unfinished else rest, index)
+        for k, (side, price, lots) in enumerate(rows):
+            last = k == len(rows) - 1
+            flags = END if last and not unfinished else 0
+            if whole:
+                flags |= (BEGIN if k == 0 else 0) | (WHOLE if last else 0)
+            self.add(EventKind.DEPTH, (price, lots), side, flags, index)
+
+    def on_snapshot(self, words: list[str]) -> None:
+        """`snapshot [NAME] bid … ask …`: a whole book in one message."""
+        self.on_depth(words, whole=True)
+
+    def split_levels(self, words: list[str]) -> tuple[int, list[str]]:
+        """Take an optional instrument name from the front."""
+        return (0, words) if words[0] in ("bid", "ask") else self.split_name(words)
+
+    def on_quote(self, words: list[str]) -> None:
+        """`quote [NAME] bid lots ask lots`"""
+        index, rest = self.split_name(words)
+        spec = self.script.config.instruments[index]
+        sizes = (spec.tick_size, spec.lot_size) * 2
+        self.add(EventKind.QUOTE, tuple(exact(w, s) for w, s in zip(rest, sizes, strict=True)), index=index)
+
+    def on_trade(self, words: list[str]) -> None:
+        """`trade [NAME] price lots buy|sell|? [hidden]`: the aggressor's side."""
+        index, rest = self.split_name(words)
+        spec = self.script.config.instruments[index]
+        prices = exact(rest[0], spec.tick_size), exact(rest[1], spec.lot_size)
+        flags = END | (HIDDEN if rest[3:] == ["hidden"] else 0)
+        self.add(EventKind.TRADE, prices, SIDES[rest[2]], flags, index)
+
+    def on_gap(self, words: list[str]) -> None:
+        """`gap [NAME]`"""
+        self.add(EventKind.GAP, (), index=self.split_name(words)[0])
+
+    def on_clear(self, words: list[str]) -> None:
+        """`clear [NAME]`"""
+        self.add(EventKind.CLEAR, (), index=self.split_name(words)[0])
+
+    def on_timer(self, words: list[str]) -> None:
+        """`timer [grace]`: time passes without data, in seconds."""
+        self.add(EventKind.TIMER, (seconds(words[0]) if words else 0,))
+
+    def on_command(self, words: list[str]) -> None:
+        """`command CANCEL_ALL`"""
+        self.add(EventKind.COMMAND, (int(Command[words[0]]),))
+
+    def do_set_timer(self, words: list[str]) -> int:
+        """`set_timer T`: the strategy's timer, after the last event."""
+        self.after_bars().timer = seconds(words[0])
+        return -1
+
+    def read(self, number: int, text: str) -> None:
+        """Read one line; one that begins with a time, `local` or `local/exchange`, is an event."""
+        line = text.split("#")[0].strip()
+        if not line or not line[0].isdigit():
+            super().read(number, text)
+            return
+        head, _, tail = line.partition("->")
+        stamp, verb, *words = head.split()
+        local, _, exchange = stamp.partition("/")
+        self.stamps = (seconds(exchange or local), seconds(local))
+        on = getattr(self, f"on_{verb}", None)
+        if on is None:
+            verbs = [name[3:] for name in dir(self) if name.startswith("on_")]
+            raise ScriptError(f"unknown event {verb!r}; {nearest(verb, verbs)}")
+        self.script.steps.append(Step())
+        items = [item.strip() for item in tail.split(",") if item.strip()]
+        self.script.expected.append([Expected(number, line, items)])
+        on(words)
+
+
+def parse(name: str, text: str) -> TickScript:
+    """Read a script; `ScriptError` names file and line."""
+    parser = TickParser(name)
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            parser.read(number, line)
+        except (ScriptError, KeyError, ValueError, IndexError, ArithmeticError) as error:
+            raise ScriptError(f"{name}:{number}: {line.strip()}: {error}") from error
+    script = parser.script
+    n = len(script.config.instruments)
+    levels = tuple(parser.levels or [BookLevel.DEPTH] * n)
+    script.ticks = replace(script.ticks, base=script.config, levels=levels)
+    return script
+
+
+def parse_file(path: Path) -> TickScript:
+    """Read a script from a file."""
+    return parse(path.stem, path.read_text(encoding="utf-8"))
+
+
+def shown_seconds(ns: int) -> str:
+    """Return ns as seconds in shortest form."""
+    return f"{Decimal(ns) / 10**9:.9f}".rstrip("0").rstrip(".")
