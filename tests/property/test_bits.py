@@ -18,7 +18,7 @@ from tradectl.core.jit import DISABLE_JIT, entry
 ROOT = Path(__file__).parents[2]
 WARM = """
 import sys
-from tradectl.engine.advance import advance
+from tradectl.engine.advance import advance_bars as advance
 advance.load()
 print(advance.was_cached, "numba" in sys.modules)
 """

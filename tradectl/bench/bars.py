@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tradectl.core.codes import EventFlag, EventKind, FoldCode
 from tradectl.core.event import empty_events
 from tradectl.core.instrument import Instrument
-from tradectl.engine.advance import advance
+from tradectl.engine.advance import advance_bars
 from tradectl.engine.spec import AccountSpec, ExecutionSpec, InstrumentLimits, RunSpec, StrategySpec
 from tradectl.engine.state import State
 from tradectl.errors import InvariantViolation
@@ -90,7 +90,7 @@ def fold_once(spec: RunSpec, events: npt.NDArray[Any]) -> tuple[float, State, di
 def bench_bars(bars: int = 1_000_000, repeats: int = 7) -> dict[str, Any]:
     """Measure bars a second of the base fold for each bench strategy; medians of `repeats` folds."""
     events = walk_events(bars)
-    advance.load()
+    advance_bars.load()
     result: dict[str, Any] = {"bars": bars}
     for label, name in STRATEGIES.items():
         spec = spec_for(name)

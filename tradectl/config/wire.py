@@ -24,7 +24,7 @@ from tradectl.config.wire_numbers import (
 )  # fmt: skip
 from tradectl.core.codes import Hook
 from tradectl.core.instrument import Instrument
-from tradectl.engine.advance import OUTPUT_MARGIN, advance
+from tradectl.engine.advance import OUTPUT_MARGIN, advance, advance_bars
 from tradectl.engine.spec import RunSpec, StrategySpec
 from tradectl.errors import ConfigError
 from tradectl.strategy.compile import CompiledHooks, compile_hooks
@@ -80,7 +80,8 @@ def wire(
     # Faults in a strategy's source are told before minutes are spent on data.
     strategies = _strategies(config, folder, 1)
     # The kernels come from their cache, or are compiled, while the data is surveyed.
-    kernels = threading.Thread(target=advance.load, name="kernels", daemon=True)
+    fold = advance_bars if all(block.kind == "bars" for block in config.data) else advance
+    kernels = threading.Thread(target=fold.load, name="kernels", daemon=True)
     kernels.start()
     start = time.perf_counter()
     tell("data")
@@ -90,12 +91,12 @@ def wire(
     start = time.perf_counter()
     tell("compile")
     kernels.join()  # two threads must not compile at the same time
-    advance.load()
+    fold.load()
     if len(data.instruments) > 1:  # what is held per instrument has another size now
         strategies = _strategies(config, folder, len(data.instruments))
     hooks = [compile_hooks(one, block.jit) for one, block in zip(strategies, config.strategies, strict=True)]
     timings.compile_s = time.perf_counter() - start
-    timings.was_cached = advance.was_cached and all(h.was_cached for h in hooks)
+    timings.was_cached = fold.was_cached and all(h.was_cached for h in hooks)
     spec = _spec(config, folder, data, strategies, hooks)
     return Wired(config, spec, data, strategies, hooks, timings)
 

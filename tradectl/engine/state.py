@@ -327,7 +327,8 @@ class State:
 
     def fold(self, events: Array) -> tuple[FoldCode, int]:
         """Fold events (EVENT records, contiguous); return why it stopped and the first index not applied."""
-        from tradectl.engine.advance import advance
+        from tradectl.engine.advance import advance, advance_bars
 
-        code, at = advance(self.address, events.ctypes.data, 0, len(events))
+        fold = advance if self.engine[0]["local_view"] else advance_bars
+        code, at = fold(self.address, events.ctypes.data, 0, len(events))
         return FoldCode(code), int(at)

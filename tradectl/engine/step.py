@@ -28,10 +28,10 @@ from tradectl.engine.hooks import call_everywhere, deliver_reports
 from tradectl.engine.local import run_local, run_reports
 from tradectl.engine.ticks import is_tick, take_tick
 
-__all__ = ["step"]
+__all__ = ["step", "step_bars"]
 
 BAR, STATUS, COMMAND = int(EventKind.BAR), int(EventKind.STATUS), int(EventKind.COMMAND)
-TIMER = int(EventKind.TIMER)
+TIMER, GAP = int(EventKind.TIMER), int(EventKind.GAP)
 LAST, SYNTHETIC, DETAIL = int(EventFlag.LAST), int(EventFlag.SYNTHETIC), int(EventFlag.DETAIL)
 DONE, BAD_EVENT = int(FoldCode.DONE), int(FoldCode.BAD_EVENT)
 LISTED, DELISTED = int(MarketStatus.LISTED), int(MarketStatus.DELISTED)
@@ -176,22 +176,45 @@ def take_command(world, engine, event):
 
 @routine
 def take_timer(world, engine, event):
-    """Let time pass without data: what is due here, and at the venues what arrived `w0` ns before it."""
-    if event.ts_recv < engine.now:
-        return
-    run_local(world, engine, event.ts_recv)
-    engine.now = event.ts_recv
-    for i in range(world.n_instruments if engine.local_view else 0):
+    """Let time pass without data: what is due here."""
+    if event.ts_recv >= engine.now:
+        run_local(world, engine, event.ts_recv)
+        engine.now = event.ts_recv
+        run_reports(world, engine, event.ts_recv)
+
+
+@routine
+def take_arrivals(world, engine, event):
+    """Let time pass without data: what arrived at the venues `w0` ns before it takes effect."""
+    for i in range(world.n_instruments):
         venue = venue_at(world.venues, i)
         if venue.next_arrival < event.ts_recv - event.w0:
             apply_due(world, engine, market_at(world.markets, i), venue, event.ts_recv - event.w0)
-    run_reports(world, engine, event.ts_recv)
+
+
+@kernel
+def step_bars(world, engine, event):
+    """Apply one event of a run without tick data, which is all that such a run compiles; see `step`."""
+    engine.n_events += 1
+    return take_event(world, engine, event)
 
 
 @kernel
 def step(world, engine, event):
     """Apply one event; return a FoldCode: DONE, or BAD_EVENT for one that this engine cannot apply."""
     engine.n_events += 1
+    if is_tick(event.kind):
+        return take_tick(world, engine, event)
+    if event.kind == TIMER and event.ts_recv >= engine.now:
+        run_local(world, engine, event.ts_recv)
+        engine.now = event.ts_recv
+        take_arrivals(world, engine, event)
+    return take_event(world, engine, event)
+
+
+@kernel
+def take_event(world, engine, event):
+    """Apply one event that is not of tick data."""
     if event.kind == BAR:
         if event.instrument >= world.n_instruments or event.ts_recv < engine.batch_ts:
             return BAD_EVENT
@@ -207,9 +230,7 @@ def step(world, engine, event):
         take_command(world, engine, event)
     elif event.kind == TIMER:
         take_timer(world, engine, event)
-    elif is_tick(event.kind):
-        return take_tick(world, engine, event)
-    else:
+    elif event.kind != GAP:  # bars have no book that could break
         return BAD_EVENT
     if event.flags & LAST:
         if engine.batch_open:
