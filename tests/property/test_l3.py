@@ -161,6 +161,5 @@ def test_random_messages_and_own_orders(seed, spread):
 def test_many_random_messages_and_own_orders():
     for seed in range(400):
         play(seed, 400, (4, 12, 90)[seed % 3])
-    print(dict(sorted(SEEN.items())))
     wanted = {"LIMIT GTC", "LIMIT IOC", "LIMIT FOK", "MARKET GTC", "fill 5", "fill 6", "fill 7", "spent", "unknown"}
     assert wanted <= {name for name, n in SEEN.items() if n > 0}

@@ -20,6 +20,7 @@ from tradectl.core.codes import (
 from tradectl.core.event import empty_events
 from tradectl.core.instrument import Instrument
 from tradectl.core.l3_check import validate_l3
+from tradectl.core.layout import UNCHANGED
 from tradectl.engine.spec import AccountSpec, ExecutionSpec, InstrumentLimits, RunSpec, StrategySpec
 from tradectl.engine.state import State
 
@@ -97,7 +98,9 @@ class L3World:
         self.request(kind=RequestKind.CANCEL, order_id=order_id)
 
     def modify(self, order_id, price, lots):
-        self.request(kind=RequestKind.MODIFY, order_id=order_id, price_ticks=price, qty_lots=lots, trigger_ticks=-(2**62))
+        self.request(
+            kind=RequestKind.MODIFY, order_id=order_id, price_ticks=price, qty_lots=lots, trigger_ticks=UNCHANGED
+        )  # fmt: skip
 
     def order(self, order_id):
         """Return an order's row, live or ended."""
