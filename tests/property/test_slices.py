@@ -45,7 +45,7 @@ def wired_run(folder: Path, case: str, bars: int = BARS, jit: bool = True) -> Wi
 def fold(wired: Wired, cuts: list[int], events: Any) -> tuple[str, str, int]:
     """Fold events in slices; return the hash of the state, of all rows, and the number of fills."""
     state, rows, fills = State(wired.spec), hashlib.blake2b(digest_size=16), 0
-    parts: dict[str, list[Any]] = {"fills": [], "orders": [], "equity": []}
+    parts: dict[str, list[Any]] = {"fills": [], "orders": [], "equity": [], "markouts": []}
     edges = [0, *cuts, len(events)]
     for low, high in pairwise(edges):
         while low < high:
