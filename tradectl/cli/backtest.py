@@ -151,11 +151,9 @@ def _told(failure: Failure) -> None:
 
 def _show(summary: dict[str, Any], as_json: bool, quiet: bool) -> None:
     from tradectl.cli.output import out, print_json
-    from tradectl.cli.result_table import notes, result_table
+    from tradectl.cli.result_table import print_result
 
     if as_json:
         print_json(summary)
     elif not quiet:
-        out().print(result_table(summary))
-        for line in notes(summary):
-            out().print(line)
+        print_result(out(), summary)

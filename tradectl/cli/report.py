@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     def report(runs: Runs, folder: RunsFolder = Path("runs"), as_json: Json = False) -> None:
         """Show the result of one run, or of several side by side, from their summary.json."""
         from tradectl.cli.output import out, print_json
-        from tradectl.cli.result_table import notes, result_table
+        from tradectl.cli.result_table import print_result, result_table
         from tradectl.db.catalogue import find_run
 
         summaries = [find_run(run, folder).summary for run in runs]
@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
             for summary in summaries:
                 print_json(summary)
             return
-        out().print(result_table(*summaries))
         if len(summaries) == 1:
-            for line in notes(summaries[0]):
-                out().print(line)
+            print_result(out(), summaries[0])
+        else:
+            out().print(result_table(*summaries))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tradectl.cli.execution_table import execution_notes, execution_table, feed_notes
 from tradectl.cli.output import count, money, percent, seconds
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
-__all__ = ["HEADLINE", "notes", "result_table"]
+__all__ = ["HEADLINE", "notes", "print_result", "result_table"]
 
 SCENARIOS = ("adverse", "base", "favourable")
 MOST_LISTED = 5  # instruments, or reasons, named one by one
@@ -88,6 +90,16 @@ def _scenario(summary: Mapping[str, Any], name: str) -> str:
     return percent(found / initial - 1) if found is not None and initial else "–"
 
 
+def print_result(console: Console, summary: Mapping[str, Any]) -> None:
+    """Print one run: its figures, how it traded where it ran on tick data, and what to know beside them."""
+    console.print(result_table(summary))
+    made = execution_table(summary)
+    if made is not None:
+        console.print(made)
+    for line in (*execution_notes(summary), *notes(summary)):
+        console.print(line)
+
+
 def notes(summary: Mapping[str, Any]) -> list[str]:
     """Return lines with markup: grid, faults and gaps of the data, audit, speed, and where the run lies."""
     from rich.markup import escape
@@ -95,6 +107,7 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
     data = summary.get("data") or {}
     lines = [*_grid(data.get("instruments") or []), *_faults(data)]
     lines += [f"[cyan]note[/] {escape(str(note))}" for note in data.get("notes") or ()]
+    lines += feed_notes(summary)
     if summary.get("synthetic_bars"):
         made_up = count(summary["synthetic_bars"])
         lines.append(f"[yellow]data[/] {made_up} bars are made up to fill gaps; nothing fills in them")
@@ -121,8 +134,9 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
         if key.endswith("_s") and timing[key] is not None
     ]
     speed = f", {count(summary.get('events_per_s'))} events/s" if summary.get("events_per_s") else ""
+    marked = "mid" if summary.get("book") else "close"
     lines.append(
-        "[dim]daily UTC returns, 365 a year, sample deviation, no risk-free rate; marked at the last close[/]"
+        f"[dim]daily UTC returns, 365 a year, sample deviation, no risk-free rate; marked at the last {marked}[/]"
     )
     lines.append(f"[dim]{' · '.join(parts)}{speed}[/]")
     balanced = (summary.get("audit") or {}).get("balanced")

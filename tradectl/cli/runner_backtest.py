@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tradectl.cli.runner import Progress, RunResult
+from tradectl.cli.runner_execution import has_ticks, measure_execution
 from tradectl.cli.runner_fold import Folded, ledger_rows, start_fold
 from tradectl.cli.runner_summary import error_of, refusals, scenario_of, summarise
 from tradectl.config.load import Loaded
@@ -88,6 +89,7 @@ class Work:
     journal: JournalWriter | None = None
     timing: dict[str, float] = field(default_factory=dict)
     scenarios: dict[str, Any] = field(default_factory=dict)
+    execution: dict[str, Any] | None = None  # of runs on tick data
 
 
 def runs_folder(loaded: Loaded, out: Path | None) -> Path:
@@ -194,6 +196,9 @@ def _finish(work: Work) -> RunResult:
         audit = _audit(work)
         lock = _write_inputs(work)
         rest.result()
+    if has_ticks(folded.state):
+        balanced = bool(audit["balanced"])
+        work.execution = measure_execution(folder.path, folded, markets_of(folded.state), balanced)
     folded.spool.close()
     folder.sync()
     work.timing["write_s"] = time.perf_counter() - start
@@ -230,7 +235,7 @@ def _write_rows(work: Work, writer: Executor) -> Future[None]:
     folded, folder = work.folded, work.folder
     names = Names.of(folded.state)
     write_tables(folded.spool, names, folder.path, ["fills"])
-    rest = writer.submit(write_tables, folded.spool, names, folder.path, ["orders", "equity"])
+    rest = writer.submit(write_tables, folded.spool, names, folder.path, ["orders", "equity", "markouts"])
     write_frame(positions_table(folded.state), folder.path / "positions.parquet")
     folder.write_bytes("snapshots/final.tcs", snapshot_bytes(folded.state))
     return rest
@@ -299,6 +304,7 @@ def _write_summary(work: Work, audit: dict[str, Any], lock: dict[str, Any] | Non
         "data_hash": lock["data"]["hash"] if lock is not None else None,
         "scenarios": work.scenarios,
         "audit": audit,
+        "execution": work.execution,
         "timing": {name: round(value, 6) for name, value in timing.items()},
         "compile_cached": timings.was_cached,
         "events_per_s": round(work.folded.outcome.events / run_s) if run_s > 0 else None,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tradectl.cli.runner_execution import acks_of, books_of, has_ticks
 from tradectl.cli.runner_fold import PICO, Folded, ledger_rows
 from tradectl.core.instrument import ATOMS_PER_UNIT
 from tradectl.engine.state import State
@@ -111,6 +112,7 @@ def summarise(folded: Folded, extra: Mapping[str, Any]) -> dict[str, Any]:
         "state_hash": folded.state.hash(),
         "state_bytes": folded.state.nbytes,
         "data": data,
+        **({"book": books_of(folded.state), "acks": acks_of(folded.state)} if has_ticks(folded.state) else {}),
         **extra,
         "peak_rss_mb": peak_rss_mb(),
     }

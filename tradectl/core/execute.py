@@ -176,6 +176,7 @@ def book_fill(world, engine, market, currency, position, slot, price_ticks, lots
     fill.ask = 0
     if market.level != 0:
         venue = venue_at(world.venues, order.instrument)
+        fill.twice_mark = venue.twice_seen
         fill.bid = venue.bid
         fill.ask = venue.ask
         await_markout(world, engine, fill)

@@ -136,6 +136,7 @@ def take_trade(world, engine, market, venue, event):
                 fire_stops(world, engine, market, venue, event.w0, event.w0)
     if market.level == PRINTS:
         market.twice_mark = 2 * event.w0
+        venue.twice_seen = market.twice_mark
         mark_market(world, engine, market, event.w0)
     if world.n_frames > 0:
         add_print(world, engine, event.instrument, event.ts_recv, event.w0, event.w1)
@@ -184,10 +185,6 @@ def end_touch(world, engine, market, venue, event):
     bid_lots, ask_lots = shown_qty(books, market, venue, 0, bid), shown_qty(books, market, venue, 1, ask)
     moved = bid != venue.bid or ask != venue.ask
     changed = moved or bid_lots != venue.bid_lots or ask_lots != venue.ask_lots
-    venue.bid = bid
-    venue.ask = ask
-    venue.bid_lots = bid_lots
-    venue.ask_lots = ask_lots
     if bid >= ask:
         venue.n_crossed += 1
     elif moved and bid != NO_BID and ask != NO_ASK:
@@ -197,7 +194,14 @@ def end_touch(world, engine, market, venue, event):
             add_print(world, engine, event.instrument, event.ts_recv, (bid + ask) >> 1, -1)
     if market.n_orders > 0 or venue.broken == WHOLE:
         market.start = event.ts_event
+        if venue.broken == WHOLE:
+            venue.twice_seen = market.twice_mark  # what was seen before the gap is no measure
         judge_book(world, engine, market, venue, bid, ask)
+    venue.bid = bid  # a fill in between tells the touch before it
+    venue.ask = ask
+    venue.bid_lots = bid_lots
+    venue.ask_lots = ask_lots
+    venue.twice_seen = market.twice_mark
     return changed
 
 
