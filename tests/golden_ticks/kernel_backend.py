@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
+import numpy as np
+
 from tests.golden.kernel_backend import KernelBackend as BarBackend
 from tests.golden.kernel_backend import or_none, take_requests
 from tests.golden.protocol import FillRow, Request
@@ -15,14 +17,17 @@ from tradectl.core.event import empty_events
 from tradectl.core.instrument import Instrument
 from tradectl.core.jit import DISABLE_JIT
 from tradectl.core.ladder_layout import MIN_WINDOW
-from tradectl.core.layout import engine_at, report_at
+from tradectl.core.layout import engine_at, order_at, report_at
 from tradectl.engine.spec import AccountSpec, ExecutionSpec, InstrumentLimits, RiskSpec, RunSpec, StrategySpec
 from tradectl.engine.state import State
 
 __all__ = ["KernelBackend", "events_of", "spec_of"]
 
-FILL = ("order_id", "instrument", "side", "price_ticks", "qty_lots", "liquidity_side", "phase")
-MONEY = ("fee_atoms", "realised_atoms", "ts_event")
+FILL = (
+    "order_id", "instrument", "side", "price_ticks", "qty_lots", "liquidity_side", "phase", "fee_atoms",
+    "realised_atoms", "ts_event",
+)  # fmt: skip
+LIVE = range(OrderStatus.SUBMITTED, OrderStatus.FILLED)
 
 
 def events_of(events: list[Event]) -> Any:
@@ -65,6 +70,14 @@ def spec_of(config: TickConfig, addresses: dict[int, int], keep: Any = None) -> 
         execution, risk, order_capacity=256, request_capacity=64, report_capacity=1024,
         output_capacity=20_000, equity_capacity=4096, latencies=config.triples, keep_alive=keep,
     )  # fmt: skip
+
+
+def row_of(o: Any) -> OrderState:
+    """Return an order record as it is compared."""
+    live = o.status in LIVE
+    front = o.front if live and o.note > 0 else None
+    leaves = o.leaves_lots if live else 0
+    return OrderState(o.id, o.status, o.reason, o.filled_lots, leaves, o.ts_arrival, o.ts_last, o.seen, front)
 
 
 class Recorder:
@@ -125,7 +138,7 @@ class KernelBackend:
         self.config = config
         self.state = self.bars.state = State(spec_of(config, self.recorder.addresses))
         self.recorder.engine = self.state.engine.ctypes.data
-        self.final: dict[int, OrderState] = {}
+        self.known: dict[int, OrderState] = {}
 
     def step(self, step: Step) -> StepReport:
         """Apply the events of a step, then its requests."""
@@ -137,9 +150,7 @@ class KernelBackend:
             self.set_timer(step.timer)
         outcomes = [self.ask(request) for request in step.requests]
         out = self.state.drain()
-        fills = [FillRow(*(int(f[n]) for n in (*FILL, *MONEY))) for f in out["fills"]]
-        for row in out["orders"]:
-            self.final[int(row["id"])] = self.row(row, 0)
+        fills = [FillRow(*f) for f in out["fills"][[*FILL]].tolist()]
         return StepReport(fills, outcomes, self.recorder.told, self.orders())
 
     def ask(self, request: Request) -> int:
@@ -155,24 +166,13 @@ class KernelBackend:
         self.state.timers[0]["at"] = engine["next_timer"] = at
         engine["next_local"] = min(int(engine["next_local"]), at + 1)
 
-    @staticmethod
-    def row(o: Any, leaves: int) -> OrderState:
-        names = ("id", "status", "reason", "filled_lots")
-        head = (int(o[n]) for n in names)
-        front = float(o["front"]) if o["note"] > 0 and leaves else None
-        return OrderState(*head, leaves, int(o["ts_arrival"]), int(o["ts_last"]), int(o["seen"]), front)
-
     def orders(self) -> dict[int, OrderState]:
-        """Return all orders by id; what the strategy has seen of ended ones stands in the table still."""
-        table = self.state.orders[:-1]
-        rows = dict(self.final)
-        for o in table[table["id"] > 0]:
-            number = int(o["id"])
-            if OrderStatus.SUBMITTED <= o["status"] <= OrderStatus.PENDING_CANCEL:
-                rows[number] = self.row(o, int(o["leaves_lots"]))
-            else:
-                self.final[number] = rows[number] = self.row(o, 0)
-        return {number: rows[number] for number in sorted(rows)}
+        """Return all orders by id; a slot holds an ended order until the next one takes it."""
+        base = self.state.orders.ctypes.data
+        for slot in np.flatnonzero(self.state.orders["id"][:-1]).tolist():
+            row = row_of(order_at(base, slot))
+            self.known[row.order_id] = row
+        return {number: self.known[number] for number in sorted(self.known)}
 
     def result(self) -> Result:
         """Return what stands at the end."""

@@ -183,4 +183,4 @@ class TickWorld(World):
     def working(self, instrument: int) -> list[TickOrder]:
         """Return the orders that the venue has, by priority."""
         found = [o for o in self.orders if o.working and o.instrument == instrument]
-        return sorted(found, key=lambda order: order.priority)  # type: ignore[arg-type,return-value]
+        return sorted(found, key=lambda order: order.priority)  # type: ignore[arg-type]
