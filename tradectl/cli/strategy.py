@@ -12,12 +12,14 @@ import typer
 
 from tradectl.cli.app import command, group
 from tradectl.cli.options import Json
-from tradectl.errors import ConfigError, StoreError, TradectlError
+from tradectl.errors import ConfigError, StoreError, TradectlError, nearest
 
 __all__ = ["register"]
 
 SCOPES = ("instrument", "portfolio")
+KINDS = ("bars", "book")
 SAMPLE = ("BTCSYN/USD", "ETHSYN/USD", "SOLSYN/USD")
+BOOK_SAMPLE = ("ALTSYN/USD",)
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +38,7 @@ def _new(strategy: typer.Typer) -> None:
         "Write a working strategy, its config and its test.",
         "tradectl strategy new my_idea",
         "tradectl strategy new rotation --scope portfolio",
+        "tradectl strategy new quoter --kind book",
     )
     def new(
         name: Annotated[
@@ -44,22 +47,29 @@ def _new(strategy: typer.Typer) -> None:
         scope: Annotated[
             str, typer.Option("--scope", metavar="S", help="instrument (one state per symbol) or portfolio.")
         ] = "instrument",
+        kind: Annotated[
+            str, typer.Option("--kind", metavar="K", help="What it looks at: bars, or book (depth and trades).")
+        ] = "bars",
         root: Annotated[
             Path, typer.Option("--dir", metavar="DIR", help="Where strategies/ and configs/ are.")
         ] = Path(),
     ) -> None:
         """Write a working strategy, its configuration and its test; nothing that exists is overwritten.
 
-        Where there is no sample data yet, synthetic bars are written for it too.
+        Where there is no sample data yet, synthetic data is written for it too.
         """
         from tradectl.cli.output import out
 
         if scope not in SCOPES:
             raise ConfigError(f"--scope: expected one of {', '.join(SCOPES)}, got {scope!r}")
+        if kind not in KINDS:
+            raise ConfigError(f"--kind: {kind!r} is none", hint=nearest(kind, KINDS))
+        if kind == "book" and scope != "instrument":
+            raise ConfigError("--kind book writes a strategy of one instrument: leave out --scope")
         file = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
         if not file.isidentifier():
             raise ConfigError(f"{name!r} cannot name a Python file", hint="begin with a letter: my_idea")
-        made = _files(file, scope, root)
+        made = _book_files(file, root) if kind == "book" else _files(file, scope, root)
         there = [path for path in made if path.exists()]
         if there:
             raise StoreError(f"{there[0]} is there already", hint="choose another name")
@@ -67,7 +77,7 @@ def _new(strategy: typer.Typer) -> None:
             for path, text in made.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
-            sample = _write_sample(root)
+            sample = _write_book_sample(root) if kind == "book" else _write_sample(root)
         except OSError as error:
             raise StoreError(f"cannot write: {error}") from error
         for path in (*made, *sample):
@@ -76,28 +86,59 @@ def _new(strategy: typer.Typer) -> None:
         out().print(f"test it: python -m pytest {root / 'tests' / 'strategies' / f'test_{file}.py'}")
 
 
-def _files(file: str, scope: str, root: Path) -> dict[Path, str]:
+def _names(file: str) -> dict[str, Any]:
+    """Return what the templates fill in for a file of this name."""
+    return {
+        "name": "".join(part.capitalize() for part in file.split("_")), "file": file, "slug": file.replace("_", "-"),
+        "title": file.replace("_", " ").capitalize(), "strategies": "strategies", "configs": "configs", "depth": 2,
+    }  # fmt: skip
+
+
+def _places(file: str, root: Path, texts: tuple[str, str, str], names: dict[str, Any]) -> dict[Path, str]:
     """Return path → text of a strategy, its configuration and its test."""
+    paths = (
+        root / "strategies" / f"{file}.py",
+        root / "configs" / f"{file}.yaml",
+        root / "tests" / "strategies" / f"test_{file}.py",
+    )
+    return {path: text.format(**names) for path, text in zip(paths, texts, strict=True)}
+
+
+def _files(file: str, scope: str, root: Path) -> dict[Path, str]:
+    """Return the files of a strategy on bars."""
     from tradectl.cli import templates
 
-    class_name = "".join(part.capitalize() for part in file.split("_"))
     one = scope == "instrument"
-    names: dict[str, Any] = {
-        "name": class_name, "file": file, "slug": file.replace("_", "-"), "title": file.replace("_", " ").capitalize(),
-        "strategies": "strategies", "configs": "configs", "depth": 2, "symbols": SAMPLE[:1] if one else SAMPLE,
+    names = _names(file) | {
+        "symbols": SAMPLE[:1] if one else SAMPLE,
         "source": "../data/sample/" + ("BTCSYNUSD_1m.csv.gz" if one else "'*_1m.csv.gz'").strip("'"),
-    }  # fmt: skip
-    return {
-        root / "strategies" / f"{file}.py": (templates.INSTRUMENT if one else templates.PORTFOLIO).format(
-            **names
-        ),
-        root / "configs" / f"{file}.yaml": templates.CONFIG.format(**names),
-        root / "tests" / "strategies" / f"test_{file}.py": templates.TEST.format(**names),
     }
+    text = templates.INSTRUMENT if one else templates.PORTFOLIO
+    return _places(file, root, (text, templates.CONFIG, templates.TEST), names)
+
+
+def _book_files(file: str, root: Path) -> dict[Path, str]:
+    """Return the files of a strategy on book data."""
+    from tradectl.cli import templates
+
+    names = _names(file) | {"symbols": BOOK_SAMPLE}
+    return _places(file, root, (templates.BOOK, templates.BOOK_CONFIG, templates.BOOK_TEST), names)
+
+
+def _write_book_sample(root: Path) -> list[Path]:
+    """Write the synthetic book of the sample unless it is there; return what was written."""
+    from tradectl.history.generate_book import SAMPLE as walk
+    from tradectl.history.generate_book import generate_book
+
+    folder = root / "data" / "sample" / "book"
+    if folder.is_dir():
+        return []
+    generate_book(walk, folder)
+    return [folder]
 
 
 def _write_sample(root: Path) -> list[Path]:
-    """Write the synthetic sample unless it is there; return what was written."""
+    """Write the synthetic bars of the sample unless they are there; return what was written."""
     from decimal import Decimal
 
     from tradectl.history.generate import Walk, generate

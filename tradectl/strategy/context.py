@@ -37,7 +37,9 @@ METHODS: dict[str, Callable[..., Any]] = {
     **{name: getattr(r, "ctx_" + name) for name in "order_status is_live leaves round_qty select".split()},
     **{
         name: getattr(b, "ctx_" + name)
-        for name in "level_price level_qty depth_qty queue_ahead is_in_flight set_timer".split()
+        for name in (
+            "level_price level_qty depth_qty queue_ahead order_price order_ticks order_side is_in_flight set_timer"
+        ).split()
     },
     "rebalance": f.ctx_rebalance,
 }

@@ -12,11 +12,12 @@ from tradectl.core.depth_view import shown_best, shown_next, shown_qty
 from tradectl.core.jit import kernel, routine
 from tradectl.core.l3_own import lots_ahead
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
-from tradectl.core.layout import NONE, engine_at, market_at, order_at, timer_at, venue_at
+from tradectl.core.layout import NONE, UNCHANGED, engine_at, market_at, order_at, timer_at, venue_at
 from tradectl.core.units import price_of_ticks, qty_of_lots
 from tradectl.strategy.ctx_read import known_slot
 
 SUBMITTED = int(OrderStatus.SUBMITTED)
+MODIFY_PENDING = 2  # ORDER.pend_kind: a modify is on its way
 PRINTS, BY_ORDER = int(BookLevel.PRINTS), int(BookLevel.ORDERS)
 
 
@@ -172,17 +173,18 @@ def ctx_level_qty(ctx, side, k):
 
 
 @routine
-def ctx_depth_qty(ctx, side, levels):
-    """Return the displayed quantity of the best `levels` levels of a side together."""
+def ctx_depth_qty(ctx, side, levels, decay=1.0):
+    """Return the quantity of a side's best `levels` levels together; each weighs `decay` times the one before it."""
     if _market(ctx).level <= PRINTS:
         return 0.0
     market, venue, index = _market(ctx), _venue(ctx), (1 - side) >> 1
     price = shown_best(ctx.books, market, venue, index)
-    lots = 0
+    lots, weight = 0.0, 1.0
     for _ in range(levels):
         if price == NO_BID or price == NO_ASK:
             break
-        lots += shown_qty(ctx.books, market, venue, index, price)
+        lots += weight * shown_qty(ctx.books, market, venue, index, price)
+        weight *= decay
         price = shown_next(ctx.books, market, venue, index, price)
     return qty_of_lots(market, lots)
 
@@ -199,6 +201,34 @@ def ctx_queue_ahead(ctx, order_id):
     if market.level == BY_ORDER:
         front = float(lots_ahead(ctx, ctx.books + venue_at(ctx.venues, order.instrument).ladder, order.note - 1))
     return max(front, 0.0) * (market.lot_num / market.lot_den)
+
+
+@kernel
+def ctx_order_ticks(ctx, order_id):
+    """Return the limit in ticks that was last asked for of a live order; 0 for one without, or that is not live."""
+    slot = known_slot(ctx, order_id)
+    if slot == NONE:
+        return 0
+    order = order_at(ctx.orders, slot)
+    if order.pend_kind == MODIFY_PENDING and order.pend_price_ticks != UNCHANGED:
+        return order.pend_price_ticks
+    return order.price_ticks
+
+
+@kernel
+def ctx_order_price(ctx, order_id):
+    """Return the limit that was last asked for of a live order; NaN for one without, or that is not live."""
+    ticks = ctx_order_ticks(ctx, order_id)
+    if ticks == 0:
+        return math.nan
+    return price_of_ticks(market_at(ctx.markets, order_at(ctx.orders, known_slot(ctx, order_id)).instrument), ticks)
+
+
+@kernel
+def ctx_order_side(ctx, order_id):
+    """Return the side of a live order, 1 or -1; 0 for one that is not live."""
+    slot = known_slot(ctx, order_id)
+    return order_at(ctx.orders, slot).side if slot != NONE else 0
 
 
 @kernel

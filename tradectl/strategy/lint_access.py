@@ -22,7 +22,7 @@ REPORT_FIELDS = tuple(name for name in REPORT.names if not name.startswith("pad"
 FLOAT_REPORT = tuple(name for name in REPORT_FIELDS if REPORT[name].kind == "f")
 FLOAT_ATTRIBUTES = frozenset(
     "open high low close volume last tick_size lot_size position entry_price unrealised realised equity balance "
-    "buying_power drawdown".split()
+    "buying_power drawdown bid ask bid_qty ask_qty mid trade_price trade_qty".split()
 )
 LEAF = "leaf"
 
