@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,8 @@ class Opened:
     def meta(self) -> JournalMeta:
         """Return what a journal of this run writes about its events."""
         frames = tuple(self.timeframes_ns), tuple(self.frame_of)
-        return JournalMeta(tuple(self.instruments), *frames, self.detail_ns)
+        kinds = tuple(tuple(sorted(one)) for one in self.kinds)
+        return JournalMeta(tuple(self.instruments), *frames, self.detail_ns, kinds=kinds)
 
 
 def open_data(config: RunConfig, folder: Path, progress: Callable[[int], None] | None = None) -> Opened:
@@ -129,7 +130,8 @@ def specs_of(config: RunConfig) -> dict[str, InstrumentSpec]:
 def _open_history(config: RunConfig, folder: Path, progress: Callable[[int], None] | None) -> Opened:
     from tradectl.history.open import History, open_history
 
-    blocks = [block_of(block, folder) for block in config.data]
+    feed = config.execution.latency.feed.ns
+    blocks = [replace(block_of(block, folder), feed_ns=feed) for block in config.data]
     history: History = open_history(
         blocks, specs_of(config), default_quote=config.account.currency, progress=progress
     )
@@ -209,13 +211,12 @@ def _open_journal(config: RunConfig, block: DataBlock, folder: Path) -> Opened:
         detail_ns=meta.detail_ns,
         total_rows=meta.events,
         whole=True,
+        kinds=[frozenset(one) for one in meta.kinds],
     )
 
 
 def _checked(instrument: Instrument, config: RunConfig) -> Instrument:
     """Return a journal's instrument with the config's minima; its grid is that of the recorded integers."""
-    from dataclasses import replace
-
     block = instrument_block(config, instrument)
     if block is None:
         return instrument

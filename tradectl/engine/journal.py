@@ -56,13 +56,17 @@ def _crc(count: int, sequence: int, payload: Any) -> int:
 
 @dataclass(frozen=True)
 class JournalMeta:
-    """What a journal's events refer to; `frame_of` is the source timeframe of each instrument, ns."""
+    """What a journal's events refer to; `frame_of` is the source timeframe of each instrument, ns (0: no bars).
+
+    `kinds` are each instrument's kinds of data, as `config.wire_data.Opened` tells them.
+    """
 
     instruments: tuple[Instrument, ...]
     timeframes_ns: tuple[int, ...]
     frame_of: tuple[int, ...]
     detail_ns: int = 0
     events: int | None = None  # None: still being written, or its writer died
+    kinds: tuple[tuple[str, ...], ...] = ()
 
     def to_json(self) -> str:
         """Return it as JSON."""
@@ -83,7 +87,8 @@ class JournalMeta:
                 Instrument(**(one | {key: Decimal(one[key]) for key in sizes})) for one in rows
             )
             frames = tuple(raw["timeframes_ns"]), tuple(raw["frame_of"])
-            return JournalMeta(instruments, *frames, int(raw["detail_ns"]), raw["events"])
+            kinds = tuple(tuple(one) for one in raw.get("kinds", ()))
+            return JournalMeta(instruments, *frames, int(raw["detail_ns"]), raw["events"], kinds)
         except (ValueError, KeyError, TypeError, ArithmeticError) as error:
             raise StoreError(f"{META} of the journal is damaged ({error})") from error
 

@@ -267,13 +267,17 @@ def _sorted(spool: Spool, budget: Budget) -> Spool:
 
 
 def judge_clock(loaded: Loaded, block: DataBlock) -> None:
-    """Correct a receive clock that runs behind exchange time, where the block asks for it."""
+    """Correct a receive clock that runs behind, where the block asks for it; give one to data without."""
     if block.clock not in ("keep", "correct"):
         raise ConfigError(
             f"data.clock: {block.clock!r} is not known", hint=nearest(block.clock, ["keep", "correct"])
         )
+    sources = [source for source in loaded.sources if isinstance(source, BookSource)]
     if block.clock == "correct":
-        correct_clock([s for s in loaded.sources if isinstance(s, BookSource)], block.clock_latency_ns)
+        correct_clock(sources, block.clock_latency_ns)
+    for source in sources:
+        for part in source.parts if not source.has_receive_clock else ():
+            part.shift_ns = block.feed_ns
 
 
 def correct_clock(sources: Sequence[BookSource], latency_ns: int) -> None:

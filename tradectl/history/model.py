@@ -81,6 +81,7 @@ class DataBlock:
     clock: str = "keep"  # correct: shift receive stamps of a clock that runs behind exchange time
     clock_latency_ns: int = 0  # the least latency that a corrected clock leaves
     options: Mapping[str, Any] = field(default_factory=dict)  # the importer's own settings
+    feed_ns: int = 0  # what passes between event and receipt where the source has no receive clock
 
     @property
     def sources(self) -> list[str]:
