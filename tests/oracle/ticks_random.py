@@ -59,16 +59,16 @@ def random_config(rng: random.Random) -> TickConfig:
     slippage = rng.choice(["none", "none", "none", "ticks", "bps"])
     base = Config(
         instruments=specs,
-        account=rng.choice([AccountType.CASH, AccountType.MARGIN, AccountType.MARGIN]),
+        account=rng.choice([AccountType.CASH, *[AccountType.MARGIN] * 4]),
         leverage_e9=rng.choice([E9, 3 * E9, 10 * E9]),
-        balance_atoms=unit * rng.choice([12, 40, 10**4, 10**4, 10**4]),
+        balance_atoms=unit * rng.choice([6, 9, 14, 40, *[10**4] * 4]),
         maker_e9=rng.choice([0, -100_000, 1_234_567]),
         taker_e9=rng.choice([0, 500_000, 10_000_000]),
         participation_e9=rng.choice([E9, E9, E9 // 2]),
         limit_touch=rng.random() < 0.3,
         entry_bar=rng.random() < 0.7,
         slippage_ticks=rng.choice([1, 2]) if slippage == "ticks" else 0,
-        slippage_rate_e9=5_000_000 if slippage == "bps" else 0,
+        slippage_rate_e9=rng.choice([5_000_000, 60_000_000]) if slippage == "bps" else 0,
         latency_entry_ns=rng.choice([0, 0, 1, 4, 15, 60]),
         max_open_orders=rng.choice([None, None, None, 4]),
     )
@@ -201,7 +201,7 @@ def other_event(rng: random.Random, now: int) -> list[Event]:
     """Return a rare event of no instrument."""
     if rng.random() < 0.7:
         return [Event(EventKind.TIMER, now, now, (rng.choice([0, 3, 20]),))]
-    command = rng.choice([Command.CANCEL_ALL, Command.HALT, Command.RESUME, Command.RESUME])
+    command = rng.choice([Command.CANCEL_ALL, Command.HALT, *[Command.RESUME] * 4])
     return [Event(EventKind.COMMAND, now, now, (int(command),))]
 
 

@@ -33,6 +33,7 @@ class TickOrder(Order):
     front: float = 0.0
     traded: int = 0  # lots traded at its price since the last depth
     ts_last: int = 0
+    answered: int = 0  # when the venue's last answer about it is here
     seen: int = int(OrderStatus.SUBMITTED)
 
     @property
@@ -154,7 +155,9 @@ class TickWorld(World):
     def report(self, order: TickOrder, fill: FillRow | None = None, local: bool = False) -> None:
         """Let the strategy be told of an order: at once what is local, else when the answer can be here."""
         stamp = order.ts_last
-        due = self.now if local else max(self.now, stamp + self.response(stamp))
+        due = self.now
+        if not local:  # of one order no answer overtakes an earlier one
+            due = order.answered = max(self.now, stamp + self.response(stamp), order.answered)
         lots, price = (fill.qty_lots, fill.price_ticks) if fill else (0, 0)
         told = Told(due, order.id, int(order.shown), int(order.reason), stamp, lots, price)
         bisect.insort(self.reports, Report(due, order, told, order.side), key=lambda report: report.due)

@@ -114,7 +114,8 @@ ORDER = record(  # a cache line each: what matching looks at, what is reserved, 
     *words("<i4", "reason n_fills"),
     *words("<f8", "front front_post"),  # quantity ahead in the queue, lots: now and when it began to rest
     *words("<i4", "note n_unseen"),  # 1 + its place in the book's notes; reports on their way
-    *words("<i8", "twice_submit twice_arrival ts_response"),  # the mark when it was sent and when it arrived
+    *words("<i8", "twice_submit twice_arrival"),  # the mark when it was sent and when it arrived
+    ("ts_response", "<i8"),  # when the last answer about it is here
     ("twice_end", "<i8"),  # and when it ended with something unfilled
     ("seen", "u1"),  # the status that the last delivered report told
     ("spare", "<i8", (3,)),

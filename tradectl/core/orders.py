@@ -228,6 +228,8 @@ def queue_report(world, engine, order, kind, price_ticks, lots, fee, liquidity, 
             if due > answered:
                 engine.n_late_acks += 1
                 engine.late_acks_ns += due - answered
+            due = max(due, order.ts_response)  # of one order no answer overtakes an earlier one
+            order.ts_response = due
     report = report_at(world.reports, place_report(world, engine, due))
     order.n_unseen += engine.local_view
     report.order_id = order.id

@@ -89,6 +89,7 @@ def fill_order_record(engine, order, request):
     order.n_unseen = 0
     order.twice_submit = 0
     order.twice_arrival = 0
+    order.ts_response = 0
     order.twice_end = 0
     order.seen = SUBMITTED
     order.side = request.side
