@@ -54,6 +54,7 @@ class L3Oracle:
     broken: bool = False
     healed: bool = False
     turn: int = 0
+    told: list[tuple] = field(default_factory=lambda: [(None, 0)] * 2)  # price and lots of the touch, per side
 
     # --- the book
 
@@ -221,6 +222,7 @@ class L3Oracle:
     def finish(self):
         """End a message: orders that waited meet the book; recorded orders that cross own ones trade with them."""
         bid, ask = self.touch(1), self.touch(-1)  # judged by what the message left
+        self.told = [(self.shown(side) or [(None, 0)])[0] for side in (1, -1)]
         if self.healed:
             self.broken = self.healed = False
             resting = {e.key for e in self.entries if e.own}

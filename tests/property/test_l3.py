@@ -13,6 +13,7 @@ from tests.oracle.l3_oracle import L3Oracle, Own
 from tests.unit.engine.l3_world import ADD, BEGIN_SNAPSHOT, CANCEL, END, END_SNAPSHOT, EXEC, MODIFY, L3World
 from tradectl.core.codes import EventFlag, EventKind, FoldCode
 from tradectl.core.jit import DISABLE_JIT
+from tradectl.core.ladder_layout import NO_ASK, NO_BID
 
 KINDS = {"ADD": ADD, "MODIFY": MODIFY, "CANCEL": CANCEL, "EXEC": EXEC, "GAP": EventKind.GAP, "CLEAR": EventKind.CLEAR}
 SEEN: Counter[str] = Counter()
@@ -121,6 +122,9 @@ class Pair:
             ]
             assert rows == expected, side
         assert (world.venue["n_unknown"], world.venue["n_spent"]) == (oracle.unknown, oracle.spent)
+        for (price, lots), name, none in zip(oracle.told, ("bid", "ask"), (NO_BID, NO_ASK), strict=True):
+            told = (none if price is None else price, lots)
+            assert (world.venue[name], world.venue[f"{name}_lots"]) == told, name
 
     def compare_orders(self):
         for key, order in self.oracle.own.items():

@@ -26,6 +26,7 @@ __all__ = [
 
 MAKER = int(LiquiditySide.MAKER)
 QUEUE, THROUGH = int(FillPhase.QUEUE), int(FillPhase.THROUGH)
+TOUCH = 2  # VENUE.touched: the touch may have changed
 LAST = 0  # in place of a slot: all orders at the price stand ahead
 
 
@@ -153,6 +154,7 @@ def meet_ahead(world, engine, market, venue, index, price_ticks, until, lots, ph
             if met == 0 and is_live(order_at(world.orders, at)):
                 break
         lots -= met
+        venue.touched = TOUCH
     return lots
 
 

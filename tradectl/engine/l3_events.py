@@ -15,7 +15,6 @@ from tradectl.core.l3_layout import l3_at
 from tradectl.core.l3_own import plain_first, stand_behind, strike, strike_order
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
 from tradectl.core.orders import refresh_keys
-from tradectl.core.resting import TOUCH
 
 __all__ = ["take_order"]
 
@@ -23,6 +22,7 @@ ADD, MODIFY = int(EventKind.ORDER_ADD), int(EventKind.ORDER_MODIFY)
 CANCEL = int(EventKind.ORDER_CANCEL)
 SNAPSHOT_BEGIN, SNAPSHOT_END = int(EventFlag.SNAPSHOT_BEGIN), int(EventFlag.SNAPSHOT_END)
 QUEUE = int(FillPhase.QUEUE)
+LEVELS, TOUCH = 1, 2  # VENUE.touched: what a message has changed so far
 BOOK_ORDERS_FULL = int(Reason.BOOK_ORDERS_FULL)
 
 
@@ -117,6 +117,23 @@ def execute_order(world, engine, market, venue, slot, lots):
 
 
 @kernel
+def reaches_touch(venue, index, price_ticks):
+    """Return whether a price is at or better than the touch of a side, as the last message left it."""
+    return price_ticks >= venue.bid if index == 0 else price_ticks <= venue.ask
+
+
+@kernel
+def note_touched(venue, l3, event, slot):
+    """Note before it is applied what an event changes: levels, or maybe the touch."""
+    touch = event.flags & (SNAPSHOT_BEGIN | SNAPSHOT_END) != 0
+    touch = touch or reaches_touch(venue, (1 - event.side) >> 1, event.w0)
+    if not touch and slot != 0:  # its side is the one that it stands on
+        index, price = record_of(l3, slot).index, entry_at(l3, slot).price_ticks
+        touch = reaches_touch(venue, index, price) or reaches_touch(venue, index, event.w0)
+    venue.touched = TOUCH if touch else max(venue.touched, LEVELS)
+
+
+@kernel
 def take_order(world, engine, market, venue, event):
     """Apply one ORDER_* event to an order-by-order book."""
     l3 = world.books + venue.ladder
@@ -124,6 +141,7 @@ def take_order(world, engine, market, venue, event):
     if event.flags & SNAPSHOT_BEGIN:
         forget_all(l3)
     slot = slot_of_id(l3, event.w2)
+    note_touched(venue, l3, event, slot)
     if event.kind == ADD:
         add_order(world, engine, market, venue, event, slot)
     elif event.kind == CANCEL:
@@ -146,5 +164,4 @@ def take_order(world, engine, market, venue, event):
         stand_behind(world, market, venue)
         if venue.broken != 0:
             venue.broken = 2  # whole again: orders that waited for it go on at the message's end
-    venue.touched = TOUCH
     venue.ts_depth = max(venue.ts_depth, event.ts_event)
