@@ -12,8 +12,8 @@ from tradectl.engine.submit import order_slot
 from tradectl.strategy.ctx_read import select_instrument
 
 __all__ = [
-    "N_HOOKS", "SOURCE", "call_bar_hook", "call_bar_hooks", "call_batch_hooks", "call_everywhere", "call_one",
-    "call_tick_hooks", "deliver_reports",
+    "N_HOOKS", "SOURCE", "call_bar_hook", "call_bar_hooks", "call_batch_hooks", "call_everywhere", "call_hooks",
+    "call_one", "call_tick_hooks", "deliver_reports",
 ]  # fmt: skip
 
 N_HOOKS = len(Hook)
@@ -82,11 +82,17 @@ def call_bar_hooks(world, engine, i, frame):
 
 
 @kernel
-def call_tick_hooks(world, engine, i, hook):
-    """Call a hook of tick data of every strategy that trades an instrument."""
+def call_hooks(world, engine, i, hook):
+    """Call a hook of every strategy that trades an instrument."""
     for s in range(world.n_strategies):
         if word_at(world.used, s * world.n_instruments + i).value:
             call_one(world, engine, s, i, hook, SOURCE)
+
+
+@routine
+def call_tick_hooks(world, engine, i, hook):
+    """Call a hook of tick data of every strategy that trades an instrument, where a call of its own is cheap enough."""
+    call_hooks(world, engine, i, hook)
 
 
 @routine

@@ -29,7 +29,7 @@ from tradectl.core.resting import (
 from tradectl.engine.arrivals import apply_due, fire_stops, resume_book
 from tradectl.engine.batch import check_drawdown, sample_equity
 from tradectl.engine.frames import add_print, close_frames
-from tradectl.engine.hooks import call_tick_hooks
+from tradectl.engine.hooks import call_hooks, call_tick_hooks
 from tradectl.engine.l3_events import take_order
 from tradectl.engine.local import run_local, run_reports
 
@@ -46,6 +46,7 @@ ON_TRADE, ON_QUOTE, ON_DEPTH = int(Hook.ON_TRADE), int(Hook.ON_QUOTE), int(Hook.
 BY_LAST = int(TriggerSource.LAST)
 LEVELS = 1  # VENUE.touched: what a message has changed so far; or TOUCH
 WHOLE = 2  # VENUE.broken: synchronised again; orders that waited for it go on at the message's end
+BOOK_HOOKS = (1 << ON_QUOTE) | (1 << ON_DEPTH)
 DONE, BAD_EVENT = int(FoldCode.DONE), int(FoldCode.BAD_EVENT)
 
 
@@ -229,13 +230,12 @@ def end_message(world, engine, market, venue, event):
     if touched != 0:
         venue.n_messages += 1
         venue.touched = 0  # what own orders take from now on is seen at the next message's end
-        changed = False
-        if touched == TOUCH:
-            changed = end_touch(world, engine, market, venue, event)
-        if hooks & (1 << ON_DEPTH):
-            call_tick_hooks(world, engine, event.instrument, ON_DEPTH)
-        if changed and hooks & (1 << ON_QUOTE):
-            call_tick_hooks(world, engine, event.instrument, ON_QUOTE)
+        due = hooks & (1 << ON_DEPTH)
+        if touched == TOUCH and end_touch(world, engine, market, venue, event):
+            due = hooks & BOOK_HOOKS
+        for hook in range(ON_DEPTH, ON_QUOTE - 1, -1):  # in one place, for it is inlined
+            if due & (1 << hook):
+                call_hooks(world, engine, event.instrument, hook)
     if engine.next_frame_end <= event.ts_recv:  # a bar by count, volume or notional is full
         close_frames(world, engine, event.ts_recv)
     if engine.equity_atoms != engine.checked_atoms:
