@@ -33,13 +33,14 @@ BUY, SELL = 1, -1
 class L3World:
     """One instrument with a book of orders; each event comes 10 ns after the last one."""
 
-    def __init__(self, window=1 << 12, l3_orders=256, capacity=64, **limits):
+    def __init__(self, window=1 << 12, l3_orders=256, capacity=64, strategy=None, **limits):
         instrument = Instrument("T", "X/USD", "X", "USD", Decimal("0.01"), Decimal("0.001"))
         market = InstrumentLimits(level=BookLevel.ORDERS, window=window, l3_orders=l3_orders, **limits)
         account = AccountSpec(AccountType.MARGIN, "USD", {"USD": 10**9 * 10**8}, 10 * 10**9)
+        told = strategy or StrategySpec("test", b"", b"", {})
         self.state = State(
             RunSpec(
-                [instrument], [market], [StrategySpec("test", b"", b"", {})], account, ExecutionSpec(sample_ns=0),
+                [instrument], [market], [told], account, ExecutionSpec(sample_ns=0),
                 order_capacity=capacity, request_capacity=16, report_capacity=64, output_capacity=20_000,
                 equity_capacity=4096,
             )
@@ -48,8 +49,8 @@ class L3World:
         self.fills = []
         self.final = {}
 
-    def event(self, kind, side=0, price=0, lots=0, key=0, flags=END):
-        """Fold one event; return its code."""
+    def make(self, kind, side=0, price=0, lots=0, key=0, flags=END):
+        """Return the next event (1,)."""
         self.now += 10
         event = empty_events(1)
         values = {
@@ -58,7 +59,11 @@ class L3World:
         }  # fmt: skip
         for name, value in values.items():
             event[0][name] = value
-        code, _ = self.state.fold(event)
+        return event
+
+    def event(self, *words):
+        """Fold one event; return its code."""
+        code, _ = self.state.fold(self.make(*words))
         self.drain()
         return code
 

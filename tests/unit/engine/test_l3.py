@@ -19,7 +19,10 @@ from tests.unit.engine.l3_world import (
 )  # fmt: skip
 from tradectl.core.codes import EventFlag, EventKind, FoldCode, Reason, TriggerSource
 from tradectl.core.l3_layout import init_l3, new_l3, size_of_l3
+from tradectl.engine.spec import StrategySpec
 from tradectl.errors import ConfigError
+from tradectl.strategy.compile import compile_hooks
+from tradectl.strategy.loader import load_strategy
 
 GAP, CLEAR, TRADE = EventKind.GAP, EventKind.CLEAR, EventKind.TRADE
 MAKER, TAKER = 1, 2
@@ -360,3 +363,61 @@ def test_sizes_are_checked():
     with pytest.raises(ConfigError, match="one piece"):
         init_l3(np.zeros(8, np.uint8), 1 << 12, 10, 10)
     assert len(new_l3(1 << 12, 10, 10)) == size_of_l3(1 << 12, 10, 10)
+
+
+READER = """
+from tradectl.strategy import Int64, strategy
+
+
+@strategy
+class Reader:
+    class State:
+        n = Int64()
+        order = Int64()
+
+    def on_depth(ctx, p, s):
+        s.n += 1
+        if s.n == 6:
+            s.order = ctx.buy(qty=0.004, limit=ctx.bid)
+        elif s.n == 8:
+            ctx.sell(qty=ctx.queue_ahead(s.order), limit=ctx.level_price(-1, 1))
+            ctx.sell(qty=ctx.level_qty(-1, 1), limit=ctx.level_price(-1, 0))
+            ctx.sell(qty=ctx.depth_qty(1, 2), limit=ctx.level_price(-1, 0))
+"""
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_a_strategy_reads_depth_and_its_place(tmp_path, jit):
+    path = tmp_path / "reader.py"
+    path.write_text(READER, encoding="utf-8")
+    loaded = load_strategy(path, {}, n_instruments=1, jit=jit)
+    hooks = compile_hooks(loaded, jit)
+    spec = StrategySpec(
+        "reader", loaded.params_bytes(), loaded.state_bytes(), {int(k): a for k, a in hooks.addresses.items()}
+    )
+    world = L3World(strategy=spec)
+    world.run(
+        (ADD, BUY, 10000, 5, 1), (ADD, BUY, 10000, 7, 2), (ADD, BUY, 9999, 4, 3), (ADD, SELL, 10002, 3, 11),
+        (ADD, SELL, 10002, 6, 12), (ADD, SELL, 10003, 8, 13), (CANCEL, BUY, 10000, 2, 2), (ADD, SELL, 10005, 1, 14),
+    )  # fmt: skip
+    nothing(world)
+    assert [(o[0], o[1], o[2]) for o in world.book()[1]] == [
+        (11, 10002, 3), (12, 10002, 6), ("own 3", 10002, 8), ("own 4", 10002, 14), (13, 10003, 8), ("own 2", 10003, 10),
+        (14, 10005, 1),
+    ]  # fmt: skip
+
+
+def test_the_fold_is_the_same_in_one_slice_and_restored():
+    rows = [
+        (ADD, BUY, 10000, 5, 1), (ADD, SELL, 10002, 3, 2), (MODIFY, BUY, 9999, 9, 1), (EXEC, SELL, 10002, 1, 2),
+        (GAP, 0, 0, 0, 0), (ADD, BUY, 9990, 5, 7, BEGIN_SNAPSHOT), (ADD, SELL, 9995, 5, 8, END | END_SNAPSHOT),
+    ]  # fmt: skip
+    whole, steps = L3World(), L3World()
+    events = np.concatenate([steps.make(*row) for row in rows])
+    whole.state.fold(events)
+    for k in range(len(events)):
+        kept = steps.state.snapshot()
+        steps.state.fold(events[k : k + 1])
+        steps.state.restore(kept)
+        steps.state.fold(events[k : k + 1])
+    assert whole.state.hash() == steps.state.hash()
