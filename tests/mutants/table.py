@@ -11,7 +11,12 @@ FOLD = (
     "tests/property/test_kernel_equals_oracle.py",
 )  # fmt: skip
 BOOK, MONEY = ("tests/property/test_book.py",), ("tests/property/test_money.py",)
-EVERYTHING = (*FOLD, *BOOK, *MONEY)
+TICKS = ("tests/golden_ticks", "tests/property/test_ticks_equal_oracle.py")
+EVERYTHING = (*FOLD, *BOOK, *MONEY, *TICKS)
+TICK_FILES = (
+    "core/taking.py", "core/resting.py", "core/prints.py", "core/latency.py", "core/queues/", "engine/ticks.py",
+    "engine/arrivals.py", "engine/local.py",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,10 @@ class Mutant:
         """Return the tests that must notice it."""
         if self.path.startswith("core/book"):
             return BOOK
+        if self.path.startswith(TICK_FILES):
+            return TICKS
+        if self.path == "core/orders.py":
+            return (*TICKS, *FOLD)
         return MONEY if self.path == "core/money.py" else FOLD
 
 
@@ -114,19 +123,23 @@ MUTANTS = [
             "rate = market.taker_nano if liquidity == TAKER else market.maker_nano",
             "rate = market.maker_nano if liquidity == TAKER else market.taker_nano",
         ),
-        ("order.ts_last = market.start if phase == AT_OPEN else engine.now", "order.ts_last = engine.now"),
+        (
+            "order.ts_last = market.start if phase == AT_OPEN or phase >= BOOK else engine.now",
+            "order.ts_last = engine.now",
+        ),
         ("        market.budget -= lots\n", "        market.budget -= 0\n"),
         (
             "release_reserves(world, engine, currency, order, order.leaves_lots)",
             "release_reserves(world, engine, currency, order, order.leaves_lots + lots)",
         ),
         (
-            "if immediate and phase != AT_CLOSE:\n            expire(world, engine, market, currency, slot)\n"
-            "        return\n    reason",
-            "if fok and phase != AT_CLOSE:\n            expire(world, engine, market, currency, slot)\n"
-            "        return\n    reason",
+            "if immediate:\n            expire(world, engine, market, currency, slot)\n        return\n    reason",
+            "if False:\n            expire(world, engine, market, currency, slot)\n        return\n    reason",
         ),
-        ("side < 0 and lots > position.lots:", "side < 0 and lots > position.lots + 1:"),
+        (
+            "side < 0 and lots > position.lots:\n        lots, reason",
+            "side < 0 and lots > position.lots + 1:\n        lots, reason",
+        ),
         (
             "price = min(price, cap_ticks) if order.side > 0",
             "price = max(price, cap_ticks) if order.side > 0",
@@ -338,5 +351,94 @@ MUTANTS = [
             "    order.prev = 0\n    order.next = 0\n    place.tail = slot",
         ),
         ("state.best[0] = level_below(book, level)", "state.best[0] = level_below(book, level) - 1"),
+    ),
+    *of(
+        "core/taking.py",
+        ("return shown if note == NO_NOTE else max(shown - note_at(ladder, note).lots, 0)", "return shown"),
+        ("side * price_ticks <= side * limit_ticks", "side * price_ticks < side * limit_ticks"),
+        ("        worst = price\n        price = shown_next", "        price = shown_next"),
+        ("    record.lots += lots\n", "    record.lots = lots\n"),
+        ("        worst += order.side * engine.l1_leftover_ticks\n", ""),
+    ),
+    *of(
+        "core/resting.py",
+        ("math.floor(0.5 - order.front)", "math.floor(-order.front)"),
+        ("            given += order.filled_lots - before", "            given += 0"),
+        ("        left = max(lots - given, 0)", "        left = lots"),
+        ("front = UNKNOWN_FRONT if behind else 0.0", "front = 0.0"),
+        ("late = venue.ts_event < venue.ts_trade", "late = False"),
+        ("min(record.lots - max(after - record.value, 0), after)", "min(record.lots, after)"),
+        ("    record.value = after\n    venue.touched = TOUCH\n", "    record.value = after\n"),
+        ("if touched and aggressor != side:", "if touched:"),
+        ("        if free_at(ladder, index, price) > 0:", "        if free_at(ladder, index, price) >= 0:"),
+        ("beyond > 0 or (beyond == 0 and not strictly)", "beyond > 0 or beyond == 0"),
+        ("side * (order.price_ticks - at) > 0:", "side * (order.price_ticks - at) < 0:"),
+        ("            if not late:\n                record.value = 0", "            record.value = 0"),
+    ),
+    *of(
+        "core/prints.py",
+        ("better > 0 or (better == 0", "better >= 0 or (better == 0"),
+        ("    first = order.flags & (RESTED | POST_ONLY) == 0", "    first = order.flags & RESTED == 0"),
+        ("            room -= act_on_print(", "            act_on_print("),
+        ("price = price_ticks if taker else order.price_ticks", "price = price_ticks"),
+    ),
+    *of(
+        "core/latency.py",
+        ("muldiv_floor(ts - begun, second", "muldiv_floor(ended - ts, second"),
+        ("    if ts <= begun or ended <= begun:", "    if ended <= begun:"),
+        ("return engine.latency_compute_ns + engine.latency_entry_ns", "return engine.latency_entry_ns"),
+    ),
+    *of(
+        "core/queues/__init__.py",
+        ("cancelled = float(before - after - traded)", "cancelled = float(before - after)"),
+        ("return moved if moved < after else float(after)", "return moved"),
+        ("front - (1.0 - p) * cancelled", "front - p * cancelled"),
+        ("if cancelled < 0.0 or model == RISK_AVERSE:", "if cancelled < 0.0:"),
+    ),
+    *of(
+        "core/queues/power.py",
+        ("return ratio(over, over + power_of(front, power))", "return ratio(over, power_of(front, power))"),
+    ),
+    *of("core/queues/power3.py", ("return 1.0 - power_of(", "return power_of(")),
+    *of(
+        "engine/arrivals.py",
+        ("found != NONE and order.id < found_id", "found != NONE and order.id > found_id"),
+        (
+            "    unlink_order(world, market, slot)\n    link_order(world, engine, market, slot)\n"
+            "    push_report(world, engine, order, 1, order.trigger_ticks",
+            "    push_report(world, engine, order, 1, order.trigger_ticks",
+        ),
+        ("    if whole and not waits(world, engine, order):", "    if whole:"),
+        ("    if waits(world, engine, order):\n        return False\n    if order.side", "    if order.side"),
+        ("if order.flags & POST_ONLY and is_marketable", "if False and is_marketable"),
+        (
+            "finish_order(world, engine, market, currency, slot, CANCELED, NO_LIQUIDITY)",
+            "begin_rest(world, engine, market, venue, slot)",
+        ),
+        ("== 0 and order.priority != moved:", "== 0:"),
+    ),
+    *of(
+        "engine/ticks.py",
+        ("if venue.next_arrival < event.ts_event:", "if venue.next_arrival <= event.ts_event:"),
+        ("moves_queue = not late and event.flags & HIDDEN == 0", "moves_queue = event.flags & HIDDEN == 0"),
+        ("    if venue.broken == 0 and bid < ask:", "    if bid < ask:"),
+        ("venue.broken = 1 if market.level != PRINTS else 0", "venue.broken = 1"),
+        ("    if lots > 0 or before == price_ticks:", "    if lots > 0:"),
+        ("    elif moved and bid != NO_BID and ask != NO_ASK:", "    elif bid != NO_BID and ask != NO_ASK:"),
+    ),
+    *of(
+        "engine/local.py",
+        ("        elif first >= ts:", "        elif first > ts:"),
+        ("            engine.now = max(engine.now, due)\n", ""),
+        (
+            "        if due > ts and engine.next_timer > ts:",
+            "        if due >= ts and engine.next_timer > ts:",
+        ),
+    ),
+    *of(
+        "core/orders.py",
+        ("            due = max(engine.now, answered)", "            due = answered"),
+        ("            due = max(due, order.ts_response)", "            due = max(due, 0)"),
+        ("        if answers and order.status != DENIED:", "        if order.status != DENIED:"),
     ),
 ]

@@ -34,7 +34,7 @@ def run_suite(mutant: Mutant | None, folder: Path) -> tuple[int, str]:
         path.write_text(path.read_text(encoding="utf-8").replace(mutant.old, mutant.new), encoding="utf-8")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")} | {
         "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1",
-        "TRADECTL_FLOW_BLOCKS": "4",
+        "TRADECTL_FLOW_BLOCKS": "4", "TRADECTL_TICK_BLOCKS": "2",
     }  # fmt: skip
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *suites]
     try:

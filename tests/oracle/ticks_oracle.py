@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from tests.golden.protocol import Cancel, Modify, Request, Submit
+from tests.golden.protocol import Cancel, FillRow, Modify, Request, Submit
 from tests.golden_ticks.protocol import END, Event, OrderState, Result, Step, StepReport, TickConfig, Told
 from tests.oracle import ticks_match as match
 from tests.oracle.bars_checks import Gate, changed, opening_notional, reserve_for, validate, venue
@@ -16,8 +16,14 @@ from tradectl.core.codes import (
     Command,
     EventFlag,
     EventKind,
+    FillPhase,
+    LiquiditySide,
+    MarketStatus,
     OrderStatus,
+    OrderType,
     Reason,
+    Side,
+    TimeInForce,
     TradingState,
     TriggerSource,
 )
@@ -74,6 +80,9 @@ class TickOracle:
         if event.kind == EventKind.COMMAND:
             self.command(Command(event.words[0]))
             self.tell(event.ts_recv, timers=False)
+            return
+        if event.kind == EventKind.STATUS:
+            self.status(event.instrument, MarketStatus(event.words[0]), event.words[1])
             return
         self.arrivals(event.instrument, event.ts_event)
         world.at = event.ts_event
@@ -359,11 +368,15 @@ class TickOracle:
             world.end(order, OrderStatus.DENIED, reason)
             return reason
         self.reserve(order)
-        world.orders.append(order)
-        world.priorities += 1
-        order.priority = world.priorities
-        order.arrival = self.arrival(order.instrument)
+        self.send(order)
         return Reason.NONE
+
+    def send(self, order: TickOrder) -> None:
+        """Send an order on its way."""
+        self.world.orders.append(order)
+        self.world.priorities += 1
+        order.priority = self.world.priorities
+        order.arrival = self.arrival(order.instrument)
 
     def command(self, command: Command) -> None:
         """Apply a user's command; it does not travel."""
@@ -373,12 +386,52 @@ class TickOracle:
             Command.REDUCE: TradingState.REDUCING,
         }
         self.world.trading = states.get(command, self.world.trading)
-        if command == Command.CANCEL_ALL:
-            self.world.at = self.world.now
-            by_market = sorted(self.world.orders, key=lambda o: (o.instrument, o.priority))
-            for order in by_market:
-                if order.live:
-                    self.world.end(order, OrderStatus.CANCELED, Reason.CANCELED_BY_COMMAND)
+        if command in (Command.CANCEL_ALL, Command.FLATTEN):
+            for index in range(len(self.world.markets)):
+                self.cancel_all(index, Reason.CANCELED_BY_COMMAND)
+        if command == Command.FLATTEN:
+            self.flatten()
+
+    def cancel_all(self, index: int, reason: Reason) -> None:
+        """Cancel every order of an instrument, those under way as well."""
+        self.world.at = self.world.now
+        for order in sorted(self.world.orders, key=lambda o: o.priority):
+            if order.live and order.instrument == index:
+                self.world.end(order, OrderStatus.CANCELED, reason)
+
+    def flatten(self) -> None:
+        """Halt, and send a reduce_only MARKET order of the risk unit for every position."""
+        self.world.trading = TradingState.HALTED
+        for index, position in enumerate(self.world.positions):
+            if position.lots:
+                side = Side.SELL if position.lots > 0 else Side.BUY
+                number, lots = len(self.known) + 1, abs(position.lots)
+                order = TickOrder(
+                    number, index, side, OrderType.MARKET, TimeInForce.GTC, lots, 0, 0, reduce_only=True,
+                    ts=self.world.now, ts_last=self.world.now, system=True,
+                )  # fmt: skip
+                self.known[number] = order
+                self.send(order)
+
+    def status(self, index: int, status: MarketStatus, price: int) -> None:
+        """List, halt or delist an instrument; delisting ends its orders and its position (6)."""
+        world = self.world
+        listed, world.status[index] = world.status[index], status
+        last, lots = world.last[index], world.positions[index].lots
+        if status != MarketStatus.DELISTED or listed == MarketStatus.DELISTED or last is None:
+            return
+        self.cancel_all(index, Reason.INSTRUMENT_DELISTED)
+        world.last[index] = price or last
+        if not lots:
+            return
+        side = Side.SELL if lots > 0 else Side.BUY
+        realised, fee = world.transfer(index, side, price or last, abs(lots), LiquiditySide.TAKER)
+        terms = (LiquiditySide.TAKER, FillPhase.DELISTING, fee, realised, world.now)
+        fill = FillRow(0, index, side, price or last, abs(lots), *terms)
+        world.fills.append(fill)
+        order = TickOrder(0, index, side, OrderType.MARKET, TimeInForce.GTC, abs(lots), 0, 0)
+        order.status, order.ts_last = OrderStatus.FILLED, world.now
+        world.report(order, fill)
 
     # ---- local time
 

@@ -15,6 +15,7 @@ from tradectl.core.codes import (
     Command,
     EventFlag,
     EventKind,
+    MarketStatus,
     OrderType,
     QueueModel,
     TimeInForce,
@@ -201,7 +202,11 @@ def other_event(rng: random.Random, now: int) -> list[Event]:
     """Return a rare event of no instrument."""
     if rng.random() < 0.7:
         return [Event(EventKind.TIMER, now, now, (rng.choice([0, 3, 20]),))]
-    command = rng.choice([Command.CANCEL_ALL, Command.HALT, *[Command.RESUME] * 4])
+    if rng.random() < 0.25:
+        status = rng.choice([MarketStatus.HALTED, *[MarketStatus.LISTED] * 4, MarketStatus.DELISTED])
+        words = (int(status), rng.choice([0, 0, 97]))
+        return [Event(EventKind.STATUS, now, now, words)]
+    command = rng.choice([Command.CANCEL_ALL, Command.HALT, Command.FLATTEN, *[Command.RESUME] * 6])
     return [Event(EventKind.COMMAND, now, now, (int(command),))]
 
 
