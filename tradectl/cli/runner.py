@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Progress", "RunResult", "VerifyResult", "run_backtest", "verify_run"]
+__all__ = ["Progress", "RunResult", "VerifyResult", "explain_order", "run_backtest", "verify_run"]
 
 Progress = Callable[[str, int, int | None], None]  # stage, done, total
 
@@ -103,3 +103,12 @@ def verify_run(
     from tradectl.cli.runner_verify import verify
 
     return verify(Path(run), [str(place) for place in data], progress or _silent)
+
+
+def explain_order(
+    run: Path | str, order_id: int, data: Sequence[Path | str] = (), progress: Progress | None = None
+) -> dict[str, Any]:
+    """Return one order's life as plain values: a run is folded again from its own folder up to the order's end."""
+    from tradectl.cli.runner_explain import explain
+
+    return explain(Path(run), order_id, [str(place) for place in data], progress or _silent)

@@ -21,7 +21,7 @@ from tradectl.db.tables import Names, positions_table
 from tradectl.engine.journal import META
 from tradectl.errors import ConfigError, DataError, StoreError, StrategyError
 
-__all__ = ["verify"]
+__all__ = ["changed_sources", "load_again", "refuse_hang", "verify"]
 
 IDENTICAL, DIFFERS, VERSIONS = 0, 1, 7
 COUNTS = (
@@ -51,11 +51,10 @@ def _verify(path: Path, data: Sequence[str], progress: Progress, scratch: Path) 
     run = open_run(path)
     if run.summary.get("status") == "interrupted":
         raise StoreError(f"{path} was interrupted: it has no end to compare with")
-    if (run.summary.get("error") or {}).get("hang"):
-        raise StoreError(f"{path} was ended by the watchdog: folding it again would not end either")
+    refuse_hang(run)
     lock = run.lock()
-    found = _changed_sources(run, lock)
-    loaded, source = _input(run, lock, data, scratch / "data")
+    found = changed_sources(run, lock)
+    loaded, source = load_again(run, lock, data, scratch / "data")
     progress("load", 0, None)
     try:
         wired = wire(loaded, lambda what: progress("compile" if what == "compile" else "load", 0, None))
@@ -98,7 +97,13 @@ def _differences(run: Run, folded: Folded) -> list[str]:
     return found
 
 
-def _changed_sources(run: Run, lock: dict[str, Any]) -> list[str]:
+def refuse_hang(run: Run) -> None:
+    """Raise StoreError for a run that the watchdog ended."""
+    if (run.summary.get("error") or {}).get("hang"):
+        raise StoreError(f"{run.path} was ended by the watchdog: folding it again would not end either")
+
+
+def changed_sources(run: Run, lock: dict[str, Any]) -> list[str]:
     """Return what is no longer the file that ran: sources and settings."""
     found = []
     wanted = {place: about["blake2b"] for place, about in lock["sources"].items()}
@@ -111,7 +116,7 @@ def _changed_sources(run: Run, lock: dict[str, Any]) -> list[str]:
     return found
 
 
-def _input(run: Run, lock: dict[str, Any], data: Sequence[str], scratch: Path) -> tuple[Loaded, str]:
+def load_again(run: Run, lock: dict[str, Any], data: Sequence[str], scratch: Path) -> tuple[Loaded, str]:
     """Return (the run's configuration with its input's places as they are now, `data` or `journal`)."""
     import yaml
 
@@ -130,7 +135,7 @@ def _input(run: Run, lock: dict[str, Any], data: Sequence[str], scratch: Path) -
         raw["data"] = [{"source": [str(run.path.resolve() / "journal")], "kind": "journal"}]
         source = "journal"
     else:
-        raise DataError(fault, hint="`verify --data PATH` says where the data is now")
+        raise DataError(fault, hint="--data PATH says where the data is now")
     return _read(run, yaml.safe_dump(raw, sort_keys=False)), source
 
 
