@@ -186,4 +186,5 @@ class KernelBackend:
             int(state.venues["n_late"].sum()), int(state.venues["n_crossed"].sum()),
             int(state.venues["n_gaps"].sum()),
             booked == int(c["initial_atoms"]) + int(c["realised_atoms"]),
+            (int(e["n_acks"]), int(e["n_late_acks"]), int(e["late_acks_ns"])),
         )  # fmt: skip

@@ -106,6 +106,7 @@ class Result:
     crossed: int
     gaps: int
     audit_ok: bool
+    acks: tuple[int, int, int]  # answers, late ones, by how much in all, ns
 
 
 class TickBackend(Protocol):

@@ -439,6 +439,6 @@ MUTANTS = [
         "core/orders.py",
         ("            due = max(engine.now, answered)", "            due = answered"),
         ("            due = max(due, order.ts_response)", "            due = max(due, 0)"),
-        ("        if answers and order.status != DENIED:", "        if order.status != DENIED:"),
+        ("        if not answers:\n", "        if False:\n"),
     ),
 ]

@@ -460,6 +460,7 @@ class TickOracle:
         return Result(
             [p.lots for p in world.positions], list(world.seen_lots), [p.cost for p in world.positions],
             world.balance, world.fees, world.equity(), self.late, self.crossed, self.gaps, balanced,
+            (len(world.acks), sum(late > 0 for late in world.acks), sum(world.acks)),
         )  # fmt: skip
 
 

@@ -111,6 +111,9 @@ class TickWorld(World):
     now: int = 0  # local time
     at: int = 0  # the venue's time of what is happening
     near_ties: int = 0
+    acks: list[int] = field(
+        default_factory=list
+    )  # how long each answer waited for the event that tells of it, ns
 
     @classmethod
     def begin(cls, ticks: TickConfig) -> TickWorld:
@@ -157,9 +160,15 @@ class TickWorld(World):
         stamp = order.ts_last
         due = self.now
         if not local:  # of one order no answer overtakes an earlier one
-            due = order.answered = max(self.now, stamp + self.response(stamp), order.answered)
+            answered = stamp + self.response(stamp)
+            self.acks.append(max(self.now - answered, 0))
+            due = order.answered = max(self.now, answered, order.answered)
         lots, price = (fill.qty_lots, fill.price_ticks) if fill else (0, 0)
-        told = Told(due, order.id, int(order.shown), int(order.reason), stamp, lots, price)
+        shown = int(order.shown)
+        if local:  # it tells nothing that is still on its way
+            stamp = self.now
+            shown = shown if not order.live or order.pending is not None else order.seen
+        told = Told(due, order.id, shown, int(order.reason), stamp, lots, price)
         bisect.insort(self.reports, Report(due, order, told, order.side), key=lambda report: report.due)
 
     def end(self, order: Order, status: OrderStatus, reason: Reason) -> None:  # type: ignore[override]

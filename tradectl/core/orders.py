@@ -36,7 +36,7 @@ BY_ORDER = int(BookLevel.ORDERS)
 ORDER_WORDS = ORDER.itemsize // 8
 REPORT_SIZE, REPORT_WORDS = REPORT.itemsize, REPORT.itemsize // 8
 SUBMITTED = int(OrderStatus.SUBMITTED)
-PENDING_CANCEL = int(OrderStatus.PENDING_CANCEL)
+PENDING_UPDATE, PENDING_CANCEL = int(OrderStatus.PENDING_UPDATE), int(OrderStatus.PENDING_CANCEL)
 DENIED = int(OrderStatus.DENIED)
 MARKET, LIMIT = int(OrderType.MARKET), int(OrderType.LIMIT)
 STOP_MARKET, STOP_LIMIT = int(OrderType.STOP_MARKET), int(OrderType.STOP_LIMIT)
@@ -219,9 +219,13 @@ def queue_report(world, engine, order, kind, price_ticks, lots, fee, liquidity, 
         return
     market = market_at(world.markets, order.instrument)
     due = max(engine.now, order.ts_last) + engine.latency_response_ns
+    stamp, status = order.ts_last, order.status
     if market.level != 0:
-        due = engine.now  # a refusal of our own does not travel
-        if answers and order.status != DENIED:
+        due = engine.now  # a refusal of our own does not travel, and tells nothing that is still on its way
+        if not answers:
+            stamp = engine.now
+            status = order.seen if status < PENDING_UPDATE else status
+        elif order.status != DENIED:
             answered = order.ts_last + response_latency(world, engine, order.ts_last)
             due = max(engine.now, answered)
             engine.n_acks += 1
@@ -233,7 +237,7 @@ def queue_report(world, engine, order, kind, price_ticks, lots, fee, liquidity, 
     report = report_at(world.reports, place_report(world, engine, due))
     order.n_unseen += engine.local_view
     report.order_id = order.id
-    report.ts_event = order.ts_last
+    report.ts_event = stamp
     report.ts_deliver = due
     report.price_ticks = price_ticks
     report.qty_lots = lots
@@ -248,7 +252,7 @@ def queue_report(world, engine, order, kind, price_ticks, lots, fee, liquidity, 
     report.strategy = order.strategy
     report.reason = order.reason
     report.kind = kind
-    report.status = order.status
+    report.status = status
     report.side = order.side
     report.liquidity_side = liquidity
     report.order_type = order.order_type
