@@ -92,6 +92,9 @@ class Engine(Block):
     window: Annotated[int, Whole(ge=4096, le=131_072, example="16384", power_of_two=True)] = key(
         16_384, "prices around the market that a book holds in a table; others are found more slowly", unit="ticks"
     )
+    book_orders: Annotated[int, Whole(ge=1024, le=1 << 22, example="65536", power_of_two=True)] = key(
+        65_536, "recorded orders that an order-by-order book can hold at a time (a power of two)", unit="orders"
+    )
     watchdog: Annotated[Duration, DurationKind()] = key(
         Duration("30s"), "a chunk that takes longer is reported as an endless loop; 0 never"
     )

@@ -189,6 +189,7 @@ def limits_of(
         max_qty_lots=_lots(block.max_qty if block is not None else None, instrument, name),
         level=level_of(instrument, kinds),
         window=config.engine.window,
+        l3_orders=config.engine.book_orders,
         queue_model=QueueModel[config.execution.queue.model.upper()],
         queue_power=float(config.execution.queue.n),
         trigger=trigger_of(config.execution, kinds),
