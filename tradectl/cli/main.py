@@ -10,7 +10,19 @@ from typing import Annotated, NoReturn
 import typer
 
 from tradectl import __version__
-from tradectl.cli import backtest, bench, config, data, doctor, explain, report, strategy, verify, warmup
+from tradectl.cli import (
+    backtest,
+    bench,
+    config,
+    data,
+    doctor,
+    explain,
+    report,
+    strategy,
+    stress,
+    verify,
+    warmup,
+)
 from tradectl.cli.app import group
 from tradectl.errors import TradectlError
 
@@ -19,7 +31,7 @@ __all__ = ["app", "main", "run"]
 BUG, INTERRUPTED = 70, 130
 
 app = group("tradectl", "Backtest and paper-trade Python strategies on one set of compiled kernels.")
-for _unit in (backtest, verify, report, explain, bench, warmup, doctor):
+for _unit in (backtest, verify, report, explain, stress, bench, warmup, doctor):
     _unit.register(app)
 for _unit in (config, data, strategy):
     _unit.register(app)

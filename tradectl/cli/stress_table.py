@@ -1,0 +1,177 @@
+"""A stress test for people: each axis alone as a table, two heat maps in colour, break-even points in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tradectl.cli.output import count, money, percent, seconds
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+__all__ = ["AXIS_NAMES", "colour_of", "print_stress"]
+
+AXIS_NAMES = {"queue": "queue model", "latency": "latency", "fee_level": "fees", "slippage": "slippage, ticks"}
+LOSS, GAIN, FILLED = (178, 24, 43), (0, 119, 72), (8, 88, 158)  # ends of the scales; their other end is PAPER
+PAPER = (238, 238, 238)
+COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+    ("P&L", "pnl", money),
+    ("return", "total_return", percent),
+    ("fees", "fees", money),
+    ("orders", "orders", count),
+    ("fills", "fills", count),
+    ("filled orders", "fill_ratio_orders", percent),
+    ("filled quantity", "fill_ratio_qty", percent),
+    ("maker", "maker_share_notional", percent),
+    ("max drawdown", "max_drawdown", percent),
+)
+
+
+def print_stress(console: Console, result: Mapping[str, Any]) -> None:
+    """Print a result of `stress_run.stress`."""
+    from rich.markup import escape
+
+    console.print(f"[bold]{escape(str(result['name']))}[/]: each axis alone, the others as in the config (•)")
+    console.print(axes_table(result))
+    titles = {"pnl": f"P&L in {result['currency']}", "fill_ratio": "fill ratio"}
+    for figure, title in titles.items():
+        console.print(heat_map(result["grid"], figure, title))
+    for line in lines_of(result):
+        console.print(line)
+
+
+def axes_table(result: Mapping[str, Any]) -> Table:
+    """Return one row for each value of each axis, the others as in the config."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    made.add_column("")
+    for title, _key, _write in COLUMNS:
+        made.add_column(title, justify="right")
+    base = result["base"]
+    for axis, title in AXIS_NAMES.items():
+        values = [value for value in result["axes"][axis] if value != "–"]
+        for k, value in enumerate(values):
+            wanted = {**{name: base[name] for name in AXIS_NAMES}, axis: value}
+            cell = next(one for one in result["cells"] if all(one[name] == wanted[name] for name in AXIS_NAMES))
+            name = f"{title} {value}" if k == 0 else f"{' ' * len(title)} {value}"
+            figures = [Text(write(cell[key]), style=_sign_style(key, cell[key])) for _, key, write in COLUMNS]
+            own = value == base[axis]
+            made.add_row(name + (" •" if own else ""), *figures, end_section=k == len(values) - 1)
+    return made
+
+
+def _sign_style(key: str, value: float | None) -> str:
+    if key not in ("pnl", "total_return") or value is None:
+        return ""
+    return "green" if value > 0 else "red" if value < 0 else ""
+
+
+def heat_map(grid: Mapping[str, Any], figure: str, title: str) -> Table:
+    """Return a product of two axes with a coloured cell for each figure."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0), header_style="bold", title=title, title_justify="left",
+        title_style="bold",
+    )  # fmt: skip
+    made.add_column(f"[dim]{AXIS_NAMES[grid['rows']]} ↓  {AXIS_NAMES[grid['columns']]} →[/]")
+    own_row, own_column = grid["base"]
+    for label in grid["column_labels"]:
+        made.add_column(label + (" •" if label == own_column else ""), justify="right")
+    values = grid[figure]
+    scale = max((abs(value) for row in values for value in row if value is not None), default=0.0)
+    for label, row in zip(grid["row_labels"], values, strict=True):
+        cells = [_coloured(value, figure, scale) for value in row]
+        made.add_row(label + (" •  " if label == own_row else "  "), *cells)
+    return made
+
+
+def _coloured(value: float | None, figure: str, scale: float) -> Text:
+    from rich.text import Text
+
+    write = money if figure == "pnl" else percent
+    if value is None:
+        return Text(" – ")
+    red, green, blue = colour_of(value, figure, scale)
+    ink = "black" if 299 * red + 587 * green + 114 * blue > 140_000 else "white"
+    return Text(f" {write(value)} ", style=f"{ink} on #{red:02x}{green:02x}{blue:02x}")
+
+
+def colour_of(value: float, figure: str, scale: float) -> tuple[int, int, int]:
+    """Return red, green and blue, 0 to 255: P&L from red over paper to green, ratios from paper to blue."""
+    end = FILLED if figure != "pnl" else GAIN if value > 0 else LOSS
+    share = min(abs(value) / scale, 1.0) if figure == "pnl" and scale > 0 else min(max(value, 0.0), 1.0)
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(PAPER, end, strict=True))
+    return red, green, blue
+
+
+# --- words
+
+
+def lines_of(result: Mapping[str, Any]) -> list[str]:
+    """Return lines with markup: best and worst variant, break-even points, notes, speed."""
+    from rich.markup import escape
+
+    lines = [*_extremes(result["cells"]), _latency_line(result["break_even"]["latency"])]
+    lines += _fee_lines(result["break_even"]["fee"])
+    lines += [f"[cyan]note[/] {escape(str(note))}" for note in result["notes"]]
+    timing, total = result["timing"], result["events"] * len(result["cells"])
+    speed = f", {count(total / timing['cells_s'])} events/s" if timing["cells_s"] > 0 else ""
+    where = "events in memory" if result["in_memory"] else "events read again"
+    lines.append(
+        f"[dim]{len(result['cells'])} variants × {count(result['events'])} events in {seconds(timing['cells_s'])}"
+        f"{speed}, {result['jobs']} at a time, {where}, {seconds(timing['total_s'])} in all[/]"
+    )
+    return lines
+
+
+def _extremes(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    known = sorted((one for one in cells if one["pnl"] is not None), key=lambda one: one["pnl"])
+    if len(known) < 2:
+        return []
+    made = []
+    for name, one in (("worst", known[0]), ("best", known[-1])):
+        place = ", ".join(f"{AXIS_NAMES[axis]} {one[axis]}" for axis in AXIS_NAMES if one[axis] != "–")
+        made.append(f"[bold]{name}[/]  {money(one['pnl'])} at {place}")
+    return made
+
+
+def _latency_line(found: Mapping[str, Any]) -> str:
+    head = "[bold]break-even latency[/]"
+    words = {
+        "always_profit": "none: a profit at every latency tried",
+        "never_profit": "none: a profit at no latency tried",
+        "unknown": "not known: no latency has a figure",
+    }
+    if found["status"] in words:
+        return f"{head} {words[found['status']]}"
+    low, high = found["low"], found["high"]
+    verb = "ends" if found["status"] == "profit_ends" else "begins"
+    more = f"; the first of {found['crossings']} changes of sign" if found["crossings"] > 1 else ""
+    return (
+        f"{head} the profit {verb} between {low['latency']} ({money(low['pnl'])}) and {high['latency']} "
+        f"({money(high['pnl'])}){more}"
+    )
+
+
+def _fee_lines(found: Mapping[str, Any]) -> list[str]:
+    head = "[bold]break-even fee[/]"
+    if found["status"] == "no_fills":
+        return [f"{head} none: the run fills nothing"]
+    rate, factor = found["rate"], found["factor"]
+    what = "a fee of" if rate >= 0 else "a loss before fees: it would take a rebate of"
+    told = f"{head} {what} {abs(rate) * 1e4:,.4f} bps of notional on every fill"
+    if factor == factor and factor >= 0:
+        told += f", or {factor:,.4f} × the fees paid"
+    lines = [f"{told} [dim](linear: {money(found['gross'])} before fees)[/]"]
+    for one in found["tried"]:
+        same = "the same fills" if one["same_fills"] else "[yellow]other fills, so it is not exact[/]"
+        lines.append(f"  [dim]a run with {one['fee_level']}:[/] P&L {money(one['pnl'])}, {same}")
+    return lines
