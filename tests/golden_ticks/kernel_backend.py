@@ -151,7 +151,8 @@ class KernelBackend:
         outcomes = [self.ask(request) for request in step.requests]
         out = self.state.drain()
         fills = [FillRow(*f) for f in out["fills"][[*FILL]].tolist()]
-        return StepReport(fills, outcomes, self.recorder.told, self.orders())
+        equity = int(self.state.engine["equity_atoms"][0])
+        return StepReport(fills, outcomes, self.recorder.told, self.orders(), equity)
 
     def ask(self, request: Request) -> int:
         """Make one request, as a hook that has just returned would."""

@@ -84,12 +84,13 @@ class OrderState:
 
 @dataclass
 class StepReport:
-    """What one step did: fills, a reason per request (0: taken), what was told, all orders as they stand."""
+    """What one step did: fills, a reason per request (0: taken), what was told; all orders and equity after it."""
 
     fills: list[FillRow]
     outcomes: list[int]
     told: list[Told]
     orders: dict[int, OrderState]
+    equity_atoms: int
 
 
 @dataclass

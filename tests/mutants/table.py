@@ -393,7 +393,7 @@ MUTANTS = [
         ("cancelled = float(before - after - traded)", "cancelled = float(before - after)"),
         ("return moved if moved < after else float(after)", "return moved"),
         ("front - (1.0 - p) * cancelled", "front - p * cancelled"),
-        ("if cancelled < 0.0 or model == RISK_AVERSE:", "if cancelled < 0.0:"),
+        ("if cancelled < 0.0 or model == RISK_AVERSE:", "if model == RISK_AVERSE:"),
     ),
     *of(
         "core/queues/power.py",
@@ -419,12 +419,15 @@ MUTANTS = [
     ),
     *of(
         "engine/ticks.py",
-        ("if venue.next_arrival < event.ts_event:", "if venue.next_arrival <= event.ts_event:"),
+        (
+            "apply_due(world, engine, market, venue, event.ts_event)",
+            "apply_due(world, engine, market, venue, event.ts_recv)",
+        ),
         ("moves_queue = not late and event.flags & HIDDEN == 0", "moves_queue = event.flags & HIDDEN == 0"),
         ("    if venue.broken == 0 and bid < ask:", "    if bid < ask:"),
         ("venue.broken = 1 if market.level != PRINTS else 0", "venue.broken = 1"),
         ("    if lots > 0 or before == price_ticks:", "    if lots > 0:"),
-        ("    elif moved and bid != NO_BID and ask != NO_ASK:", "    elif bid != NO_BID and ask != NO_ASK:"),
+        ("    if bid >= ask:\n        venue.n_crossed += 1\n    elif", "    if"),
     ),
     *of(
         "engine/local.py",

@@ -61,7 +61,7 @@ class TickOracle:
             self.timer = step.timer
         outcomes = [int(self.request(request)) for request in step.requests]
         world.orders = [order for order in world.orders if order.live]
-        return StepReport(list(world.fills), outcomes, self.told, self.orders())
+        return StepReport(list(world.fills), outcomes, self.told, self.orders(), world.equity())
 
     def orders(self) -> dict[int, OrderState]:
         """Return all orders by id."""

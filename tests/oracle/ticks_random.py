@@ -300,7 +300,7 @@ def same(name: str, a: object, b: object) -> bool:
 def compare(a: tuple[list[StepReport], Result], b: tuple[list[StepReport], Result]) -> str:
     """Return the first difference of two runs as text, empty if there is none."""
     for number, (left, right) in enumerate(zip(a[0], b[0], strict=True)):
-        for name in ("outcomes", "fills", "told"):
+        for name in ("outcomes", "fills", "told", "equity_atoms"):
             if getattr(left, name) != getattr(right, name):
                 return f"step {number}: {name}\n  a {getattr(left, name)}\n  b {getattr(right, name)}"
         for order_id in sorted({*left.orders, *right.orders}):
