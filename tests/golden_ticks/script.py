@@ -53,7 +53,7 @@ class TickParser(Parser):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         base = configure(Config(account=AccountType.MARGIN), ["tick", "1", "lot", "1"])
-        self.script: TickScript = TickScript(name, base)  # type: ignore[assignment]
+        self.script: TickScript = TickScript(name, base)
         self.levels: list[BookLevel] = []
         self.stamps = (0, 0)  # exchange, local
 
