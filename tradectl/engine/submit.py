@@ -29,6 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 MARKET, LIMIT = int(OrderType.MARKET), int(OrderType.LIMIT)
+STOP_MARKET, STOP_LIMIT = int(OrderType.STOP_MARKET), int(OrderType.STOP_LIMIT)
 POST_ONLY, REDUCE_ONLY = int(OrderFlag.POST_ONLY), int(OrderFlag.REDUCE_ONLY)
 MARKETABLE = int(OrderFlag.MARKETABLE)
 SUBMITTED, ACCEPTED = int(OrderStatus.SUBMITTED), int(OrderStatus.ACCEPTED)
@@ -58,8 +59,10 @@ def fill_order_record(engine, order, request):
     order.ts_arrival = 0
     order.ts_accepted = 0
     order.ts_last = engine.now
-    order.price_ticks = request.price_ticks
-    order.trigger_ticks = request.trigger_ticks
+    limit = request.order_type == LIMIT or request.order_type == STOP_LIMIT
+    stop = request.order_type == STOP_MARKET or request.order_type == STOP_LIMIT
+    order.price_ticks = request.price_ticks if limit else 0  # what a type does not have is not kept
+    order.trigger_ticks = request.trigger_ticks if stop else 0
     order.qty_lots = request.qty_lots
     order.leaves_lots = request.qty_lots
     order.filled_lots = 0
