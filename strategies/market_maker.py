@@ -17,7 +17,7 @@ from tradectl.strategy import (
 )
 
 LIMIT = int(OrderType.LIMIT)
-BINS = 64  # depths, in half ticks, at which arrivals of trades are counted
+BINS = 64  # depths at which arrivals of trades are counted
 SECOND = 1e9  # ns
 AVELLANEDA_STOIKOV, CLOSED_FORM = 0, 1
 
@@ -40,6 +40,7 @@ class MarketMaker:
         intensity = Choice("measured", ["fixed", "measured"], help="where A and k come from")
         arrivals = Float(1.0, low=1e-6, high=1e6, help="A: trades a second that reach the mid")
         kappa = Float(0.5, low=1e-4, high=100.0, help="k: decay of the arrivals with depth, per tick")
+        depth_step = Int(1, low=1, high=100_000, help="half ticks between two depths at which arrivals are counted")
         horizon = Float(10.0, low=0.01, high=86_400.0, help="s, the rolling horizon of model `as`")
         memory = Float(60.0, low=1.0, high=86_400.0, help="s, half-life of what is measured")
         qty = Float(1.0, low=1e-9, high=1e9, help="size of an order, in units of the base")
@@ -58,7 +59,7 @@ class MarketMaker:
         since = Int64()  # ns, of the first look at a whole book
         seen = Float64()  # s that the measurements stand for
         moved = Float64()  # squared moves of the mid over that time, ticks²
-        reached = Array(Float64, BINS)  # arrivals by the farthest half tick from the mid that they reached
+        reached = Array(Float64, BINS)  # arrivals by how far from the mid they reached
         taker_ts = Int64()  # ns, exchange time of the arrival that is being counted
         taker_side = Int64()
         taker_far = Int64()  # half ticks
@@ -71,7 +72,7 @@ class MarketMaker:
         if ctx.ts_exchange == s.taker_ts and ctx.trade_side == s.taker_side:
             s.taker_far = max(s.taker_far, far)  # one taker's order is told in several trades
             return
-        count_arrival(s)
+        count_arrival(p, s)
         s.taker_ts = ctx.ts_exchange
         s.taker_side = ctx.trade_side
         s.taker_far = far if ctx.spread_ticks > 0 and ctx.is_synchronised else 0
@@ -79,7 +80,8 @@ class MarketMaker:
     def on_timer(ctx, p, s):
         ctx.set_timer(ctx.now + int(p.interval * SECOND))
         if not ctx.is_synchronised or ctx.spread_ticks <= 0 or ctx.spread_ticks > 1_000_000:
-            ctx.cancel_all()
+            withdraw(ctx, s.bid)
+            withdraw(ctx, s.ask)
             s.twice_mid = 0
             return
         measure(ctx, p, s)
@@ -91,10 +93,10 @@ class MarketMaker:
             quote(ctx, p, s)
 
 
-def count_arrival(s):
+def count_arrival(p, s):
     """Count the last arrival in its depth; one that did not reach beyond the mid tells nothing."""
     if s.taker_far > 0:
-        s.reached[min(s.taker_far, BINS) - 1] += 1.0
+        s.reached[min((s.taker_far - 1) // p.depth_step, BINS - 1)] += 1.0
     s.taker_far = 0
 
 
@@ -121,9 +123,9 @@ def fitted(p, s):
     n, x, y, xx, xy, above = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for j in range(BINS):
         k = BINS - 1 - j
-        above += s.reached[k]  # all that went at least as far as half tick k + 1
+        above += s.reached[k]  # all that went at least so far
         if s.reached[k] > 0.0 and above >= 1.0:
-            depth, rate = 0.5 * (k + 1), log(0.5 * above / s.seen)
+            depth, rate = 0.5 * (k * p.depth_step + 1), log(0.5 * above / s.seen)
             n += 1.0
             x += depth
             y += rate
@@ -172,7 +174,7 @@ def kept(ctx, p, order, side, target, lots):
     if ctx.is_in_flight(order):
         return order
     if lots <= 0:
-        ctx.cancel(order)
+        withdraw(ctx, order)
         return order
     allowed = p.requote_ticks
     if ctx.queue_ahead(order) <= p.front * p.qty:
@@ -180,3 +182,9 @@ def kept(ctx, p, order, side, target, lots):
     if abs(ctx.order_ticks(order) - target) >= allowed:
         ctx.modify(order, limit=target * ctx.tick_size)
     return order
+
+
+def withdraw(ctx, order):
+    """Cancel an order, if there is one that can be."""
+    if ctx.is_live(order) and not ctx.is_in_flight(order):
+        ctx.cancel(order)

@@ -7,7 +7,9 @@ FILLED = int(OrderStatus.FILLED)  # the first of the final ones
 CANCELED = int(Reason.CANCELED_BY_STRATEGY)
 CHILD, TAKE, REST = 1, 2, 3  # tags: an order that waits, one that takes, what finishes the parent
 SECOND = 1e9  # ns
+AGAIN = 1_000_000_000  # ns between two looks at a parent order whose time is over
 WIDE = 1_000_000  # ticks; a spread of more is none
+WAITING, TAKING, ENDING = 0, 1, 2
 
 
 @strategy
@@ -41,7 +43,7 @@ class Twap:
         order = Int64()  # the order on its way or at work, 0: none
         traded = Int64()  # lots that traded since the start
         slice = Int64()  # the current slice; -1: not begun, `slices`: over
-        taking = Int64()  # whether the patience of this slice is over
+        phase = Int64()  # of this slice: waiting, taking; or sending the rest
 
     def on_start(ctx, p, s):
         begin(ctx, p, s)
@@ -81,14 +83,14 @@ def next_part(ctx, p, s):
     age = ctx.now - s.begin
     if s.slice < 0 or age >= slice_ns(p, s.slice + 1):
         s.slice += 1
-        s.taking = 0
+        s.phase = WAITING
     elif s.slice < p.slices:
-        s.taking = 1
+        s.phase = TAKING
     if s.slice >= p.slices:
         return
     start, end = slice_ns(p, s.slice), slice_ns(p, s.slice + 1)
     turn = start + int((end - start) * p.patience)
-    ctx.set_timer(s.begin + (turn if s.taking == 0 and turn < end else end))
+    ctx.set_timer(s.begin + (turn if s.phase == WAITING and turn < end else end))
 
 
 def take_fill(s, fill):
@@ -108,13 +110,12 @@ def take_order(s, order):
 
 def work(ctx, p, s):
     """Send what is missing to the target, once no other order is at work."""
+    if s.slice >= p.slices:
+        end(ctx, p, s)
+        return
     if ctx.is_live(s.order):
         if not ctx.is_in_flight(s.order):
             ctx.cancel(s.order)  # its report calls `work` again
-        return
-    if s.slice >= p.slices:
-        if p.finish and s.done < s.parent:
-            s.order = ctx.submit(p.side, MARKET, s.parent - s.done, tag=REST)
         return
     lots = min(s.target, s.parent) - s.done
     if p.max_share < 1.0:
@@ -125,7 +126,20 @@ def work(ctx, p, s):
     if p.side < 0:
         own, other = other, own
     price = own - p.side * p.offset
-    if s.taking == 1 or p.side * price >= p.side * other:
+    if s.phase == TAKING or p.side * price >= p.side * other:
         s.order = ctx.submit(p.side, LIMIT, lots, other, tif=IOC, tag=TAKE)
     elif price > 0:
         s.order = ctx.submit(p.side, LIMIT, lots, price, tag=CHILD)
+
+
+def end(ctx, p, s):
+    """After the last slice: withdraw what waits, send the rest; look again until nothing is left to do."""
+    live = ctx.is_live(s.order)
+    if s.done >= s.parent or not (live or p.finish):
+        return
+    ctx.set_timer(ctx.now + AGAIN)
+    if live and s.phase != ENDING and not ctx.is_in_flight(s.order):
+        ctx.cancel(s.order)
+    elif not live:
+        s.phase = ENDING
+        s.order = ctx.submit(p.side, MARKET, s.parent - s.done, tag=REST)

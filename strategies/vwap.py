@@ -5,7 +5,7 @@ from twap import begin, next_part, slice_ns, take_fill, take_order, work
 from tradectl.strategy import Bool, Choice, Float, Int, Int64, strategy
 
 SECOND = 1e9  # ns
-SEEN = 0
+SEEN, WAITING = 0, 0
 
 
 @strategy
@@ -46,7 +46,7 @@ class Vwap:
         order = Int64()  # the order on its way or at work, 0: none
         traded = Int64()  # lots that traded since the start
         slice = Int64()  # the current slice; -1: not begun, `slices`: over
-        taking = Int64()  # whether the patience of this slice is over
+        phase = Int64()  # of this slice: waiting, taking; or sending the rest
         first = Int64()  # ns, of the first event
         total = Int64()  # lots that traded since then
 
@@ -61,7 +61,7 @@ class Vwap:
 
     def on_timer(ctx, p, s):
         next_part(ctx, p, s)
-        if s.taking == 0:
+        if s.phase == WAITING:
             part = part_seen(ctx, p, s) if p.volume == SEEN else part_given(p, min(s.slice + 1, p.slices) / p.slices)
             s.target = max(s.target, int(s.parent * min(part, 1.0)))
         work(ctx, p, s)
@@ -76,9 +76,11 @@ class Vwap:
 
 def part_seen(ctx, p, s):
     """Return the part of the volume that will have traded by the end of this slice, at the mean rate so far."""
+    if s.slice + 1 >= p.slices:
+        return 1.0
     elapsed = (ctx.now - s.first) / SECOND
     rate = s.total / elapsed if elapsed > 0.0 else 0.0
-    end = min(slice_ns(p, s.slice + 1) / SECOND, p.duration)
+    end = slice_ns(p, s.slice + 1) / SECOND
     now = (ctx.now - s.begin) / SECOND
     by_end, by_all = s.traded + rate * (end - now), s.traded + rate * (p.duration - now)
     return by_end / by_all if by_all > 0.0 else end / p.duration
