@@ -76,6 +76,7 @@ class Folds:
     in_memory: bool = False
     count: int = 0  # folds done
     events: int = 0  # of one fold
+    initial_atoms: int = 0  # equity with which all begin
     stage: str = "folding events"
     _chunks: list[Events] = field(default_factory=list)
     _hosts: list[Host] = field(default_factory=list)
@@ -176,6 +177,7 @@ class Folds:
     ) -> Cell:
         state = State(spec_at(self.wired.spec, point))
         start, seen = int(state.engine[0]["equity_atoms"]), 0
+        self.initial_atoms = start
 
         def progress(done: int, _ts: int) -> None:
             nonlocal seen

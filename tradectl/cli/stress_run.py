@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,12 @@ from tradectl.cli.stress_fold import Folds
 from tradectl.config.load import load_config
 from tradectl.config.wire import wire
 from tradectl.core.codes import BookLevel
+from tradectl.core.instrument import ATOMS_PER_UNIT
 from tradectl.metrics.breakeven import crossings, fee_factor, flat_rate, narrow
 
 __all__ = ["Asked", "break_even_fee", "break_even_latency", "grid_of", "stress"]
 
-FINEST_NS = 1_000  # of a break-even latency
+FINEST_NS = 1_000  # of a break-even latency; a power of ten, so that it is a round number
 PARTS = 4_096  # of the way between two latencies, at most
 Fold = Callable[[Point], Cell]
 GRID_FIGURES = ("pnl", "fill_ratio")
@@ -88,7 +90,7 @@ def stress(asked: Asked, progress: Progress) -> dict[str, Any]:
         "config": str(asked.config),
         "config_hash": loaded.hash(),
         "currency": wired.config.account.currency,
-        "initial_equity": float(wired.config.account.start_balances.get(wired.config.account.currency, 0)),
+        "initial_equity": folds.initial_atoms / ATOMS_PER_UNIT,
         "instruments": [one.id for one in wired.spec.instruments],
         "data": sorted({BookLevel(one.level).name.lower() for one in wired.spec.limits}),
         "events": folds.events,
@@ -149,21 +151,25 @@ def break_even_latency(axes: Axes, base: Point, found: Mapping[Point, Cell], fol
     first, last = delays[turns[0]], delays[turns[0] + 1]
     span = max(last.entry_ns - first.entry_ns, abs(last.response_ns - first.response_ns))
 
+    step = 10 ** (len(str(max(FINEST_NS, span // PARTS))) - 1)
+
     def between(part: int) -> Latency:
+        way = min(part * step, span)
         return Latency(*(
-            a + (b - a) * part // span
+            a + (b - a) * way // span
             for a, b in ((first.entry_ns, last.entry_ns), (first.response_ns, last.response_ns))
         ))  # fmt: skip
 
-    known_cells = {0: found[base._replace(latency=first)], span: found[base._replace(latency=last)]}
+    parts = -(-span // step)
+    known = {0: found[base._replace(latency=first)], parts: found[base._replace(latency=last)]}
 
     def profit(part: int) -> float | None:
-        known_cells[part] = fold(base._replace(latency=between(part)))
-        return known_cells[part].pnl
+        known[part] = fold(base._replace(latency=between(part)))
+        return known[part].pnl
 
     gains = profits[turns[0]] > 0
-    ends = narrow(0, span, gains, profit, max(FINEST_NS, span // PARTS))
-    low, high = ({**_latency_row(between(end)), "pnl": known_cells[end].pnl} for end in ends)
+    ends = narrow(0, parts, gains, profit)
+    low, high = ({**_latency_row(between(end)), "pnl": known[end].pnl} for end in ends)
     status = "profit_ends" if gains else "profit_begins"
     return {"status": status, "crossings": len(turns), "low": low, "high": high}
 
@@ -181,18 +187,23 @@ def break_even_fee(base: Cell, fold: Fold) -> dict[str, Any]:
     P&L falls linearly in fees as long as the fills stay the same; `same_fills` says whether they did.
     """
     pnl, fees, notional = base.pnl or 0.0, base.fees or 0.0, base.notional or 0.0
-    if not base.fills:
+    if notional <= 0.0:
         return {"status": "no_fills", "gross": None, "rate": None, "factor": None, "tried": []}
     rate, factor = flat_rate(pnl, fees, notional), fee_factor(pnl, fees)
     levels = []
-    nano = int((Decimal(rate) * 10**9).to_integral_value(ROUND_FLOOR)) if rate == rate else None
-    if nano is not None and LOWEST_FEE <= nano <= HIGHEST_FEE:
+    nano = _below(rate, 9)
+    if LOWEST_FEE <= nano <= HIGHEST_FEE:
         levels.append(FeeLevel(None, nano, nano))
     if 0.0 <= factor <= MOST_FACTOR:
-        levels.append(FeeLevel(Decimal(factor).quantize(Decimal("1e-6"), ROUND_FLOOR)))
+        levels.append(FeeLevel(Decimal(_below(factor, 6)).scaleb(-6)))
     status = "before_fees_a_loss" if pnl + fees <= 0 else "profit" if pnl > 0 else "loss"
     tried = [_tried(base, level, fold) for level in levels]
     return {"status": status, "gross": pnl + fees, "rate": rate, "factor": factor, "tried": tried}
+
+
+def _below(value: float, decimals: int) -> int:
+    """Return value × 10^decimals as the whole number below; a float's own error does not count."""
+    return math.floor(round(value * 10.0**decimals, 3))
 
 
 def _tried(base: Cell, level: FeeLevel, fold: Fold) -> dict[str, Any]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AXIS_NAMES", "colour_of", "print_stress"]
 
-AXIS_NAMES = {"queue": "queue model", "latency": "latency", "fee_level": "fees", "slippage": "slippage, ticks"}
+AXIS_NAMES = {"queue": "queue model", "latency": "latency", "fee_level": "fees", "slippage": "ticks of slippage"}
 LOSS, GAIN, FILLED = (178, 24, 43), (0, 119, 72), (8, 88, 158)  # ends of the scales; their other end is PAPER
 PAPER = (238, 238, 238)
 COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (

@@ -18,14 +18,14 @@ def crossings(profits: Sequence[float]) -> list[int]:
 
 
 def narrow(
-    low: int, high: int, gains_at_low: bool, profit: Callable[[int], float | None], width: int
+    low: int, high: int, gains_at_low: bool, profit: Callable[[int], float | None]
 ) -> tuple[int, int]:
-    """Return the ends, at most `width` apart, of a part of [low, high] at which one is a profit and the other is not.
+    """Return two neighbours within [low, high] of which just one is a profit, found by bisection.
 
     `gains_at_low`: `low` is the one with the profit. Where there are several crossings one of them is found. A
-    result that is not known (None) ends the search.
+    result that is not known (None) ends the search, so that they are further apart.
     """
-    while high - low > max(width, 1):
+    while high - low > 1:
         middle = (low + high) // 2
         found = profit(middle)
         if found is None:
