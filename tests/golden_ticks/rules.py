@@ -17,7 +17,7 @@ _TEXT = """
 8.2/queue.behind 8.2/queue.inside 8.2/queue.shrinks 8.2/side_gone 8.2/through 8.2/crossed
 
 8.3/walk 8.3/consumption 8.3/consumption.gives_back 8.3/consumption.bounded 8.3/consumption.snapshot
-8.3/remainder_rests 8.3/queue.displayed 8.3/queue.trade 8.3/queue.half_lot 8.3/queue.shared 8.3/through
+8.3/remainder_rests 8.3/queue.displayed 8.3/queue.trade 8.3/queue.half_lot 8.3/queue.shared 8.3/queue.waits 8.3/through
 8.3/through.first 8.3/trade.own_side 8.3/trade.unknown_side 8.3/trade.hidden 8.3/reached 8.3/reached.judged
 8.3/crossed_book 8.3/depth.traded 8.3/depth.grows 8.3/depth.zero 8.3/model.risk_averse 8.3/model.power
 8.3/model.log 8.3/model.power2 8.3/model.log2 8.3/model.power3 8.3/snapshot

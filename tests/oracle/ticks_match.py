@@ -219,8 +219,9 @@ def at_price(world: TickWorld, instrument: int, side: int, trade: tuple[int, int
         if order.front != round(order.front) and abs(exact - round(exact)) < TIE:
             world.near_ties += 1
         reached = min(floor(exact), left)
-        if reached > 0 and not waits(world, order):
-            given += execute(world, order, order.limit, reached, (MAKER, FillPhase.QUEUE))
+        if reached > 0:
+            if not waits(world, order):
+                given += execute(world, order, order.limit, reached, (MAKER, FillPhase.QUEUE))
             order.front = 0.0
 
 

@@ -219,12 +219,13 @@ def trade_in_queue(world, engine, market, venue, index, price_ticks, lots, given
         left = max(lots - given, 0)
         order.front -= left
         reached = min(int(math.floor(0.5 - order.front)), left)  # half a lot and more is a lot
-        if reached > 0 and not waits(world, engine, order):
-            before = order.filled_lots
-            market.budget = reached
-            execute(world, engine, market, slot, order.price_ticks, False, UNCAPPED, MAKER, QUEUE)
+        if reached > 0:
+            if not waits(world, engine, order):
+                before = order.filled_lots
+                market.budget = reached
+                execute(world, engine, market, slot, order.price_ticks, False, UNCAPPED, MAKER, QUEUE)
+                given += order.filled_lots - before
             order.front = 0.0
-            given += order.filled_lots - before
         slot = next_in_queue(world, ladder, index, price_ticks, priority)
 
 
