@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
     @command(
         app,
         "explain",
-        "Tell one order's life: decision, checks, latency, queue, fills, cost.",
+        "Tell one order's life: checks, queue, fills, cost.",
         "tradectl explain latest 17",
         "tradectl explain 20240105T10 17 --json",
     )

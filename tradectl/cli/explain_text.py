@@ -28,6 +28,11 @@ def _number(value: Any, unit: str = "") -> str:
     return f"{value:,.10g}"
 
 
+def _small(amount: float) -> str:
+    """Write an amount of money to the atom, without zeros at its end."""
+    return f"{amount:,.8f}".rstrip("0").rstrip(".")
+
+
 def _clock(stamp: str | None) -> str:
     """Return the time of day of an ISO stamp."""
     return "–" if stamp is None else stamp[11:].rstrip("Z")
@@ -112,7 +117,7 @@ def _queue(points: Sequence[Told]) -> RenderableType:
 def _fill(fill: Told) -> Iterator[RenderableType]:
     yield (
         f"[bold]fill {fill['fill_id']}[/] {fill['qty']:,.10g} at {fill['price']:,.10g} {fill['liquidity_side'] or ''} "
-        f"{fill['phase']}, {fill['ts']}, fee {fill['fee']:,.8g}, position {fill['position']:,.10g}"
+        f"{fill['phase']}, {fill['ts']}, fee {_small(fill['fee'])}, position {fill['position']:,.10g}"
     )
     if "bar" in fill:
         if fill["bar"]:
@@ -146,11 +151,11 @@ def _end(told: Told) -> Iterator[str]:
         if one is not None:
             yield (
                 f"  against {name} price {one['price']:,.10g}: {one['ticks']:,.6g} ticks, {one['bps']:,.3f} bps, "
-                f"{one['money']:,.8g} {currency}"
+                f"{_small(one['money'])} {currency}"
             )
     missed = ""
     if cost["opportunity"] is not None:
-        missed = f", not filled {cost['unfilled_qty']:,.10g}: {cost['opportunity']:,.8g}"
-    yield f"  fee {cost['fee']:,.8g} {currency}{missed}"
+        missed = f", not filled {cost['unfilled_qty']:,.10g}: {_small(cost['opportunity'])}"
+    yield f"  fee {_small(cost['fee'])} {currency}{missed}"
     for doubt in told["doubts"]:
         yield f"[yellow]doubt[/] {escape(doubt)}"

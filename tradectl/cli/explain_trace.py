@@ -27,7 +27,7 @@ from tradectl.core.layout import (
     venue_at,
 )
 from tradectl.core.watch import WATCHERS
-from tradectl.engine.advance import advance
+from tradectl.engine.advance import advance, advance_bars
 from tradectl.engine.host import command_event
 from tradectl.engine.ports import Events
 from tradectl.engine.state import State
@@ -136,6 +136,7 @@ class Follower:
         self.state, self.trace = state, Trace(order_id)
         self.world = state.world
         self.engine = engine_at(self.world.engine, 0)
+        self.advance = advance if self.engine.local_view else advance_bars
         self.order = order_at(self.world.orders, order_id & self.world.order_mask)
         self.single = SINGLE
         self.skip, self.changes = 1, 0
@@ -149,7 +150,7 @@ class Follower:
         """Fold events [low, high), taking the outputs away when asked to."""
         address = events.ctypes.data
         while low < high:
-            code, low = advance(self.state.address, address, low, high)
+            code, low = self.advance(self.state.address, address, low, high)
             if code == FoldCode.DRAIN:
                 self.state.drain()
             elif code != FoldCode.DONE:
@@ -209,11 +210,11 @@ class Follower:
         address, world, engine = events.ctypes.data, self.world, self.engine
         for k in range(low, len(events)):
             fills, head, tail = world.n_fills, engine.report_head, engine.report_tail
-            code, _ = advance(self.state.address, address, k, k + 1)
+            code, _ = self.advance(self.state.address, address, k, k + 1)
             if code == FoldCode.DRAIN:
                 self.state.drain()
                 fills = 0
-                advance(self.state.address, address, k, k + 1)
+                self.advance(self.state.address, address, k, k + 1)
             self.single -= 1
             if engine.report_tail != tail:
                 self._note_reports(head)

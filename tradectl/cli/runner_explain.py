@@ -14,7 +14,7 @@ from tradectl.cli.explain_trace import Seen, Trace, follow
 from tradectl.cli.runner import Progress
 from tradectl.cli.runner_verify import changed_sources, load_again, refuse_hang
 from tradectl.config.wire import wire
-from tradectl.core.codes import MESSAGES, BookLevel, OrderStatus, Reason
+from tradectl.core.codes import MESSAGES, BookLevel, OrderStatus, Reason, ReportKind
 from tradectl.core.instrument import ATOMS_PER_UNIT
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
 from tradectl.db.catalogue import Run, open_run
@@ -186,7 +186,8 @@ class _Life:
         sent, arrived = int(self.row["ts_submitted"]), int(self.row["ts_arrival"])
         refused = self.row["status"] == OrderStatus.DENIED
         known = not refused and arrived > 0
-        answers = [(key[2], due) for key, due in self.trace.reports.items() if key[2] >= arrived]
+        told = ((key[0], key[2], due) for key, due in self.trace.reports.items())
+        answers = [(ts, due) for kind, ts, due in told if kind == ReportKind.ORDER and ts >= arrived]
         answered, delivered = min(answers) if answers and known else (int(self.row["ts_accepted"]), 0)
 
         def stamp(ts: int, there: bool) -> Told:

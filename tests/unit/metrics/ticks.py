@@ -137,7 +137,7 @@ def records(rows: list[tuple[Any, ...]]) -> Any:
 def run(
     folder: Path, rows: list[tuple[Any, ...]], grids: list[tuple[str, str]], maker: int = 200_000, places: int = 256
 ) -> Ran:
-    """Fold events with the strategy above; `grids` are tick and lot size of each instrument, `places` those for orders."""
+    """Fold events with the strategy above; `grids` are tick and lot sizes, `places` those for orders."""
     source = folder / "busy.py"
     source.write_text(STRATEGY)
     loaded = load_strategy(source, {}, n_instruments=len(grids), jit=False)
