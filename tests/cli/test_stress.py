@@ -119,6 +119,14 @@ def test_recorded_latencies_are_one_value_of_the_axis(program: Program, tmp_path
     assert "0" in result["axes"]["latency"]
 
 
+def test_multiples_of_no_fees_are_told(program: Program) -> None:
+    free = ("--set", "fees={}", "--fees", "0,2x,0.0002/0.0005", "--latency", "0")
+    result = stress(program, *BARS, *free)
+    assert any("fees are zero" in note for note in result["notes"])
+    assert cell_at(result, fee_level="2x")["state_hash"] == result["base"]["state_hash"]
+    assert cell_at(result, fee_level="0.0002/0.0005")["fees"] > 0
+
+
 def test_full_folds_the_whole_product(program: Program) -> None:
     short = (MARKET_MAKER, "--to", "2024-01-01T23:45:30Z", "--full")
     result = stress(program, *short, "--queue", "log", "--latency", "1ms", "--fees", "0", "--slippage", "1")

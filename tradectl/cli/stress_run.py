@@ -220,6 +220,8 @@ def _notes(base: Point, cells: Sequence[Cell]) -> list[str]:
     notes = []
     if base.queue is None:
         notes.append("no depth in the data: queue models are left out, the heat map shows fees instead")
+    if cells[0].fees == 0.0 and cells[0].notional:
+        notes.append("the config's fees are zero, and so are their multiples; give rates, e.g. --fees 0.0002/0.0005")
     if base.latency.recorded:
         notes.append("the config's latencies are recorded; each value of the axis is a constant in their place")
     failed = [one for one in cells if one.error is not None]
