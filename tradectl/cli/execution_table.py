@@ -105,7 +105,7 @@ def feed_notes(summary: Mapping[str, Any]) -> list[str]:
     from rich.markup import escape
 
     lines = []
-    books = summary.get("book") or []
+    books = [one for one in summary.get("book") or [] if one["messages"] or one["late"] or one["gaps"]]
     for one in books[:MOST_LISTED]:
         parts = [f"{count(one['messages'])} messages"]
         for name, text in (
