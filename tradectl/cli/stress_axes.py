@@ -170,8 +170,9 @@ def spec_at(spec: RunSpec, point: Point) -> RunSpec:
     """Return the run at a point; at the base it is the same run."""
     base, execution, latencies = base_of(spec), spec.execution, spec.latencies
     if point.latency != base.latency:
-        delays = {"latency_entry_ns": point.latency.entry_ns, "latency_response_ns": point.latency.response_ns}
-        execution, latencies = replace(execution, **delays), ()
+        entry_ns, response_ns = point.latency.entry_ns, point.latency.response_ns
+        execution = replace(execution, latency_entry_ns=entry_ns, latency_response_ns=response_ns)
+        latencies = ()
     if point.slippage is not None and point.slippage != base.slippage:
         execution = replace(execution, slip_ticks=point.slippage, slip_nano=0, slip_share_nano=0)
     limits = tuple(_limits_at(one, point) for one in spec.limits)
@@ -260,7 +261,7 @@ def _number(word: str, expected: str) -> Decimal:
     return value
 
 
-def _fee_order(level: FeeLevel) -> Sequence[Decimal | int]:
+def _fee_order(level: FeeLevel) -> tuple[Decimal | int, Decimal | int, Decimal | int]:
     if level.factor is not None:
         return 0, level.factor, 0
     return 1, level.maker_nano + level.taker_nano, level.taker_nano

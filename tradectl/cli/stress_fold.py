@@ -179,16 +179,17 @@ class Folds:
         start, seen = int(state.engine[0]["equity_atoms"]), 0
         self.initial_atoms = start
 
-        def progress(done: int, _ts: int) -> None:
+        def progress(events: int, ts_event: int) -> None:
             nonlocal seen
-            more(done - seen)
-            seen = done
+            del ts_event
+            more(events - seen)
+            seen = events
 
         tally, wired = Tally(len(state.spec.instruments)), self.wired
         # With the strategies the host tells where one raised; that costs a copy of the state a chunk.
-        own = (wired.loaded, wired.hooks) if strict else ()
+        loaded, hooks = (wired.loaded, wired.hooks) if strict else ([], [])
         host = Host(
-            state, tally, *own, progress=progress, commands=not wired.data.whole,
+            state, tally, loaded, hooks, progress=progress, commands=not wired.data.whole,
             watchdog_s=wired.config.engine.watchdog.ns / 1e9, on_hang=_hung,
         )  # fmt: skip
         self._hosts.append(host)

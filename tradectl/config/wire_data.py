@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from tradectl.history.model import DataReport, InstrumentSpec
 
 __all__ = ["Opened", "block_of", "find_instrument", "journal_folder", "open_data", "places_of"]
+
+
+_INVERSE = re.compile(r"USD_(PERP|\d{6})$")  # Binance's names of COIN-M contracts
 
 
 @dataclass(repr=False)
@@ -139,6 +143,11 @@ def _open_history(config: RunConfig, folder: Path, progress: Callable[[int], Non
     details = {s.timeframe_ns for t in history.targets for s, _ in t.sources if s.block.detail}
     if len(details) > 1:
         raise ConfigError("data: all `detail: true` blocks must have one timeframe")
+    history.report.notes += [
+        f"{one.id}: a contract settled in its base (inverse); fills and P&L are counted as if in {one.quote}, linear"
+        for one in history.instruments
+        if _INVERSE.search(one.symbol)
+    ]
     if config.bars and any(frame_of):
         from tradectl.history.resample import partial_firsts
 

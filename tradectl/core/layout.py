@@ -117,8 +117,9 @@ ORDER = record(  # a cache line each: what matching looks at, what is reserved, 
     *words("<i8", "twice_submit twice_arrival"),  # the mark when it was sent and when it arrived
     ("ts_response", "<i8"),  # when the last answer about it is here
     ("twice_end", "<i8"),  # and when it ended with something unfilled
-    ("seen", "u1"),  # the status that the last delivered report told
-    ("spare", "<i8", (3,)),
+    ("seen_leaves", "<i8"),  # what the last delivered report told: what was left,
+    ("seen", "u1"),  # and the status
+    ("spare", "<i8", (2,)),
 )
 REQUEST = record(
     *words("<i8", "order_id qty_lots price_ticks trigger_ticks tag"),

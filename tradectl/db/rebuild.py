@@ -26,7 +26,7 @@ Rows = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Market:
-    """What the audit must know of an instrument: its grid, its money, its fees in 1e-9, twice the price it is marked at."""
+    """What the audit must know of an instrument: its grid, money, fees in 1e-9, and twice its mark, ticks."""
 
     symbol: str
     currency: str

@@ -122,6 +122,7 @@ def see_report(world, report):
     if order.id == report.order_id:
         order.n_unseen = max(order.n_unseen - 1, 0)
         order.seen = report.status
+        order.seen_leaves = report.leaves_lots
     if report.kind == FILL_REPORT:
         position = position_at(world.positions, report.strategy * world.n_instruments + report.instrument)
         position.seen_lots += report.side * report.qty_lots

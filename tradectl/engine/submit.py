@@ -95,6 +95,7 @@ def fill_order_record(engine, order, request):
     order.ts_response = 0
     order.twice_end = 0
     order.seen = SUBMITTED
+    order.seen_leaves = order.qty_lots
     order.side = request.side
     order.order_type = request.order_type
     order.time_in_force = request.time_in_force

@@ -23,10 +23,10 @@ from tradectl.core.layout import (
     strategy_at,
 )  # fmt: skip
 from tradectl.core.money import muldiv_floor
-from tradectl.core.orders import order_of, take_order_id
+from tradectl.core.orders import take_order_id
 from tradectl.core.units import lots_of_qty, ticks_at_least, ticks_at_most
 from tradectl.risk.sizing import lots_for_atoms, sized_lots
-from tradectl.strategy.ctx_read import known_lots
+from tradectl.strategy.ctx_read import known_lots, known_slot
 
 GTC = 1
 ATOMS = 1e8
@@ -268,7 +268,7 @@ def ctx_close_position(ctx, tag=0):
 def ctx_cancel(ctx, order_id):
     """Ask to cancel an order; return whether it is live."""
     put_request(ctx, CANCEL, 0, 0, 0, 0, 0, 0, 0, 0, order_id, 0, 0)
-    return order_of(ctx, order_id) != NONE
+    return known_slot(ctx, order_id) != NONE
 
 
 @kernel
@@ -282,7 +282,7 @@ def ctx_modify(ctx, order_id, qty=None, limit=None, stop=None):
     """Ask to change an order's total quantity, limit or stop (None: as it is); return whether it is live."""
     market = _market(ctx)
     lots, price_ticks, trigger_ticks, reason = UNCHANGED, UNCHANGED, UNCHANGED, 0
-    slot = order_of(ctx, order_id)
+    slot = known_slot(ctx, order_id)
     side = order_at(ctx.orders, slot).side if slot != NONE else 1
     if qty is not None:
         lots, exact = lots_of_qty(market, float(qty))

@@ -266,7 +266,7 @@ def ctx_trading_state(ctx):
 
 @routine
 def ctx_open_orders(ctx):
-    """How many orders of this strategy are live in the current instrument."""
+    """How many orders of this strategy are live in the current instrument, as the venue counts them."""
     count = 0
     slot = _market(ctx).first_order
     while slot != NONE:
@@ -296,11 +296,12 @@ def ctx_is_live(ctx, order_id):
 @kernel
 def ctx_leaves(ctx, order_id):
     """Return what an order still has to fill, in units of the base (0 for one that is final)."""
-    slot = order_of(ctx, order_id)
+    slot = known_slot(ctx, order_id)
     if slot == NONE:
         return 0.0
     order = order_at(ctx.orders, slot)
-    return qty_of_lots(market_at(ctx.markets, order.instrument), order.leaves_lots)
+    left = order.leaves_lots if engine_at(ctx.engine, 0).local_view == 0 else order.seen_leaves
+    return qty_of_lots(market_at(ctx.markets, order.instrument), left)
 
 
 @kernel
