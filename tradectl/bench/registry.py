@@ -36,6 +36,7 @@ BENCHES: dict[str, Bench] = {
     "ladder": Bench("tradectl.bench.ladder:bench_ladder", "the price ladder of depth data"),
     "bars": Bench("tradectl.bench.bars:bench_bars", "the fold over bars with strategies"),
     "startup": Bench("tradectl.bench.startup:bench_startup", "help, a warm run, the first compilation"),
+    "events": Bench("tradectl.bench.events:bench_events", "the fold over tick data, a run from Parquet to summary"),
 }
 
 

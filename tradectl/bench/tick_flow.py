@@ -1,4 +1,4 @@
-"""A made-up market as depth and trade events: a wandering price, a thick book, far levels, trades that eat the touch."""
+"""A made-up market as depth and trade events: a wandering price, a thick book, far levels, trades at the touch."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ CHUNK = 65_536
 START_NS = 1_704_067_200_000_000_000
 FIRST_PRICE = 5_000_000  # ticks
 NEAR, FAR = 60, 40_000  # ticks from the fair price within which levels lie
+FAR_STEP = 16  # ticks between far levels: orders far away stand at round prices, so that levels come back
 TRADE, DEPTH = int(EventKind.TRADE), int(EventKind.DEPTH)
 MESSAGE_END = int(EventFlag.MESSAGE_END)
 SHARE_FAR, SHARE_TRADE, SHARE_MOVE, SHARE_REMOVE = 0.12, 0.10, 0.04, 0.35
@@ -56,7 +57,7 @@ def fill_ticks(ladder, events, uniform, cursor):
         side = 1 - 2 * index
         if cursor[2] != 0:  # the depth that tells of the trade before it
             hit = 0 if cursor[2] > 0 else 1
-            price = abs(cursor[2])
+            price = int(abs(cursor[2]))
             cursor[2] = 0
             put(ladder, event, hit, price, max(qty_at(ladder, hit, price) - cursor[3], 0))
             continue
@@ -74,7 +75,9 @@ def fill_ticks(ladder, events, uniform, cursor):
             cursor[1] += 1 if size < 0.5 else -1
         far = kind > 1.0 - SHARE_FAR
         distance = NEAR + int(FAR * away) if far else 1 + int(NEAR * away * away)
-        price = cursor[1] - side * distance
+        price = int(cursor[1]) - side * distance
+        if far:
+            price = price // FAR_STEP * FAR_STEP
         opposite = best(ladder, 1 - index)
         if opposite != NO_BID and opposite != NO_ASK and side * price >= side * opposite:
             put(ladder, event, 1 - index, opposite, 0)

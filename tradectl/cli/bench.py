@@ -32,7 +32,8 @@ def register(app: typer.Typer) -> None:
         which: Annotated[
             str,
             typer.Argument(
-                metavar="WHICH", help="validation, risk, pipeline, matching, bars, startup or all."
+                metavar="WHICH",
+                help="validation, risk, pipeline, matching, ladder, bars, startup, events or all.",
             ),
         ] = "all",
         flow: Annotated[
