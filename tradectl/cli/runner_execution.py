@@ -14,10 +14,11 @@ from tradectl.core.codes import BookLevel
 from tradectl.core.instrument import ATOMS_PER_UNIT
 from tradectl.core.layout import MARKOUT
 from tradectl.db.audit import Market
-from tradectl.db.parquet import write_frame
+from tradectl.db.parquet import COMPRESSION
 from tradectl.db.tables import Names, markouts_table
 from tradectl.engine.state import State
 from tradectl.metrics.execution import measure
+from tradectl.metrics.execution_tables import orders_frame, scales
 from tradectl.metrics.pnl import check_parts
 
 __all__ = ["acks_of", "books_of", "has_ticks", "measure_execution", "messages_of"]
@@ -45,10 +46,13 @@ def measure_execution(
     gained = int(folded.state.engine[0]["equity_atoms"]) - folded.days.initial_atoms
     span = (folded.days.first_ts, folded.days.last_ts)
     ledgers = ledger_rows(folded)
-    figures, orders = measure(tables, markets, ledgers, span, gained / ATOMS_PER_UNIT)
+    place = folder / "execution.parquet"
+    orders = orders_frame(tables.pop("orders"), tables["fills"], scales(markets, ledgers)[1])
+    orders.sink_parquet(place, compression=COMPRESSION, statistics=False)
+    tables["execution"] = pl.scan_parquet(place)
+    figures = measure(tables, markets, ledgers, span, gained / ATOMS_PER_UNIT)
     if balanced:
         check_parts(figures["pnl"]["currencies"], ledgers)
-    write_frame(orders.collect(), folder / "execution.parquet")
     unmarked = int(folded.state.engine[0]["n_unmarked"])
     return {**figures, "messages": messages_of(folded.state), "unmarked_fills": unmarked}
 

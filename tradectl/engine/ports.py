@@ -13,7 +13,7 @@ from tradectl.core.instrument import Instrument
 __all__ = ["EventSource", "Events", "Progress", "Recorder", "Rows", "Sink"]
 
 Events = npt.NDArray[np.void]  # EVENT records, contiguous
-Rows = npt.NDArray[Any]  # ORDER, FILL or EQUITY records
+Rows = npt.NDArray[Any]  # ORDER, FILL, EQUITY or MARKOUT records
 
 
 class EventSource(Protocol):
@@ -36,7 +36,7 @@ class EventSource(Protocol):
 
 
 class Sink(Protocol):
-    """Where output rows go: `kind` is one of orders, fills, equity."""
+    """Where output rows go: `kind` is one of orders, fills, equity, markouts."""
 
     def rows(self, kind: str, rows: Rows) -> None:
         """Take rows, in the order in which they happened; the array is the receiver's."""

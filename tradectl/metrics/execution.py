@@ -14,7 +14,7 @@ import polars as pl
 
 from tradectl.db.audit import Market
 from tradectl.db.tables import HORIZONS
-from tradectl.metrics.execution_tables import fills_frame, orders_frame, scales
+from tradectl.metrics.execution_tables import fills_frame, scales
 from tradectl.metrics.pnl import PARTS, Holding, hold, split_pnl
 
 __all__ = ["figures_of", "inventory_of", "measure", "profit_in"]
@@ -24,6 +24,7 @@ BPS = 1e4
 QUANTILE = 0.9
 COSTS = ("delay", "impact", "fee", "opportunity", "shortfall")
 Figures = dict[str, Any]
+Sums = Mapping[str, Any]
 
 
 def _share(part: float | None, whole: float | None) -> float:
@@ -54,8 +55,8 @@ def _move(row: Mapping[str, Any], name: str, one_grid: bool) -> Figures:
     }
 
 
-def _fill_sums(fills: pl.LazyFrame) -> dict[str, Any]:
-    """Return all sums over fills in one pass."""
+def _fill_sums() -> list[pl.Expr]:
+    """Return all sums over fills."""
     sign, mid, price = pl.col("sign"), pl.col("mid_ticks"), pl.col("price_ticks")
     taker = pl.col("taker")
     expressions = [
@@ -75,10 +76,11 @@ def _fill_sums(fills: pl.LazyFrame) -> dict[str, Any]:
             expressions += _moves(f"{side}.kept.{label}", 2.0 * aggressor * (price - later), among & mid.is_not_null())
     for side, among, aggressor in (("maker", ~taker, -sign), ("taker", taker, sign)):
         expressions += _moves(f"{side}.spread", 2.0 * aggressor * (price - mid), among)
-    return fills.select(expressions).collect().row(0, named=True)
+    return expressions
 
 
-def _order_sums(orders: pl.LazyFrame) -> dict[str, Any]:
+def _order_sums() -> list[pl.Expr]:
+    """Return all sums over orders."""
     touched, status = pl.col("filled_lots") > 0, pl.col("status").cast(pl.String)
     expressions = [
         pl.len().alias("sent"),
@@ -97,19 +99,28 @@ def _order_sums(orders: pl.LazyFrame) -> dict[str, Any]:
             pl.col(name).quantile(QUANTILE, "linear").alias(f"{name}.p90"),
             pl.col(name).mean().alias(f"{name}.mean"),
         ]
-    return orders.select(expressions).collect().row(0, named=True)
+    return expressions
+
+
+def _by_symbol(frame: pl.LazyFrame, sums: list[pl.Expr], symbols: Sequence[str]) -> tuple[Sums, list[Sums]]:
+    """Return sums over all rows, and over those of each symbol."""
+    whole = frame.select(sums).collect().row(0, named=True)
+    if len(symbols) == 1:
+        return whole, [whole]
+    each = {row["symbol"]: row for row in frame.group_by("symbol").agg(sums).collect().to_dicts()}
+    none = frame.filter(pl.lit(False)).select(sums).collect().row(0, named=True)
+    return whole, [each.get(symbol, none) for symbol in symbols]
 
 
 def _nan(value: float | None) -> float:
     return NAN if value is None else float(value)
 
 
-def figures_of(orders: pl.LazyFrame, fills: pl.LazyFrame, one_grid: bool) -> Figures:
-    """Return the figures of some orders and their fills (`orders_frame`, `fills_frame`).
+def figures_of(order: Sums, fill: Sums, one_grid: bool) -> Figures:
+    """Return the figures of the sums over some orders and their fills.
 
     `one_grid`: they are of one instrument, so that lots and ticks add up; else figures in these are NaN.
     """
-    order, fill = _order_sums(orders), _fill_sums(fills)
     shortfall = {name: float(order[name]) if order["priced"] else NAN for name in COSTS}
     return {
         "orders": int(order["sent"]),
@@ -164,8 +175,7 @@ def profit_in(rows: Sequence[Mapping[str, Any]], rates: Mapping[str, float], gai
     made = {
         name: sum(row[f"{name}_atoms"] * rates[row["currency"]] for row in rows) / 1e8 for name in PARTS
     }
-    single = all(row["pnl_atoms"] == 0 for row in rows[1:])
-    made["conversion"] = 0.0 if single else gained - sum(made.values())
+    made["conversion"] = 0.0 if len(rows) == 1 else round(gained - sum(made.values()), 8)
     return {**made, "total": gained, "currencies": [dict(row) for row in rows]}
 
 
@@ -175,24 +185,22 @@ def measure(
     ledgers: Sequence[Mapping[str, Any]],
     span: tuple[int, int],
     gained: float,
-) -> tuple[Figures, pl.LazyFrame]:
-    """Return (the figures, the table of orders) of a run.
+) -> Figures:
+    """Return the figures of a run.
 
-    `tables` orders, fills, markouts; `ledgers` as in the audit; `span` first and last time, ns UTC; `gained` is what
-    the account gained, in its currency.
+    `tables` execution (`orders_frame`), fills, markouts; `ledgers` as in the audit; `span` first and last time, ns
+    UTC; `gained` is what the account gained, in its currency.
     """
-    rates = {row["currency"]: int(row["rate_pico"]) / 1e12 for row in ledgers}
-    scale = scales(markets, [rates[market.currency] for market in markets])
-    orders = orders_frame(tables["orders"], tables["fills"], scale)
-    fills = fills_frame(tables["fills"], tables["markouts"], scale)
+    rates, scale = scales(markets, ledgers)
+    symbols = [market.symbol for market in markets]
     holdings = hold(tables["fills"], markets, *span)
-    one = len(markets) == 1
-    each = {}
-    for market in markets:
-        mine = pl.col("symbol") == market.symbol
-        figures = figures_of(orders.filter(mine), fills.filter(mine), True)
-        each[market.symbol] = {**figures, "inventory": inventory_of(holdings[market.symbol], span[0])}
-    whole = dict(each[markets[0].symbol]) if one else figures_of(orders, fills, False)
-    whole.pop("inventory", None)
+    fills = fills_frame(tables["fills"], tables["markouts"], scale)
+    all_fills, by_fills = _by_symbol(fills, _fill_sums(), symbols)
+    all_orders, by_orders = _by_symbol(tables["execution"], _order_sums(), symbols)
+    each = {
+        symbol: {**figures_of(order, fill, True), "inventory": inventory_of(holdings[symbol], span[0])}
+        for symbol, order, fill in zip(symbols, by_orders, by_fills, strict=True)
+    }
+    whole = figures_of(all_orders, all_fills, len(symbols) == 1)
     profit = profit_in(split_pnl(holdings, ledgers), rates, gained)
-    return {**whole, "pnl": profit, "instruments": each}, orders
+    return {**whole, "pnl": profit, "instruments": each}

@@ -6,7 +6,8 @@ known is null.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -15,21 +16,26 @@ from tradectl.db.tables import HORIZONS
 
 __all__ = ["fills_frame", "orders_frame", "scales"]
 
-ATOMS = 10**8
+ATOMS, PICO = 10**8, 10**12
 SIGN = pl.when(pl.col("side") == "BUY").then(1.0).otherwise(-1.0)
 SECOND = 1e9  # ns
 
 
-def scales(markets: Sequence[Market], rates: Sequence[float]) -> pl.LazyFrame:
-    """Return (symbol, tick_money, rate): the worth of one lot moving one tick, and of one quote unit.
+def scales(
+    markets: Sequence[Market], ledgers: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, float], pl.LazyFrame]:
+    """Return the rates of all currencies in the account's, and a table by symbol.
 
-    `rates` are those of the instruments' quote currencies in the account's.
+    `tick_money` is the worth of one lot moving one tick, `rate` that of one quote unit.
     """
-    worth = [m.unit[0] / m.unit[1] / ATOMS * rate for m, rate in zip(markets, rates, strict=True)]
-    return pl.LazyFrame(
-        {"symbol": [m.symbol for m in markets], "tick_money": worth, "rate": list(rates)},
+    rates = {row["currency"]: int(row["rate_pico"]) / PICO for row in ledgers}
+    mine = [rates[market.currency] for market in markets]
+    worth = [m.unit[0] / m.unit[1] / ATOMS * rate for m, rate in zip(markets, mine, strict=True)]
+    table = pl.LazyFrame(
+        {"symbol": [m.symbol for m in markets], "tick_money": worth, "rate": mine},
         schema={"symbol": pl.String, "tick_money": pl.Float64, "rate": pl.Float64},
     )
+    return rates, table
 
 
 def _with_scales(frame: pl.LazyFrame, scale: pl.LazyFrame) -> pl.LazyFrame:

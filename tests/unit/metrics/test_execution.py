@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -17,9 +18,11 @@ import pytest
 from tests.unit.metrics.ticks import Ran, market_events, run
 from tradectl.core.codes import EventKind
 from tradectl.core.markouts import HORIZONS_NS
+from tradectl.db.audit import Market
 from tradectl.db.tables import HORIZONS
 from tradectl.errors import InvariantViolation
-from tradectl.metrics.execution import measure
+from tradectl.metrics.execution import measure, profit_in
+from tradectl.metrics.execution_tables import orders_frame, scales
 from tradectl.metrics.pnl import PARTS, check_parts, hold, split_pnl
 
 Rows = list[dict[str, Any]]
@@ -82,6 +85,15 @@ def facts(ran: Ran) -> tuple[Rows, Rows]:
         order["end"] = mine[-1][1] if live else mid_at(mine, order["over"])
         order["fills"] = [fill for fill in fills if fill["order_id"] == order["order_id"]]
     return orders, fills
+
+
+def measured(
+    ran: Ran, tables: dict[str, pl.DataFrame], markets: list[Market], span: tuple[int, int], gained: float
+) -> tuple[dict[str, Any], pl.DataFrame]:
+    """Return the figures and the table of orders."""
+    lazy = {kind: table.lazy() for kind, table in tables.items()}
+    orders = orders_frame(lazy["orders"], lazy["fills"], scales(markets, ran.ledgers)[1]).collect()
+    return measure({**lazy, "execution": orders.lazy()}, markets, ran.ledgers, span, gained), orders
 
 
 def tick_money(ran: Ran, symbol: str) -> float:
@@ -179,15 +191,14 @@ def test_figures_are_those_of_a_walk_through_the_events(ran: Ran) -> None:
     for order in orders:
         assert (order["mid_submit_ticks"], order["mid_arrival_ticks"]) == (order["decision"], order["arrival"])
         assert order["filled_lots"] == order["qty_lots"] or order["mid_end_ticks"] == order["end"]
-    lazy = {kind: table.lazy() for kind, table in ran.tables.items()}
-    figures, table = measure(lazy, ran.markets, ran.ledgers, ran.span, ran.gained)
+    figures, table = measured(ran, ran.tables, ran.markets, ran.span, ran.gained)
     close(expected(ran, orders, fills, False), figures, one_grid=False)
     for market in ran.markets:
         mine = [order for order in orders if order["symbol"] == market.symbol]
         theirs = [fill for fill in fills if fill["symbol"] == market.symbol]
         close(expected(ran, mine, theirs, True), figures["instruments"][market.symbol])
         close(inventory(ran, theirs, float(market.lot_size)), figures["instruments"][market.symbol]["inventory"])
-    assert table.collect().height == len(orders)
+    assert table.height == len(orders)
 
 
 def inventory(ran: Ran, fills: Rows, lot: float) -> dict[str, float]:
@@ -242,10 +253,6 @@ def test_parts_add_up_to_the_atom_on_any_grid(tmp_path: Path, seed: int) -> None
 
 def test_huge_figures_stay_exact() -> None:
     """Products beyond 64 bits take Python's own integers."""
-    from decimal import Decimal
-
-    from tradectl.db.audit import Market
-
     market = Market("X", "USD", "X", Decimal(10**6), Decimal(10**3), 0, 0, 2 * 10**6)
     fills = pl.DataFrame({
         "symbol": ["X", "X"], "side": ["BUY", "SELL"], "price_ticks": [10**6, 10**6 + 1], "qty_lots": [10**6, 10**6],
@@ -259,15 +266,15 @@ def test_huge_figures_stay_exact() -> None:
 
 
 def test_a_run_without_orders_has_no_figures(ran: Ran) -> None:
-    empty = {kind: table.clear().lazy() for kind, table in ran.tables.items()}
-    figures, table = measure(empty, ran.markets[:1], ran.ledgers, (0, 10), 0.0)
+    empty = {kind: table.clear() for kind, table in ran.tables.items()}
+    figures, table = measured(ran, empty, ran.markets, (0, 10), 0.0)
     assert (figures["orders"], figures["fills"], figures["pnl"]["total"]) == (0, 0, 0.0)
     for name in ("fill_ratio_orders", "maker_share_qty", "cancel_fill_ratio"):
         assert math.isnan(figures[name])
     assert math.isnan(figures["markout"]["1s"]["bps"])
     assert math.isnan(figures["shortfall"]["shortfall"])
     assert figures["instruments"][ran.markets[0].symbol]["inventory"]["flat_share"] == 1.0
-    assert table.collect().is_empty()
+    assert table.is_empty()
 
 
 @pytest.mark.parametrize("places", [4, 256])
@@ -286,3 +293,13 @@ def test_fills_without_room_for_a_mark_out_are_counted(tmp_path: Path, places: i
         elif known:
             assert row["mid_1s_ticks"] == mid_at(mids, row["at"] + HORIZONS_NS[0])
     assert missing <= unmarked <= marks["mid_1s_ticks"].null_count()
+
+
+def test_profit_in_other_currencies_names_what_rates_changed() -> None:
+    rows = [
+        {"currency": "USD", "spread_atoms": 3 * 10**8, "inventory_atoms": 0, "fees_atoms": -(10**8), "funding_atoms": 0},
+        {"currency": "EUR", "spread_atoms": 0, "inventory_atoms": 10**9, "fees_atoms": 0, "funding_atoms": 0},
+    ]
+    told = profit_in(rows, {"USD": 1.0, "EUR": 1.1}, 15.0)
+    assert [round(told[name], 9) for name in (*PARTS, "conversion", "total")] == [3.0, 11.0, -1.0, 0.0, 2.0, 15.0]
+    assert profit_in(rows[:1], {"USD": 1.0}, 2.0)["conversion"] == 0.0
