@@ -296,9 +296,10 @@ def test_fills_without_room_for_a_mark_out_are_counted(tmp_path: Path, places: i
 
 
 def test_profit_in_other_currencies_names_what_rates_changed() -> None:
-    rows = [
-        {"currency": "USD", "spread_atoms": 3 * 10**8, "inventory_atoms": 0, "fees_atoms": -(10**8), "funding_atoms": 0},
-        {"currency": "EUR", "spread_atoms": 0, "inventory_atoms": 10**9, "fees_atoms": 0, "funding_atoms": 0},
+    none = dict.fromkeys((f"{name}_atoms" for name in PARTS), 0)
+    rows: list[dict[str, Any]] = [
+        {**none, "currency": "USD", "spread_atoms": 3 * 10**8, "fees_atoms": -(10**8)},
+        {**none, "currency": "EUR", "inventory_atoms": 10**9},
     ]
     told = profit_in(rows, {"USD": 1.0, "EUR": 1.1}, 15.0)
     assert [round(told[name], 9) for name in (*PARTS, "conversion", "total")] == [3.0, 11.0, -1.0, 0.0, 2.0, 15.0]
