@@ -35,12 +35,14 @@ class WatchQuotes:
 
 
 def quote(ctx, p, s):
-    """Keep one order on each side, at the touch less what is held; an order stays while its target is near."""
+    """Keep one order on each side, some ticks behind the touch and farther on the side held; it stays while near."""
     if ctx.spread_ticks <= 0 or ctx.spread_ticks > 10_000:
         return
-    held = ctx.position_lots // p.lean_lots
-    bid = ctx.bid_ticks - max(held, 0)
-    ask = ctx.ask_ticks - min(held, 0)
+    if ctx.position_lots != s.held:
+        s.held = ctx.position_lots
+        s.lean = s.held // p.lean_lots
+    bid = ctx.bid_ticks - p.away_ticks - max(s.lean, 0)
+    ask = ctx.ask_ticks + p.away_ticks - min(s.lean, 0)
     if abs(bid - s.bid) >= p.requote_ticks or not ctx.is_live(s.bid_order):
         if ctx.is_live(s.bid_order):
             ctx.cancel(s.bid_order)
@@ -59,7 +61,8 @@ class Maker:
 
     class Params:
         lots = Int(10, low=1, high=10_000)
-        requote_ticks = Int(3, low=1, high=1_000)
+        away_ticks = Int(2, low=0, high=1_000)
+        requote_ticks = Int(6, low=1, high=1_000)
         lean_lots = Int(50, low=1, high=100_000, help="lots held that move a quote by a tick")
 
     class State:
@@ -67,6 +70,8 @@ class Maker:
         ask_order = Int64()
         bid = Int64()
         ask = Int64()
+        held = Int64()
+        lean = Int64()  # ticks
 
     def on_depth(ctx, p, s):
         quote(ctx, p, s)
@@ -78,7 +83,8 @@ class TimerMaker:
 
     class Params:
         lots = Int(10, low=1, high=10_000)
-        requote_ticks = Int(3, low=1, high=1_000)
+        away_ticks = Int(2, low=0, high=1_000)
+        requote_ticks = Int(6, low=1, high=1_000)
         lean_lots = Int(50, low=1, high=100_000, help="lots held that move a quote by a tick")
         interval = Int(100_000_000, low=1, help="ns")
 
@@ -87,6 +93,8 @@ class TimerMaker:
         ask_order = Int64()
         bid = Int64()
         ask = Int64()
+        held = Int64()
+        lean = Int64()  # ticks
 
     def on_start(ctx, p, s):
         ctx.set_timer(ctx.now + p.interval)
