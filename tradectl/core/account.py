@@ -48,12 +48,22 @@ def mark_market(world, engine, market, price_ticks):
         revalue(world, engine, market, price_ticks)
 
 
+@kernel
+def margin_of(engine, gross_atoms):
+    """Return gross exposure ÷ leverage, rounded up; a whole leverage needs no wide product."""
+    whole = engine.leverage_nano // NANO
+    if whole * NANO == engine.leverage_nano:
+        return -(-gross_atoms // whole)
+    return muldiv_ceil(gross_atoms, NANO, engine.leverage_nano)
+
+
 @routine
 def revalue(world, engine, market, price_ticks):
     """Revalue a net position at a price: value, margin, gross exposure, equity, and the rate it sets if any."""
     currency = currency_at(world.currencies, market.currency)
-    value = value_of(market, market.net_lots, price_ticks)
-    if market.twice_mark != 0:  # a mid may lie between two ticks
+    if market.twice_mark == 0:
+        value = value_of(market, market.net_lots, price_ticks)
+    else:  # a mid may lie between two ticks
         value = notional_floor(market.twice_mark, market.net_lots, market.unit_num, 2 * market.unit_den)
     currency.value_atoms += value - market.value_atoms
     old_gross = to_account(abs(market.value_atoms), currency.rate_pico)
@@ -61,7 +71,7 @@ def revalue(world, engine, market, price_ticks):
     market.value_atoms = value
     margin = gross
     if engine.leverage_nano != NANO:
-        margin = muldiv_ceil(gross, NANO, engine.leverage_nano)
+        margin = margin_of(engine, gross)
     engine.margin_atoms += margin - market.margin_atoms
     engine.gross_atoms += gross - old_gross
     market.margin_atoms = margin
@@ -82,7 +92,7 @@ def rate_currency(world, engine, market):
     for i in range(world.n_instruments):
         other = market_at(world.markets, i)
         gross = to_account(abs(other.value_atoms), currency_at(world.currencies, other.currency).rate_pico)
-        other.margin_atoms = gross if engine.leverage_nano == NANO else muldiv_ceil(gross, NANO, engine.leverage_nano)
+        other.margin_atoms = gross if engine.leverage_nano == NANO else margin_of(engine, gross)
         engine.margin_atoms += other.margin_atoms
         engine.gross_atoms += gross
 

@@ -5,19 +5,18 @@ At most half of the places are taken, so every probe ends.
 
 from __future__ import annotations
 
-from tradectl.core.bits import mul_high_unsigned, mul_low
 from tradectl.core.jit import kernel
 from tradectl.core.l3_layout import id_at, l3_at
 
 __all__ = ["add_id", "drop_id", "home_of_id", "slot_of_id"]
 
-_SPREAD = -7046029254386353131  # 2^64 / the golden ratio, odd, as int64
-
-
 @kernel
 def home_of_id(order_id: int, mask: int) -> int:
-    """Return the place where the search for an id begins: the high bits of id × _SPREAD, scaled to the table."""
-    return mul_high_unsigned(mul_low(order_id, _SPREAD), mask + 1)
+    """Return the place where the search for an id begins: by its low bits, since venues count their ids up.
+
+    The orders of one time then lie side by side, and those in use in the cache.
+    """
+    return order_id & mask
 
 
 @kernel
