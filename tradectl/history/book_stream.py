@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tradectl.core.codes import EventFlag, EventKind
-from tradectl.core.event import empty_events
 from tradectl.history.book_events import Ticks, book_events
 from tradectl.history.book_merge import merge_stable
 from tradectl.history.book_source import BookSource
-from tradectl.history.events import join_events, pick_events
+from tradectl.history.events import fill_chunks, join_events, pick_events, put_events
 
 __all__ = ["BookFeed", "in_chunks", "mixed"]
 
@@ -54,47 +53,25 @@ class BookFeed:
 
 def in_chunks(feed: BookFeed, max_rows: int) -> Iterator[Events]:
     """Yield the read-only chunks of a run's only stream: no merge, no copy."""
-    out, fill = empty_events(max_rows), 0
-    for ticks in feed.ticks(1):
-        at = 0
-        while at < len(ticks):
-            n = min(len(ticks) - at, max_rows - fill)
-            book_events(ticks[at : at + n], feed.place[0], out[fill : fill + n])
-            at, fill = at + n, fill + n
-            if fill == max_rows:
-                yield _sealed(out)
-                out, fill = empty_events(max_rows), 0
-    if fill:
-        yield _sealed(out[:fill])
+
+    def put(ticks: Ticks, at: int, chunk: Events) -> None:
+        book_events(ticks[at : at + len(chunk)], feed.place[0], chunk)
+
+    yield from fill_chunks(feed.ticks(1), put, max_rows)
 
 
 def mixed(streams: list[Iterator[Events]], max_rows: int) -> Iterator[Events]:
     """Yield the chunks of several streams in the settled order; LAST closes each stamp's bars and statuses."""
-    out, fill = empty_events(max_rows), 0
-    for events in merge_stable(streams, lambda e: (e["ts_recv"], e["kind"]), join_events, pick_events):
-        at = np.flatnonzero(BATCHED[events["kind"]])
-        if len(at):
-            stamps = events["ts_recv"][at]
-            last = np.append(stamps[1:] != stamps[:-1], True)
-            flags = events["flags"].copy()
-            flags[at[last]] |= np.uint16(EventFlag.LAST)
-            events["flags"] = flags
-        begin = 0
-        while begin < len(events):
-            n = min(len(events) - begin, max_rows - fill)
-            _words(out[fill : fill + n])[:] = _words(events[begin : begin + n])
-            begin, fill = begin + n, fill + n
-            if fill == max_rows:
-                yield _sealed(out)
-                out, fill = empty_events(max_rows), 0
-    if fill:
-        yield _sealed(out[:fill])
 
+    def marked() -> Iterator[Events]:
+        for events in merge_stable(streams, lambda e: (e["ts_recv"], e["kind"]), join_events, pick_events):
+            at = np.flatnonzero(BATCHED[events["kind"]])
+            if len(at):
+                stamps = events["ts_recv"][at]
+                last = np.append(stamps[1:] != stamps[:-1], True)
+                flags = events["flags"].copy()
+                flags[at[last]] |= np.uint16(EventFlag.LAST)
+                events["flags"] = flags
+            yield events
 
-def _words(events: Events) -> npt.NDArray[np.int64]:
-    return events.view(np.int64).reshape(-1, 8)
-
-
-def _sealed(events: Events) -> Events:
-    events.flags.writeable = False
-    return events
+    yield from fill_chunks(marked(), put_events, max_rows)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,14 @@ from tradectl.core.event import EVENT, empty_events
 from tradectl.history.grid import in_steps, on_grid, prices_of, scale_of
 from tradectl.history.rows import Rows
 
-__all__ = ["bar_events", "chunked", "direct", "join_events", "off_grid", "pick_events", "status_event"]
+__all__ = [
+    "bar_events", "chunked", "direct", "fill_chunks", "join_events", "off_grid", "pick_events", "put_events",
+    "status_event",
+]  # fmt: skip
 
 BLOCK = 8_192  # rows converted at a time: the columns and their 64-byte records stay in the cache
 Events = npt.NDArray[Any]
+T = TypeVar("T", bound=Sized)
 
 
 def bar_events(rows: Rows, tick: Decimal, lot: Decimal, tags: tuple[int, int, int], events: Events) -> Events:
@@ -80,44 +84,52 @@ def pick_events(events: Events, order: npt.NDArray[np.int64]) -> Events:
     return _words(events).take(order, axis=0).reshape(-1).view(EVENT)
 
 
-def chunked(slices: Iterator[Events], max_rows: int) -> Iterator[Events]:
-    """Mark the last event of each timestamp and cut the stream into read-only chunks of `max_rows`."""
+def fill_chunks(parts: Iterable[T], put: Callable[[T, int, Events], None], max_rows: int) -> Iterator[Events]:
+    """Yield read-only chunks of `max_rows` events; `put(part, at, chunk)` writes rows of a part from `at` on."""
     out, fill = empty_events(max_rows), 0
-    for events in slices:
-        stamps = events["ts_recv"]
-        last = np.empty(len(events), np.bool_)
-        np.not_equal(stamps[1:], stamps[:-1], out=last[:-1])
-        last[-1] = True  # a slice holds whole timestamps
+    for part in parts:
         at = 0
-        while at < len(events):
-            n = min(len(events) - at, max_rows - fill)
-            _words(out[fill : fill + n])[:] = _words(events[at : at + n])
-            out["flags"][fill : fill + n] |= last[at : at + n].astype(np.uint16) * np.uint16(EventFlag.LAST)
+        while at < len(part):
+            n = min(len(part) - at, max_rows - fill)
+            put(part, at, out[fill : fill + n])
             at, fill = at + n, fill + n
             if fill == max_rows:
                 yield _sealed(out)
                 out, fill = empty_events(max_rows), 0
     if fill:
         yield _sealed(out[:fill])
+
+
+def put_events(events: Events, at: int, chunk: Events) -> None:
+    """Copy events from `at` on into a chunk (moved as eight words each)."""
+    _words(chunk)[:] = _words(events[at : at + len(chunk)])
+
+
+def chunked(slices: Iterator[Events], max_rows: int) -> Iterator[Events]:
+    """Mark the last event of each timestamp and cut the stream into read-only chunks of `max_rows`."""
+
+    def marked() -> Iterator[Events]:
+        for events in slices:
+            stamps = events["ts_recv"]
+            last = np.empty(len(events), np.bool_)
+            np.not_equal(stamps[1:], stamps[:-1], out=last[:-1])
+            last[-1] = True  # a slice holds whole timestamps
+            events["flags"] |= last.astype(np.uint16) * np.uint16(EventFlag.LAST)
+            yield events
+
+    yield from fill_chunks(marked(), put_events, max_rows)
 
 
 def direct(
     batches: Iterator[Rows], tick: Decimal, lot: Decimal, tags: tuple[int, int, int], max_rows: int
 ) -> Iterator[Events]:
     """Yield the chunks of a run's only stream of bars: no merge, and each event is its timestamp's last."""
-    out, fill = empty_events(max_rows), 0
     tags = (tags[0], tags[1], tags[2] | int(EventFlag.LAST))
-    for rows in batches:
-        at = 0
-        while at < len(rows):
-            n = min(len(rows) - at, max_rows - fill)
-            bar_events(rows[at : at + n], tick, lot, tags, out[fill : fill + n])
-            at, fill = at + n, fill + n
-            if fill == max_rows:
-                yield _sealed(out)
-                out, fill = empty_events(max_rows), 0
-    if fill:
-        yield _sealed(out[:fill])
+
+    def put(rows: Rows, at: int, chunk: Events) -> None:
+        bar_events(rows[at : at + len(chunk)], tick, lot, tags, chunk)
+
+    yield from fill_chunks(batches, put, max_rows)
 
 
 def _words(events: Events) -> npt.NDArray[np.int64]:
