@@ -151,7 +151,7 @@ def _spec(
         latencies=recorded_latencies(config.execution.latency, folder),
         risk=risk_spec(config.risk),
         frames_ns=frames_ns,
-        frames_by=counted_frames(config),
+        frames_by=counted_frames(config, data.instruments, data.kinds),
         call_source_bars=call_source_bars,
         detail_capacity=coarsest // data.detail_ns + 1 if data.detail_ns else 0,
         order_capacity=config.engine.order_capacity,

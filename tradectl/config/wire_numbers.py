@@ -204,8 +204,17 @@ def sizing_of(sizing: Sizing) -> tuple[SizingMethod, int]:
     return method, scaled(sizing.value, factor, "sizing.value")
 
 
-def counted_frames(config: RunConfig) -> tuple[tuple[BarBy, Decimal], ...]:
+def counted_frames(
+    config: RunConfig, instruments: Sequence[Instrument], kinds: Sequence[frozenset[str]]
+) -> tuple[tuple[BarBy, Decimal], ...]:
     """Return the derived bars that are not of time, in the order of the configuration."""
+    for bar in config.bars:
+        for instrument, known in zip(instruments, kinds, strict=False):
+            if bar.by in ("volume", "notional") and known and not known & {"trades", "orders"}:
+                raise ConfigError(
+                    f"bars: {bar} needs trades, and {instrument.id} has only {', '.join(sorted(known))}",
+                    hint="bars of time and of `tick` can be made of mids",
+                )
     return tuple((BarBy[bar.by.upper()], bar.size) for bar in config.bars if bar.by != "time")
 
 
