@@ -145,6 +145,6 @@ def test_bars_of_volume_need_trades(tmp_path: Path) -> None:
 
 
 def test_bars_of_trades_need_trades(tmp_path: Path) -> None:
+    columns = {"ts": [1_700_000_000_000], "open": [1.0], "high": [1.0], "low": [1.0], "close": [1.0]}
     with pytest.raises(ConfigError, match=r"7tick.*made of trades"):
-        columns = {"ts": [1_700_000_000_000], "open": [1.0], "high": [1.0], "low": [1.0], "close": [1.0]}
         fold(tmp_path, "bars, timeframe: 1m", columns, ["7tick"], jit=False)
