@@ -16,6 +16,7 @@ import numba
 import numpy as np
 from numba import types
 from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
+from numba.core.typing.templates import _OverloadFunctionTemplate
 from numba.extending import overload
 
 __all__ = ["Compiled", "compile_to_address", "dispatcher", "optimised_once", "readonly", "teach", "words"]
@@ -38,8 +39,26 @@ def optimised_once(name: str) -> Iterator[None]:
     """Within it numba optimises and emits only the library called `name`, with all that is linked into it.
 
     By default it optimises each helper on its own and then again within every caller, which took
-    four fifths of the time of a first run; the final code of the entry point is the same.
+    four fifths of the time of a first run; the final code of the entry point is the same. It also compiles
+    a helper anew for callers of other flags (inlined or not); within it one does for all.
     """
+    made: dict[Any, Any] = {}
+
+    def compile_shared(self: Any) -> Any:
+        jitter = compile_each(self)
+
+        def with_options(**options: Any) -> Any:
+            decorate = jitter(**options)
+
+            def once(fn: Callable[..., Any]) -> Any:
+                key = (fn, tuple(sorted(options.items())))
+                if key not in made:
+                    made[key] = decorate(fn)
+                return made[key]
+
+            return once if "forceinline" in options else decorate
+
+        return with_options
 
     def optimise_entry(self: Any) -> None:
         if self.name == name:
@@ -58,7 +77,8 @@ def optimised_once(name: str) -> Iterator[None]:
 
     with _lock:  # what stands there is read within it: another thread may just be here
         optimise, finalise = CPUCodeLibrary._optimize_final_module, CPUCodeLibrary._finalize_final_module
-        set_env = JITCPUCodegen.set_env
+        set_env, compile_each = JITCPUCodegen.set_env, _OverloadFunctionTemplate._get_jit_decorator
+        _OverloadFunctionTemplate._get_jit_decorator = compile_shared
         CPUCodeLibrary._optimize_final_module = optimise_entry
         CPUCodeLibrary._finalize_final_module = finalise_entry
         JITCPUCodegen.set_env = set_known_env
@@ -68,6 +88,7 @@ def optimised_once(name: str) -> Iterator[None]:
             CPUCodeLibrary._optimize_final_module = optimise
             CPUCodeLibrary._finalize_final_module = finalise
             JITCPUCodegen.set_env = set_env
+            _OverloadFunctionTemplate._get_jit_decorator = compile_each
 
 
 def dispatcher(fn: Callable[..., Any], signature: Any, cache: Path, **options: Any) -> Any:
