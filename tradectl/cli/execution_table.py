@@ -113,6 +113,8 @@ def feed_notes(summary: Mapping[str, Any]) -> list[str]:
             ("unknown", "messages of unknown orders"), ("spent", "of orders that own ones had used up"),
         ):  # fmt: skip
             parts += [f"{count(one[name])} {text}"] if one[name] else []
+        if one.get("broken_at_end"):
+            parts.append("[yellow]not whole again after the last gap: nothing filled from there on[/]")
         lines.append(f"[cyan]book[/] {escape(one['instrument'])} ({one['level']}): {', '.join(parts)}")
     if len(books) > MOST_LISTED:
         lines.append(f"[cyan]book[/] {len(books) - MOST_LISTED} more in summary.json")
@@ -121,6 +123,6 @@ def feed_notes(summary: Mapping[str, Any]) -> list[str]:
         mean = seconds(acks["mean_lateness_ms"] / 1e3)
         lines.append(
             f"[yellow]acks[/] {percent(acks['late_share'])} of {count(acks['count'])} answers came late, {mean} on "
-            "average: latency.response is shorter than the feed's own delay"
+            "average: an answer is known with the instrument's next event, however short latency.response is"
         )
     return lines

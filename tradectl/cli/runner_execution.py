@@ -90,5 +90,6 @@ def books_of(state: State) -> list[dict[str, Any]]:
     for k, (one, limits) in enumerate(zip(state.spec.instruments, state.spec.limits, strict=True)):
         if limits.level != BookLevel.BARS:
             counts = {name[2:]: int(state.venues[k][name]) for name in COUNTED}
-            made.append({"instrument": one.id, "level": BookLevel(limits.level).name.lower(), **counts})
+            level, broken = BookLevel(limits.level).name.lower(), bool(state.venues[k]["broken"])
+            made.append({"instrument": one.id, "level": level, **counts, "broken_at_end": broken})
     return made

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tradectl.errors import DataError
+from tradectl.errors import ConfigError, DataError
 from tradectl.history.book_source import BookSource
 from tradectl.history.book_writer import add_book
 from tradectl.history.model import DataBlock, InstrumentSpec
@@ -36,6 +36,8 @@ def import_data(
     the config or the profile gives them, else inferred whenever the catalogue is opened; book data is stored
     in ticks and lots.
     """
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out} is a file; a catalogue is a folder", hint="name a new folder, or a catalogue")
     history = open_history(blocks, specs or {}, default_quote=default_quote)
     writer = Writer(out, progress)
     with writer.transaction():

@@ -66,8 +66,8 @@ CHAINS = [
               (17, 18, None, "WAIT")]),
     ("spot starts late", [(12, 13, None, "BREAK")]),
     ("spot starts at the next id", [(11, 11, None, "NEXT"), (11, 11, None, "STALE"), (12, 14, None, "NEXT")]),
-    ("futures", [(3, 9, 2, "STALE"), (8, 12, 7, "NEXT"), (20, 25, 12, "NEXT"), (30, 31, 26, "BREAK"),
-                 (32, 33, 31, "WAIT")]),
+    ("futures", [(3, 9, 2, "STALE"), (8, 12, 7, "NEXT"), (20, 25, 12, "NEXT"), (20, 25, 12, "STALE"),
+                 (30, 31, 26, "BREAK"), (32, 33, 31, "WAIT")]),
     ("futures starts at the snapshot", [(15, 20, 10, "NEXT"), (21, 22, 20, "NEXT")]),
     ("futures starts late", [(15, 20, 12, "BREAK")]),
 ]  # fmt: skip

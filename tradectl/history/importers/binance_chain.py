@@ -20,7 +20,8 @@ class DiffChain:
     """The place of one book in its sequence of depth messages (first id U, last id u, previous id pu).
 
     Spot messages have no pu: those with u ≤ last are dropped, the first has U ≤ last + 1 ≤ u, each other one
-    U = last + 1. Futures: u < last is dropped, the first has U ≤ last ≤ u, each other one pu = last.
+    U = last + 1. Futures: u < last is dropped (after the first also u = last, a repetition), the first has
+    U ≤ last ≤ u, each other one pu = last.
     """
 
     def __init__(self) -> None:
@@ -35,8 +36,8 @@ class DiffChain:
         """Return what to do with a message; after BREAK the chain waits for a snapshot."""
         if self.last is None:
             return Verdict.WAIT
-        if last < self.last or (previous is None and last == self.last):
-            return Verdict.STALE
+        if last < self.last or (last == self.last and (previous is None or not self.first)):
+            return Verdict.STALE  # a message that stands twice in a recording too
         if previous is None:
             joins = first <= self.last + 1 if self.first else first == self.last + 1
         else:

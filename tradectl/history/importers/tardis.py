@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tradectl.core.codes import EventFlag, EventKind
-from tradectl.errors import DataError
+from tradectl.errors import DataError, nearest
 from tradectl.history.files import Place
 from tradectl.history.importers.base import Importer, Options, Piece, book_frame
 from tradectl.history.importers.messages import Messages
@@ -47,7 +47,22 @@ def read(places: Sequence[Place], options: Options) -> Iterator[Piece]:
             yield name, rest.end()
 
 
+STAMPS = ("timestamp", "local_timestamp")
+QUOTE_COLUMNS = ("bid_price", "bid_amount", "ask_price", "ask_amount")
+NEEDED = {"depth": ("side", "price", "amount"), "trades": ("side",), "quotes": (), "snapshots": ()}
+
+
 def _kind(table: Table, options: Options) -> tuple[str, Callable[..., pl.DataFrame]]:
+    """Return the kind of rows and what reads them; DataError where a column that they need is missing."""
+    kind, reads = _told(table, options)
+    needed = STAMPS + NEEDED[kind] + (QUOTE_COLUMNS if reads is _quotes else ())
+    for name in needed:
+        if name not in table.header:
+            raise DataError(f"{table.place}: no column {name!r}", hint=nearest(name, table.header))
+    return kind, reads
+
+
+def _told(table: Table, options: Options) -> tuple[str, Callable[..., pl.DataFrame]]:
     header = set(table.header)
     if "is_snapshot" in header:
         return "depth", _changes
@@ -100,8 +115,7 @@ def _trades(frame: pl.DataFrame, _numbers: Sequence[str], options: Options) -> p
 
 
 def _quotes(frame: pl.DataFrame, _numbers: Sequence[str], options: Options) -> pl.DataFrame:
-    names = ("bid_price", "bid_amount", "ask_price", "ask_amount")
-    return _quoted(frame, names, options)
+    return _quoted(frame, QUOTE_COLUMNS, options)
 
 
 def _tops(frame: pl.DataFrame, _numbers: Sequence[str], options: Options) -> pl.DataFrame:
