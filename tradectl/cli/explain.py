@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tradectl.cli.app import command
-from tradectl.cli.options import Json, Run, RunsFolder
+from tradectl.cli.options import DataPlaces, Json, Run, RunsFolder
 
 __all__ = ["register"]
 
@@ -26,15 +26,7 @@ def register(app: typer.Typer) -> None:
     def explain(
         run: Run,
         order_id: Annotated[int, typer.Argument(metavar="ORDER_ID", help="Its id, as in orders.parquet.")],
-        data: Annotated[
-            list[str] | None,
-            typer.Option(
-                "--data",
-                metavar="PATH",
-                help="Where the input data is now: a file, folder or glob; may be repeated.",
-                show_default=False,
-            ),
-        ] = None,
+        data: DataPlaces = None,
         folder: RunsFolder = Path("runs"),
         as_json: Json = False,
     ) -> None:

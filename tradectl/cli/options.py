@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "Catalogue", "Configs", "From", "Json", "Profile", "Quiet", "Run", "Runs", "RunsFolder", "Sets", "Source",
-    "Symbols", "Timeframe", "To", "comma_list",
+    "Catalogue", "Configs", "DataPlaces", "From", "Json", "Profile", "Quiet", "Run", "Runs", "RunsFolder", "Sets",
+    "Source", "Symbols", "Timeframe", "To", "comma_list",
 ]
 
 Configs = Annotated[
@@ -29,6 +29,15 @@ Sets = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="Override a key of the config; may be repeated.",
+        show_default=False,
+    ),
+]
+DataPlaces = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        metavar="PATH",
+        help="Where the input data is now: a file, folder or glob; may be repeated.",
         show_default=False,
     ),
 ]
