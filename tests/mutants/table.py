@@ -80,10 +80,6 @@ MUTANTS = [
             "at = order.price_ticks if engine.limit_gap_open else price",
         ),
         ("order.leaves_lots <= abs(position.lots)", "order.leaves_lots < abs(position.lots)"),
-        (
-            "order_at(world.orders, following).priority <= priority",
-            "order_at(world.orders, following).priority < priority - 1",
-        ),
         ("(0 if engine.limit_touch else direction)", "(direction if engine.limit_touch else 0)"),
         ("if market.volume < 0 or market.budget > 0:", "if market.volume < 0 or market.budget > 1:"),
         ("direction * level < direction * at", "direction * level <= direction * at"),
@@ -149,6 +145,7 @@ MUTANTS = [
     *of(
         "core/orders.py",
         ("if order.id == order_id and is_live(order):", "if is_live(order):"),
+        ("order_at(world.orders, slot).priority <= priority", "order_at(world.orders, slot).priority < priority - 1"),
         ("engine.next_priority += 1", "engine.next_priority += 0"),
         (
             "exposure = 0 if leaves == 0 else muldiv_ceil(",

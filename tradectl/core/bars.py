@@ -15,7 +15,7 @@ from tradectl.core.execute import UNCAPPED, execute, expire
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NEVER, NONE, currency_at, order_at, position_at
 from tradectl.core.money import muldiv_floor
-from tradectl.core.orders import push_report
+from tradectl.core.orders import next_after, push_report
 
 __all__ = [
     "after_open", "fill_budget", "high_comes_first", "is_stop", "match_open", "reaches_open", "takes_part",
@@ -161,9 +161,7 @@ def match_open(world, engine, market, reducing_pass):
         if not skip:
             if act_at_open(world, engine, market, slot):
                 order.acted_batch = engine.batch
-                following = market.first_order  # orders may have gone: find the next by priority
-                while following != NONE and order_at(world.orders, following).priority <= priority:
-                    following = order_at(world.orders, following).next
+                following = next_after(world, market, priority)  # orders may have gone
         slot = following
 
 

@@ -27,8 +27,8 @@ from tradectl.core.units import price_of_ticks, qty_of_lots
 
 __all__ = [
     "arrives_at", "emit_order", "finish_order", "hold_reserves", "is_arrived", "is_live", "link_order",
-    "note_order", "order_of", "push_report", "queue_report", "refresh_keys", "release_reserves", "take_order_id",
-    "unlink_order",
+    "next_after", "note_order", "order_of", "push_report", "queue_report", "refresh_keys", "release_reserves",
+    "take_order_id", "unlink_order",
 ]  # fmt: skip
 
 CASH = int(AccountType.CASH)
@@ -105,6 +105,15 @@ def link_order(world, engine, market, slot):
         order_at(world.orders, market.last_order).next = slot
     market.last_order = slot
     market.n_orders += 1
+
+
+@routine
+def next_after(world, market, priority):
+    """Return the slot of a market's order that comes next after a priority, whatever has left the list (NONE: none)."""
+    slot = market.first_order
+    while slot != NONE and order_at(world.orders, slot).priority <= priority:
+        slot = order_at(world.orders, slot).next
+    return slot
 
 
 @routine

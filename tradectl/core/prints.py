@@ -8,7 +8,7 @@ from tradectl.core.execute import UNCAPPED, can_pay, execute, expire
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NANO, NONE, currency_at, order_at
 from tradectl.core.money import muldiv_floor
-from tradectl.core.orders import is_arrived, is_live, refresh_keys
+from tradectl.core.orders import is_arrived, is_live, next_after, refresh_keys
 
 __all__ = ["match_print"]
 
@@ -65,7 +65,5 @@ def match_print(world, engine, market, price_ticks, lots):
         done = order.priority
         if is_arrived(order) and not is_stop(order) and not waits(world, engine, order):
             room -= act_on_print(world, engine, market, slot, price_ticks, room)
-        slot = market.first_order
-        while slot != NONE and order_at(world.orders, slot).priority <= done:
-            slot = order_at(world.orders, slot).next
+        slot = next_after(world, market, done)
     refresh_keys(world, market)

@@ -28,6 +28,7 @@ from tradectl.core.orders import (
     is_arrived,
     is_live,
     link_order,
+    next_after,
     push_report,
     refresh_keys,
     unlink_order,
@@ -112,9 +113,7 @@ def resume_book(world, engine, market, venue):
                 finish_order(world, engine, market, currency, slot, CANCELED, POST_ONLY_WOULD_TAKE)
             else:
                 meet_book(world, engine, market, venue, slot)
-        slot = market.first_order
-        while slot != NONE and order_at(world.orders, slot).priority <= done:
-            slot = order_at(world.orders, slot).next
+        slot = next_after(world, market, done)
     refresh_keys(world, market)
 
 
@@ -159,9 +158,7 @@ def fire_stops(world, engine, market, venue, high_ticks, low_ticks):
         done = order.priority
         if is_arrived(order) and is_stop(order) and is_due(world, engine, order, high_ticks, low_ticks):
             fire_stop(world, engine, market, venue, slot)
-        slot = market.first_order
-        while slot != NONE and order_at(world.orders, slot).priority <= done:
-            slot = order_at(world.orders, slot).next
+        slot = next_after(world, market, done)
     refresh_keys(world, market)
 
 
