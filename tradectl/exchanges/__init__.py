@@ -1,0 +1,1 @@
+"""Live markets: feeds over ccxt as events, instrument specifications, history over REST, the sandbox exchange."""
