@@ -25,6 +25,10 @@ PATH = re.compile(
     re.IGNORECASE,
 )
 SUSPICIOUS = ("drop", "keep")
+TRADE_COLUMNS = (3, 4, 5, 6)  # time, price, quantity; then venue, condition, suspicious
+QUOTE_COLUMNS = (3, 5, 6, 7, 8)  # time, bid, ask; or with quantities; then the same three
+VENUE_COLUMNS = 3
+BAR_COLUMNS = 11  # of minutes and longer: time, then open, high, low, close and quantity of bid and of ask
 FX_QTY = 1_000_000.0  # units shown on each side of a quote without sizes
 MS = 1_000_000  # ns
 END = int(EventFlag.MESSAGE_END)
@@ -70,14 +74,23 @@ def read(places: Sequence[Place], options: Options) -> Iterator[Piece]:
         options.tell(symbol, venue=VENUES.get(match["market"].lower(), match["market"].upper()))
         midnight = datetime.strptime(match["day"], "%Y%m%d").replace(tzinfo=zone(options.tz or kind.tz))
         start = int(midnight.timestamp()) * 10**9
-        frames = (
-            _trades(place, kind, start)
-            if match["what"].lower() == "trade"
-            else _quotes(place, kind, start, qty)
-        )
-        for frame in frames:
+        trades = match["what"].lower() == "trade"
+        _refuse_bars(place, kind, trades)
+        for frame in _trades(place, kind, start) if trades else _quotes(place, kind, start, qty):
             made = frame.filter(~pl.col("suspicious")) if drop else frame
             yield symbol, made.drop("suspicious")
+
+
+def _refuse_bars(place: Place, kind: Kind, trades: bool) -> None:
+    """Raise DataError for a file whose columns are not those of ticks: bars stand under the same names."""
+    wanted = TRADE_COLUMNS if trades else QUOTE_COLUMNS
+    most = max(wanted) if kind.venues else max(wanted) - VENUE_COLUMNS
+    found = len(first_line(place).split(","))
+    if found not in wanted or found > most:
+        bars = f": bars of bid and ask have {BAR_COLUMNS}" if found == BAR_COLUMNS else ""
+        listed = " or ".join(str(n) for n in wanted if n <= most)
+        what = "trade" if trades else "quote"
+        raise DataError(f"{place}: {found} columns are no {what} ticks", hint=f"they have {listed}{bars}")
 
 
 def _integers(place: Place) -> bool:
