@@ -127,7 +127,7 @@ def load_book_catalogue(
             source = _source(block, series[folder], root / folder, files)
         except (KeyError, TypeError, IndexError, ValueError) as error:
             raise DataError(f"{root / CATALOGUE}: {folder} is not complete ({error!r})") from error
-        if not source.rows:
+        if source.is_empty:
             there = ", ".join(sorted(_named(source.counts)))
             raise DataError(f"{root}: no {block.kind} of {source.symbol}", hint=f"there is {there}")
         loaded.sources.append(source)

@@ -107,7 +107,7 @@ def load_catalogue(
         raise ConfigError(
             "data: a catalogue needs no profile, mapping, session or stamp: they were applied at import"
         )
-    series = read_index(root)["series"]
+    series = _bars_of(root)
     chosen = _chosen(root, series, block, specs)
     loaded = Loaded(block, FaultLog(actions_for(block.on_error), [], strict))
     files: list[SourceFile] = []
@@ -125,6 +125,16 @@ def load_catalogue(
         log.add("jump", source.id, count["jumps"], [(origin, "see data check on the source")])
     loaded.paths = [root / CATALOGUE, *(file.place.path for file in files)]
     return loaded
+
+
+def _bars_of(root: Path) -> dict[str, Any]:
+    """Return the index's series of bars; DataError if it has none."""
+    index = read_index(root)
+    if not index["series"]:
+        kinds = sorted({kind for entry in index.get("ticks", {}).values() for kind in entry["kinds"]})
+        hint = f"set kind: book; it has {', '.join(kinds)}" if kinds else "it is empty: import data first"
+        raise DataError(f"{root}: the catalogue holds no bars", hint=hint)
+    return dict(index["series"])
 
 
 def _chosen(

@@ -57,7 +57,7 @@ def _load(place: Place) -> Array:
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise DataError(f"{place}: damaged or truncated npz file ({error})") from error
     except (ValueError, IndexError, KeyError) as error:
-        raise DataError(f"{place}: no event array ({error})") from error
+        raise DataError(f"{place}: no file of arrays", hint="expected what numpy.savez or numpy.save writes") from error
     if events.dtype != EVENT or events.ndim != 1:
         raise DataError(
             f"{place}: the array is of {events.dtype}, shape {events.shape}",
