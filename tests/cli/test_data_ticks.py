@@ -37,7 +37,7 @@ def test_faults_are_errors_of_data(program: Program, tmp_path: Path) -> None:
     path = table(tmp_path / "X.csv", "timestamp,price,qty", [f"{T0},100,1", f"{T0 + 1},abc,1"])
     done = program("data", "import", path, "--kind", "trades", "--out", tmp_path / "cat")
     assert done.code == 3
-    assert "row 2" in done.err
+    assert "X.csv, line 3: " in done.err
     assert "'abc' is not a number" in done.err
     assert not (tmp_path / "cat" / "catalogue.json").exists()
     assert program("data", "check", path, "--kind", "trades").code == 3

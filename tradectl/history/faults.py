@@ -75,15 +75,17 @@ class FaultLog:
     def _example(self, origin: int, value: str) -> Example:
         file = self.files[origin >> FILE_SHIFT]
         row = origin & ((1 << FILE_SHIFT) - 1)
-        return Example(str(file.place), row, file.line(row) if row else 0, value)
+        line = file.line(row) if row else 0
+        return Example(str(file.place), 0 if row == line else row, line, value)
 
 
 def failing(entry: FaultCount) -> DataError:
     """Return the error for a failing fault: file, row, line, value, and the `on_error` key to set."""
     first = entry.examples[0]
-    row = f", row {first.row}" if first.row else ""
-    line = f" (line {first.line})" if first.line else ""
+    where = f"row {first.row} (line {first.line})" if first.row and first.line else ""
+    where = where or (f"line {first.line}" if first.line else f"row {first.row}" if first.row else "")
     ways = [a for a in ACTIONS[entry.kind] if a != "fail"]
     hint = "; ".join(f"on_error: {{{entry.kind}: {way}}} to {WORTH[way]}" for way in ways)
-    message = f"{first.file}{row}{line}: {TEXT[entry.kind]}: {first.value} [{entry.instrument}]"
+    place = f"{first.file}, {where}" if where else first.file
+    message = f"{place}: {TEXT[entry.kind]}: {first.value} [{entry.instrument}]"
     return DataError(message, hint=f"set {hint}" if ways else "give a coarser tick_size or lot_size")

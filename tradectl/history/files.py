@@ -30,6 +30,7 @@ FORMATS = {
     ".ipc": "ipc", ".feather": "ipc",
 }  # fmt: skip
 PACKED = (".gz", ".zip", ".zst")
+BINARY = (".npz", ".npy", ".dbn", ".dbn.zst")  # of formats of book data: no text
 ENDINGS = f"known endings: {', '.join(FORMATS)}, with {', '.join(PACKED)}"
 
 
@@ -63,6 +64,11 @@ class Place:
         for ending in PACKED:
             name = name.removesuffix(ending)
         return FORMATS.get(Path(name).suffix, "csv" if self.path.suffix.lower() in PACKED else "")
+
+    @property
+    def is_text(self) -> bool:
+        """Tell whether its lines can be counted."""
+        return self.format not in ("parquet", "ipc") and not self.path.name.lower().endswith(BINARY)
 
 
 def resolve(sources: Sequence[str], endings: Sequence[str] = (), *, any_file: bool = False) -> list[Place]:

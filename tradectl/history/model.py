@@ -106,7 +106,7 @@ class InstrumentSpec:
 
 @dataclass(frozen=True)
 class Example:
-    """Where a fault was seen: data rows count from 1, `line` is the line in the text file (0: none)."""
+    """Where a fault was seen: the data row and the line in the text file, each from 1 (0: not known)."""
 
     file: str
     row: int

@@ -149,7 +149,7 @@ def test_configured_grid_counts_what_is_off_it(tmp_path: Path) -> None:
     assert history.report.count("off_tick") == 30
     assert history.report.count("off_lot") == 60
     assert joined(history)["w1"].min() == 1
-    with pytest.raises(DataError, match=r"X\.csv, row 2: a price is not a whole number of ticks: 100\.5"):
+    with pytest.raises(DataError, match=r"X\.csv, line 3: a price is not a whole number of ticks: 100\.5"):
         book(trades(tmp_path / "X.csv"), "trades", spec, on_error={"off_tick": "fail"})
     dropped = joined(book(trades(tmp_path / "X.csv"), "trades", spec, on_error={"off_tick": "drop"}))
     assert len(dropped) == 30

@@ -122,15 +122,15 @@ def test_lobster_as_depth_and_as_quotes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("messages", "shown", "part"),
     [
-        ([*MESSAGES, "34206,1,x,5,1000000,1"], None, "row 8, column order_id: 'x' is not a whole number"),
-        ([*MESSAGES, "34206,1,5"], None, "row 8, column size: '' is not a whole number"),
-        ([*MESSAGES, "34206,9,1,5,1000000,1"], None, "row 8, column type: '9' is not a message type"),
+        ([*MESSAGES, "34206,1,x,5,1000000,1"], None, "line 8, column order_id: 'x' is not a whole number"),
+        ([*MESSAGES, "34206,1,5"], None, "line 8, column size: '' is not a whole number"),
+        ([*MESSAGES, "34206,9,1,5,1000000,1"], None, "line 8, column type: '9' is not a message type"),
         (MESSAGES, SHOWN[:5], "5 rows, fewer than the message file"),
         (MESSAGES, [row[:-2] for row in SHOWN], "7 columns are no whole number of levels"),
         (
             MESSAGES,
             [*SHOWN[:3], "1010000,5,1000000,abc,1020000,1,990000,7", *SHOWN[4:]],
-            "row 4, column column_4",
+            "line 4, column column_4",
         ),
     ],
 )

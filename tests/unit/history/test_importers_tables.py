@@ -99,12 +99,12 @@ def test_lean_forex_has_no_sizes(tmp_path: Path) -> None:
         (
             "equity/usa/tick/bac/20131007_trade.zip",
             "2,13x,5,P,1,0",
-            "row 2, column price: '13x' is not a number",
+            "line 2, column price: '13x' is not a number",
         ),
         (
             "equity/usa/tick/bac/20131007_quote.zip",
             "2.x,1,1,1,1,P,1,0",
-            "row 2, column ms: '2.x' is not a whole",
+            "line 2, column ms: '2.x' is not a whole",
         ),
         ("equities/usa/tick/bac/20131007_quote.zip", "2,1,1,1,1", "did you mean 'equity'"),
         ("equity/usa/minute/bac/20131007_quote.zip", "2,1,1,1,1", "the path tells neither kind"),
@@ -172,12 +172,12 @@ def test_kraken_trades(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "lines", "part"),
     [
-        ("kraken_trades", ["1,2,3", "1,,3"], "row 2, column price: '' is not a number"),
-        ("kraken_trades", ["1,2,3", "1,2"], "row 2, column qty: '' is not a number"),
+        ("kraken_trades", ["1,2,3", "1,,3"], "line 2, column price: '' is not a number"),
+        ("kraken_trades", ["1,2,3", "1,2"], "line 2, column qty: '' is not a number"),
         (
             "binance_trades",
             [AGG, AGG.replace("1498793709153", "14987.5")],
-            "row 2, column time: '14987.5' is not a whole",
+            "line 2, column time: '14987.5' is not a whole",
         ),
         ("binance_trades", ["1,2,3"], "3 columns, beginning '1,2,3': no table of trades"),
     ],
@@ -193,7 +193,7 @@ def test_negative_sizes_are_judged_by_the_framework(tmp_path: Path) -> None:
     lines = [f"{1672531436 + k},90.5{k % 5},{-1 if k == 30 else 1}.25" for k in range(60)]
     path = written(tmp_path / "BCHEUR.csv", lines)
     block = {"source": str(path), "profile": "kraken_trades", "kind": "trades"}
-    with pytest.raises(DataError, match=r"BCHEUR.csv, row 31.*qty -1.25") as caught:
+    with pytest.raises(DataError, match=r"BCHEUR.csv, line 31.*qty -1.25") as caught:
         open_history([DataBlock(**block, on_error={"negative_volume": "fail"})], {})  # type: ignore[arg-type]
     assert "negative_volume" in str(caught.value)
 

@@ -122,7 +122,7 @@ def form_of(table: Table, column: pl.Series, options: Options) -> StampFormat:
     try:
         return stamps.detect(column.drop_nulls().head(100).to_list(), unit, text, options.tz or "UTC")
     except DataError as error:
-        message = f"{table.place}: row 1, column {column.name!r}: {error.message}"
+        message = f"{table.place}: column {column.name!r}: {error.message}"
         raise DataError(message, hint=error.hint) from error
 
 

@@ -39,11 +39,12 @@ class Table:
     def frames(
         self, columns: Mapping[str, int], numbers: Sequence[str], slice_rows: int = 0
     ) -> Iterator[pl.DataFrame]:
-        """Yield frames of `columns` (name -> index); CSV ones are text but for `numbers`; `row` counts from 1.
+        """Yield frames of `columns` (name -> index); CSV ones are text but for `numbers`.
 
-        A frame of which some number does not parse comes as text throughout (see `number_column`).
+        `row` is the line, or the row of what is no text, from 1. A frame of which some number does not parse comes
+        as text throughout (see `number_column`).
         """
-        row = 1
+        row = 1 + self.skip
         found = (
             self._text(columns, numbers) if self.place.format == "csv" else self._binary(columns, slice_rows)
         )
