@@ -11,11 +11,13 @@ import numpy as np
 from tradectl.core.codes import EventKind
 from tradectl.errors import DataError
 from tradectl.history import grid
+from tradectl.history.book_events import groups_of
 from tradectl.history.book_source import DISTINCT, BookSource
-from tradectl.history.model import InstrumentReport
+from tradectl.history.importers.base import Breaks
+from tradectl.history.model import InstrumentReport, iso
 from tradectl.history.rows import FILE_SHIFT
 
-__all__ = ["book_report", "dominant_step", "finest", "refuse_overlap"]
+__all__ = ["book_notes", "book_report", "dominant_step", "finest", "refuse_overlap"]
 
 
 def finest(sources: Sequence[Any]) -> Any:
@@ -45,6 +47,23 @@ def refuse_overlap(name: str, one: BookSource, other: BookSource) -> None:
             f"{name}: two blocks have {sorted(both)[0]} of the same time",
             hint="name both places in one block's source list, or set `kind` in each",
         )
+
+
+def book_notes(source: BookSource) -> list[str]:
+    """Return what is to be told of a source: that a block's kind is not in it, and where its sequence breaks."""
+    notes = []
+    if source.is_empty:
+        there = " and ".join(sorted(groups_of(source.kinds_there))) or "nothing of use"
+        notes.append(f"{source.id}: no {source.block.kind} in {source.files[0].place}, but {there}")
+    if source.gap_count:
+        breaks = source.breaks or Breaks()
+        first = breaks.first_ns + source.shift_ns if breaks.count else source.gaps[0].to_ns
+        text = f"{source.gap_count:,} break{'s' * (source.gap_count > 1)} of its sequence, the first at {iso(first)}"
+        if breaks.count and "depth" in source.kinds:
+            until = "until the next snapshot" if breaks.whole else "until the end, for no snapshot follows"
+            text += f"; {breaks.dropped:,} messages of depth dropped {until}"
+        notes.append(f"{source.id}: {text}")
+    return notes
 
 
 def book_report(target: Any, source: BookSource, one: Any) -> InstrumentReport:

@@ -13,14 +13,15 @@ from tradectl.core.codes import EventKind
 from tradectl.errors import ConfigError, DataError, nearest
 from tradectl.history import files as places
 from tradectl.history import profiles
+from tradectl.history.book_events import groups_of
 from tradectl.history.book_source import BookPart, BookSource, grid_columns, spooled
 from tradectl.history.book_spool import TYPES, Columns, Spool
 from tradectl.history.book_survey import BookSurvey
 from tradectl.history.faults import FaultLog
 from tradectl.history.files import Place, TruncatedError
-from tradectl.history.importers import IMPORTERS, MODULES, Importer, Options, importer
+from tradectl.history.importers import IMPORTERS, KINDS, MODULES, Importer, Options, importer
 from tradectl.history.model import DataBlock, InstrumentSpec, actions_for
-from tradectl.history.plan import Loaded, Progress, key_of, wanted
+from tradectl.history.plan import Loaded, Progress, key_of, nothing_left, wanted
 from tradectl.history.rows import FILE_SHIFT, Budget
 
 __all__ = ["TickFile", "choose_importer", "correct_clock", "judge_clock", "load_book"]
@@ -37,8 +38,8 @@ class TickFile:
     index: int
 
     def line(self, row: int) -> int:
-        """Return 0: what `row` counts (lines, messages, rows) is the format's."""
-        return 0 * row
+        """Return the line that `row` counts; 0 where the file is no text."""
+        return row if self.place.is_text else 0
 
 
 @dataclass
@@ -66,6 +67,7 @@ class _Reading:
     sources: dict[str, BookSource] = field(default_factory=dict)
     open: dict[tuple[str, int], _Survey] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+    names: dict[str, str] = field(default_factory=dict)  # the format's symbol -> the source's id
     row: dict[int, int] = field(default_factory=dict)  # rows of each file so far
 
 
@@ -101,14 +103,27 @@ def load_book(
         at = files[options.place] if options.place in files else next(iter(files.values()))
         loaded.log.add("truncated", at.place.stem, 1, [(at.index << FILE_SHIFT, str(error))])
     _finish(reading)
-    if not reading.sources:
-        if reading.seen:
-            asked = ", ".join(block.symbols or [])
-            raise DataError(f"no rows of {asked}", hint=nearest((block.symbols or [""])[0], reading.seen))
-        raise DataError(f"{found[0]}: no row that format {chosen.name!r} understands")
     loaded.sources = list(reading.sources.values())
+    if all(source.is_empty for source in loaded.sources):
+        raise _nothing(reading, found)
     judge_clock(loaded, block)
     return loaded
+
+
+def _nothing(reading: _Reading, found: Sequence[Place]) -> DataError:
+    """Return the error for a block that gives no row: it names the files, and what they hold."""
+    block, place = reading.block, f"{found[0]}" + (f" and {len(found) - 1:,} other files" if found[1:] else "")
+    there = sorted({kind for source in reading.sources.values() for kind in groups_of(source.kinds_there)})
+    if there:
+        ways = [kind for kind in there if kind in KINDS]
+        hint = f"set kind: {' or '.join(ways)}" if ways else "set kind: book"
+        return DataError(f"{place}: no {block.kind}, but {' and '.join(there)}", hint=hint)
+    if reading.keys is not None and not reading.names:
+        asked = block.symbols or [""]
+        return DataError(f"{place}: no rows of {', '.join(asked)}", hint=nearest(asked[0], reading.seen))
+    if reading.seen:
+        return nothing_left(place, reading.loaded)
+    return DataError(f"{place}: no row that format {reading.format.name!r} understands")
 
 
 def choose_importer(place: Place) -> Importer:
@@ -149,6 +164,8 @@ def _feed(reading: _Reading, vendor_symbol: str, frame: pl.DataFrame) -> None:
     file = reading.files.get(place) or next(iter(reading.files.values()))
     name = vendor_symbol or _unsaid(reading, place)
     source = _source_of(reading, name, file)
+    if source is not None:
+        reading.names[vendor_symbol] = source.id
     before = reading.row.get(file.index, 0)
     reading.row[file.index] = before + frame.height
     if source is None:
@@ -251,6 +268,9 @@ def _finish(reading: _Reading) -> None:
         reading.loaded.log.add("clock", name, survey.behind, survey.behind_first)
         source.gap_count += int(survey.counts[EventKind.GAP])
         source.gaps += survey.gaps
+    for name, breaks in reading.options.breaks.items():
+        if name in reading.names:
+            reading.sources[reading.names[name]].breaks = breaks
     for source in reading.sources.values():
         source.has_receive_clock &= (source.lag_min, source.lag_max) != (0, 0)
     reading.sources = {name: source for name, source in reading.sources.items() if source.parts}

@@ -24,6 +24,7 @@ from tradectl.history.book_merge import merge_ticks
 from tradectl.history.book_seed import Seed
 from tradectl.history.book_spool import Columns, Spool
 from tradectl.history.grid import Steps, in_steps, on_grid
+from tradectl.history.importers.base import Breaks
 from tradectl.history.model import DataBlock, Gap
 from tradectl.history.rows import FILE_SHIFT
 
@@ -94,6 +95,7 @@ class BookSource:
     has_receive_clock: bool = False
     gap_count: int = 0
     gaps: list[Gap] = field(default_factory=list)
+    breaks: Breaks | None = None  # None: the format does not number its messages, or it was imported
     tick_size: Decimal | None = None
     lot_size: Decimal | None = None
     given_by: str = ""
@@ -116,7 +118,18 @@ class BookSource:
     def kinds(self) -> frozenset[str]:
         """Return the names of the kinds that its stream has: trades, quotes, depth, orders, funding, mark."""
         mask = kinds_mask(self.block.kind)
-        return groups_of(k for k in np.flatnonzero(self.counts).tolist() if mask is None or mask[k])
+        return groups_of(k for k in self.kinds_there if mask is None or mask[k])
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there is no row of the kind that the block asks for (funding, marks and gaps come along)."""
+        asked = [int(kind) for kind in GROUPS.get(self.block.kind, ())] or slice(None)
+        return not self.counts[asked].any()
+
+    @property
+    def kinds_there(self) -> list[int]:
+        """Return the kinds of all its rows, asked for or not."""
+        return [int(kind) for kind in np.flatnonzero(self.counts)]
 
     @property
     def first_ns(self) -> int:

@@ -9,13 +9,13 @@ from tradectl.core.instrument import Instrument
 from tradectl.errors import ConfigError, DataError, nearest
 from tradectl.history import grid, profiles, stamps
 from tradectl.history.book_catalogue import load_book_catalogue
-from tradectl.history.book_open import book_report, dominant_step, finest, refuse_overlap
+from tradectl.history.book_open import book_notes, book_report, dominant_step, finest, refuse_overlap
 from tradectl.history.book_plan import load_book
 from tradectl.history.book_source import BookSource
 from tradectl.history.catalogue import load_catalogue
 from tradectl.history.importers import KINDS as BOOK_KINDS
 from tradectl.history.model import DataBlock, DataReport, InstrumentReport, InstrumentSpec
-from tradectl.history.plan import Loaded, check_kind, is_catalogue, key_of, load_bars
+from tradectl.history.plan import Loaded, check_kind, check_profile, is_catalogue, key_of, load_bars
 from tradectl.history.rows import Budget
 from tradectl.history.source import Source
 from tradectl.history.stream import History, Target, window, within
@@ -45,6 +45,7 @@ def open_history(
     loaded = []
     for block in blocks:
         check_kind(block, list(KINDS))
+        check_profile(block)
         _refuse_keys(block)
         load = KINDS[block.kind]
         if is_catalogue(block):
@@ -107,7 +108,8 @@ def _targets(loaded: Sequence[Loaded], specs: Mapping[str, InstrumentSpec]) -> l
                 f"instruments: {spec.alias or name!r} is not in the data", hint=nearest(name, known)
             )
     if not targets:
-        raise DataError("no usable row in the data")
+        names = ", ".join(name for one in loaded for name in one.block.symbols or [])
+        raise DataError(f"no instrument of the data is asked for by symbols: {names}", hint=nearest(names, known))
     return [targets[name] for name in sorted(targets)]
 
 
@@ -167,6 +169,8 @@ def _report(one: Loaded, targets: Sequence[Target], report: DataReport) -> None:
     for source in one.sources:
         report.rows_read += source.rows_read
         report.gaps += source.gaps
+        if isinstance(source, BookSource):
+            report.notes += book_notes(source)
     report.faults += sorted(one.log.counts.values(), key=lambda f: (f.kind, f.instrument))
 
 

@@ -14,12 +14,13 @@ from tradectl.errors import ConfigError, DataError, nearest
 from tradectl.history import files as places
 from tradectl.history import profiles, stamps
 from tradectl.history.faults import FaultLog
+from tradectl.history.importers import MODULES
 from tradectl.history.model import DataBlock, InstrumentSpec, actions_for
 from tradectl.history.reader import SourceFile, inspect
 from tradectl.history.rows import Budget
 from tradectl.history.source import FileSurvey, Judge, Source
 
-__all__ = ["Loaded", "Progress", "is_catalogue", "key_of", "load_bars", "wanted"]
+__all__ = ["Loaded", "Progress", "check_profile", "is_catalogue", "key_of", "load_bars", "nothing_left", "wanted"]
 
 Progress = Callable[[int], None]
 WEEKEND_NS = 9 * stamps.DAY_NS // 2  # four days and a half
@@ -95,11 +96,19 @@ def load_bars(
     loaded.sources = list(sources.values())
     for name, judge in judges.items():
         judge.settle(sources[name], loaded.log)
+    place = f"{files[0].place}" + (f" and {len(files) - 1:,} other files" if files[1:] else "")
     if keys is not None and not sources:
-        raise DataError(
-            f"no rows of {', '.join(block.symbols or [])}", hint=nearest((block.symbols or [""])[0], seen)
-        )
+        asked = block.symbols or [""]
+        raise DataError(f"{place}: no rows of {', '.join(asked)}", hint=nearest(asked[0], seen))
+    if not any(source.rows for source in sources.values()):
+        raise nothing_left(place, loaded)
     return loaded
+
+
+def nothing_left(place: str, loaded: Loaded) -> DataError:
+    """Return the error for a block of which all rows are left out, with the reasons."""
+    why = ", ".join(f"{one.count:,} {one.kind}" for one in loaded.log.counts.values() if one.action == "drop")
+    return DataError(f"{place}: no usable row is left" + (f" ({why})" if why else ""))
 
 
 def _source(
@@ -191,3 +200,15 @@ def check_kind(block: DataBlock, kinds: Sequence[str]) -> None:
     """Raise ConfigError for a kind of data that has no importer."""
     if block.kind not in kinds:
         raise ConfigError(f"data.kind: {block.kind!r} is not known", hint=nearest(block.kind, kinds))
+
+
+def check_profile(block: DataBlock) -> None:
+    """Raise ConfigError for a profile that is unknown, or not of this kind of data."""
+    known = [*profiles.PROFILES, *MODULES]
+    if block.profile is not None and block.profile not in known:
+        hint = nearest(block.profile, known, limit=len(known))
+        raise ConfigError(f"data.profile: unknown profile {block.profile!r}", hint=hint)
+    if block.profile is not None and block.profile not in (profiles.PROFILES if block.kind == "bars" else MODULES):
+        other = "book data: set kind: book, or the one you want" if block.kind == "bars" else "bars: set kind: bars"
+        message = f"data.profile: {block.profile} does not read `kind: {block.kind}`"
+        raise ConfigError(message, hint=f"it is a profile of {other}")

@@ -165,7 +165,7 @@ def test_places_that_are_not_there(tmp_path: Path) -> None:
 
 def test_names_that_are_not_known(tmp_path: Path) -> None:
     path = write(tmp_path / "BTCUSD_1m.csv", bars(20))
-    with pytest.raises(DataError, match="did you mean 'bitfinex'"):
+    with pytest.raises(ConfigError, match=r"did you mean 'bitfinex'.* tardis"):
         opened(path, profile="bitfinx")
     with pytest.raises(DataError, match="did you mean 'BTC/USD'"):
         opened(path, symbols=["BTC/USDT"])

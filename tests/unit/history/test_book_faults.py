@@ -40,7 +40,7 @@ FAULTS = {
 def test_a_bad_row_is_named(tmp_path: Path, fault: str) -> None:
     line, text = FAULTS[fault]
     path = table(tmp_path / "X.csv", HEADER, [*lines(11), line, *lines(30)[11:]])
-    with pytest.raises(DataError, match=rf"X\.csv, row 12: .*{text}"):
+    with pytest.raises(DataError, match=rf"X\.csv, line 13: .*{text}"):
         book(path, "trades")
 
 
@@ -136,7 +136,7 @@ def test_no_header_and_unknown_formats(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the first line is data, not a header"):
         book(path, "trades")
     assert len(joined(book(path, "trades", mapping={"header": ["timestamp", "price", "qty"]}))) == 2
-    with pytest.raises(ConfigError, match="unknown format 'tardiss'"):
+    with pytest.raises(ConfigError, match="unknown profile 'tardiss'"):
         book(path, "trades", profile="tardiss")
 
 

@@ -5,7 +5,8 @@ counts as 0), in the order in which the source received them, of one symbol and,
 65,536 rows long. A symbol may carry its venue (`BITMEX:XBTUSD`); an empty one means that the source
 does not say it. Two things are optional, and make messages better:
 
-- a further column `row` (Int64): the line or row, from 1, of `options.place` that each row came from;
+- a further column `row` (Int64): the line of `options.place` that each row came from, the header counted, or
+  its row where the file is no text; both from 1;
 - `options.tell(symbol, ...)`: the venue, tick and lot size of a symbol, where the source knows them.
 
 A field that cannot be read is told with `options.bad(row, column, text)`, which raises DataError with file,
@@ -28,7 +29,7 @@ from tradectl.errors import ConfigError, DataError, nearest
 from tradectl.history.book_rows import BOOK_ROWS
 from tradectl.history.files import Place
 
-__all__ = ["BATCH", "KINDS", "Importer", "Meta", "Options", "Piece", "Read", "bad_row", "book_frame"]
+__all__ = ["BATCH", "KINDS", "Breaks", "Importer", "Meta", "Options", "Piece", "Read", "bad_row", "book_frame"]
 
 BATCH = 65_536  # rows handed on at a time
 KINDS = ("trades", "quotes", "depth", "orders", "book")  # what a block may ask for; book: all that is there
@@ -43,6 +44,23 @@ class Meta:
     venue: str | None = None
     tick_size: Decimal | None = None
     lot_size: Decimal | None = None
+
+
+@dataclass
+class Breaks:
+    """Where a symbol's sequence broke, and how many messages of depth were dropped until a snapshot came."""
+
+    count: int = 0
+    first_ns: int = 0  # receive stamp of the first break
+    dropped: int = 0
+    whole: bool = True  # a snapshot came after the last break
+
+    def merge(self, later: Breaks) -> None:
+        """Add what a later part of the same recording tells."""
+        self.first_ns = self.first_ns if self.count else later.first_ns
+        self.count += later.count
+        self.dropped += later.dropped
+        self.whole = later.whole and (self.whole or later.count > 0)
 
 
 @dataclass
@@ -61,6 +79,7 @@ class Options:
     venue: str | None = None  # the config's `data.venue`
     extra: Mapping[str, Any] = field(default_factory=dict)
     metas: dict[str, Meta] = field(default_factory=dict)
+    breaks: dict[str, Breaks] = field(default_factory=dict)  # by symbol, of formats that number their messages
     place: Place | None = None  # the file being read: set by the importer before it yields
     refuse: Callable[[int, str], None] | None = None  # how the framework hears of fields that cannot be read
 
@@ -132,6 +151,7 @@ def book_frame(columns: Mapping[str, Any], **constants: Any) -> pl.DataFrame:
 
 
 def bad_row(place: Place, row: int, column: str, text: str, expected: str = "a number") -> DataError:
-    """Return the error for a field that cannot be read; `row` is the line or row from 1."""
+    """Return the error for a field that cannot be read; `row` is the line, or the row of what is no text, from 1."""
     shown = text if len(text) <= 80 else text[:77] + "..."
-    return DataError(f"{place}: row {row}, column {column}: {shown!r} is not {expected}")
+    what = "line" if place.is_text else "row"
+    return DataError(f"{place}: {what} {row}, column {column}: {shown!r} is not {expected}")

@@ -114,13 +114,15 @@ class BinanceDecoder:
         stamps = self._stamps(market, ts_recv, data)
         last = int(data["lastUpdateId"])
         market.chain.restart(last)
+        resumed = not market.rows.breaks.whole
         market.rows.snapshot(stamps, data["bids"], data["asks"], (last, number))
         waiting = list(market.waiting)
         market.waiting.clear()
         for _, message, _ in waiting:
-            self._depth(market, ts_recv, message, number)
+            verdict = self._depth(market, ts_recv, message, number)
+            market.rows.breaks.dropped -= resumed and verdict != Verdict.STALE  # it was dropped until now
 
-    def _depth(self, market: _Market, ts_recv: int, data: dict[str, Any], number: int) -> None:
+    def _depth(self, market: _Market, ts_recv: int, data: dict[str, Any], number: int) -> Verdict:
         stamps = self._stamps(market, ts_recv, data)
         verdict = market.chain.judge(data["U"], data["u"], data.get("pu"))
         if verdict == Verdict.WAIT and self.start_empty and not market.ever:
@@ -134,6 +136,8 @@ class BinanceDecoder:
             market.rows.gap(stamps, number)
         if verdict in (Verdict.WAIT, Verdict.BREAK):
             market.waiting.append((ts_recv, data, number))
+            market.rows.drop()
+        return verdict
 
     def _levels(self, market: _Market, ts_recv: int, data: dict[str, Any], number: int) -> None:
         """Decode the best N levels, whole: rows are what changed; a level no longer shown is removed."""

@@ -54,9 +54,11 @@ class BybitDecoder:
         elif kind != "delta":
             raise ValueError(f"type {kind!r} is neither snapshot nor delta")
         elif symbol not in self.last:
+            rows.drop()
             return
         elif update != self.last[symbol] + 1:
             rows.gap(stamps, number)
+            rows.drop()
             del self.last[symbol]
             return
         else:

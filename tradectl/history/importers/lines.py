@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tradectl.errors import DataError
 from tradectl.history.files import Place, TruncatedError, text_blocks
-from tradectl.history.importers.base import Options, Piece
+from tradectl.history.importers.base import Breaks, Options, Piece
 from tradectl.history.importers.rows import Sink
 
 __all__ = [
@@ -69,16 +69,22 @@ def _xz_blocks(place: Place) -> Iterator[bytes]:
 
 def bad_line(place: Place, number: int, line: bytes, error: Exception) -> DataError:
     """Return the error for a line that cannot be decoded."""
+    what, shown = _fault(line, error)
+    return DataError(f"{place}: line {number} cannot be read: {what}", hint=shown)
+
+
+def _fault(line: bytes, error: Exception) -> tuple[str, str]:
+    """Return what is wrong with a line, and how it begins."""
     what = f"no field {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
     shown = line[:80].decode(errors="replace") + ("..." if len(line) > 80 else "")
-    return DataError(f"{place}: line {number} cannot be read: {what}", hint=f"the line begins {shown!r}")
+    return what, f"the line begins {shown!r}"
 
 
-def _refuse(options: Options, error: DataError, number: int) -> None:
+def _refuse(place: Place, options: Options, number: int, line: bytes, error: Exception) -> None:
     """Raise the error of a line, unless such lines are to be left out."""
     if options.refuse is None:
-        raise error
-    options.refuse(number, f"{error.message}: {error.hint}")
+        raise bad_line(place, number, line, error)
+    options.refuse(number, "; ".join(_fault(line, error)))  # file and line are added there
 
 
 def decode_lines(
@@ -86,8 +92,19 @@ def decode_lines(
 ) -> Iterator[Piece]:
     """Call `decode(line, number)` for each line, which writes to `sink`, and yield what it holds.
 
-    A last line that was cut off (no newline, not to be read) counts as the end of a truncated file.
+    A last line that was cut off (no newline, not to be read) counts as the end of a truncated file. At the end
+    `options` hears of the breaks of each symbol's sequence.
     """
+    try:
+        yield from _decoded(places, options, sink, decode)
+    finally:
+        for symbol, rows in sink.items():
+            options.breaks.setdefault(symbol, Breaks()).merge(rows.breaks)
+
+
+def _decoded(
+    places: Sequence[Place], options: Options, sink: Sink, decode: Callable[[bytes, int], None]
+) -> Iterator[Piece]:
     for place in places:
         options.place = place
         try:
@@ -98,7 +115,7 @@ def decode_lines(
                 except BAD as error:
                     if not whole:
                         raise TruncatedError(f"line {number}, the last, is cut off") from error
-                    _refuse(options, bad_line(place, number, line, error), number)
+                    _refuse(place, options, number, line, error)
                 if number % LOOK_EVERY == 0:
                     yield from sink.full()
         except TruncatedError:

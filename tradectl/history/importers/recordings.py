@@ -94,6 +94,7 @@ class KrakenDecoder(_Decoder):
         elif pair in self.books:
             book = self.books[pair]
         else:
+            rows.drop()
             return
         book.update(1, bids)
         book.update(-1, asks)
@@ -138,6 +139,7 @@ class OkxDecoder(_Decoder):
             book = self.books[symbol]
             rows.sides(stamps, bids, asks, key)
         else:
+            rows.drop()
             return
         book.update(1, bids)
         book.update(-1, asks)

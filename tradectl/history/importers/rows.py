@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tradectl.core.codes import EventFlag, EventKind
-from tradectl.history.importers.base import BATCH, Piece
+from tradectl.history.importers.base import BATCH, Breaks, Piece
 
 __all__ = ["Rows", "Sink"]
 
@@ -27,6 +27,10 @@ class Rows:
     """
 
     def __init__(self) -> None:
+        self.breaks = Breaks()
+        self._clear()
+
+    def _clear(self) -> None:
         self.prices: list[float] = []
         self.qtys: list[float] = []
         self.runs: list[tuple[int, int, int, int, int, int]] = []  # RUN
@@ -67,6 +71,7 @@ class Rows:
 
     def snapshot(self, stamps: tuple[int, int], bids: Levels, asks: Levels, key: tuple[int, int]) -> None:
         """Write a whole book, given as text, as one message; an empty one is a CLEAR."""
+        self.breaks.whole = True
         start = len(self.prices)
         if not self._levels(stamps, bids, asks, key):
             self.one(CLEAR, 0, stamps, 0.0, 0.0, key)
@@ -77,6 +82,11 @@ class Rows:
     def gap(self, stamps: tuple[int, int], row: int) -> None:
         """Write that what follows is not connected with what came before."""
         self.one(GAP, 0, stamps, 0.0, 0.0, (0, row))
+        self.breaks.merge(Breaks(1, stamps[1], whole=False))
+
+    def drop(self) -> None:
+        """Count a message of depth that is left out; those before the first snapshot do not count."""
+        self.breaks.dropped += not self.breaks.whole
 
     def mark(self, index: int, bits: int) -> None:
         """Add flag bits to the row at `index`."""
@@ -130,7 +140,7 @@ class Rows:
                 "row": columns["row"],
             }
         )
-        self.__init__()  # type: ignore[misc]
+        self._clear()
         return frame
 
 
