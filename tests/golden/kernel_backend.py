@@ -134,6 +134,7 @@ class KernelBackend:
                 *((0, b) for b in [step.bars.get(i)] if b is not None),
             ]:
                 flags |= int(EventFlag.SYNTHETIC) if bar.synthetic else 0
+                flags |= int(EventFlag.WARMUP) if step.warmup else 0
                 volume = -1 if bar.volume is None else bar.volume
                 words = {"w0": bar.open, "w1": bar.high, "w2": bar.low, "w3": bar.close, "w4": volume}
                 rows.append({"kind": EventKind.BAR, "instrument": i, "flags": flags, **words})
@@ -194,7 +195,8 @@ class KernelBackend:
             take_requests(self.state.address)
             outcomes.append(int(self.state.requests[0]["reason"]))
         self.drain()
-        self.equity.append((step.ts, int(self.state.engine[0]["equity_atoms"])))
+        if not step.warmup:
+            self.equity.append((step.ts, int(self.state.engine[0]["equity_atoms"])))
         rows = {row.order_id: row for row in self.rows()}
         changed = [row for order_id, row in rows.items() if self.before.get(order_id) != row]
         self.before = rows

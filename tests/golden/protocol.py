@@ -163,6 +163,7 @@ class Step:
     bars: dict[int, Bar] = field(default_factory=dict)
     details: dict[int, list[Bar]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
+    warmup: bool = False  # its bars are history from before a session
 
 
 @dataclass(frozen=True)

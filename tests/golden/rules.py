@@ -23,7 +23,7 @@ _TEXT = """
 2/2xx.MAX_OPEN_ORDERS 2/2xx.MAX_ORDER_RATE 2/2xx.reducing_passes 2/3xx.REDUCE_ONLY_WOULD_OPEN
 2/3xx.opener_allows 2/3xx.POST_ONLY_WOULD_TAKE 2/latency.none 2/latency.entry 2/latency.venue_on_arrival
 2/latency.cancel 2/latency.modify 2/latency.one_at_a_time 2/latency.cancel_of_submitted 2/marketable.buy
-2/marketable.sell 2/marketable.touch 2/marketable.first_bar_only 2/marketable.judged_again
+2/marketable.sell 2/warmup 2/marketable.touch 2/marketable.first_bar_only 2/marketable.judged_again
 
 3/synthetic 3/budget.participation 3/budget.unlimited 3/budget.shared 3/budget.whole_lots
 3.1/accepted_at_start 3.1/arrival_then_id 3.1/reducing_first 3.1/reducing_judged_in_turn 3.1/MARKET

@@ -142,6 +142,11 @@ class Parser:
         self.closed = True
         return -1
 
+    def do_warmup(self, words: list[str]) -> int:
+        """`warmup O H L C …`: a batch as `bar` writes it, of the history before a session."""
+        self.before_bars().warmup = True
+        return self.do_bar(words)
+
     def do_detail(self, words: list[str]) -> int:
         """`detail [NAME] O H L C`: a finer bar inside the next bar."""
         index, bar = self.read_bar(words)

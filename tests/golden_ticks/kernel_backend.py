@@ -35,8 +35,8 @@ def events_of(events: list[Event]) -> Any:
     made = empty_events(len(events))
     for row, event in zip(made, events, strict=True):
         words = (*event.words, 0, 0, 0, 0, 0)[:5]
-        head = (event.ts_event, event.ts_recv, event.kind, event.side, event.flags, event.instrument)
-        names = ("ts_event", "ts_recv", "kind", "side", "flags", "instrument", "w0", "w1", "w2", "w3", "w4")
+        head = (event.ts_event, event.ts_recv, event.kind, event.side, event.flags, event.instrument, event.aux)
+        names = ("ts_event", "ts_recv", "kind", "side", "flags", "instrument", "aux", "w0", "w1", "w2", "w3", "w4")
         for name, value in zip(names, (*head, *words), strict=True):
             row[name] = value
     return made
@@ -67,7 +67,7 @@ def spec_of(config: TickConfig, addresses: dict[int, int], keep: Any = None) -> 
         [Instrument("T", i.name, i.name, "USD", i.tick_size, i.lot_size) for i in base.instruments],
         limits, [StrategySpec("test", b"", b"", addresses)],
         AccountSpec(base.account, "USD", {"USD": base.balance_atoms}, BarBackend.leverage(base)),
-        execution, risk, order_capacity=256, request_capacity=64, report_capacity=1024,
+        execution, risk, frames_ns=config.frames_ns, order_capacity=256, request_capacity=64, report_capacity=1024,
         output_capacity=20_000, equity_capacity=4096, latencies=config.triples, keep_alive=keep,
     )  # fmt: skip
 

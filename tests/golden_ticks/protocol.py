@@ -30,11 +30,15 @@ class TickConfig:
     response_ns: int = 0
     compute_ns: int = 0
     triples: tuple[tuple[int, int, int], ...] = ()  # (request, exchange, response), in place of constants
+    frames_ns: tuple[int, ...] = ()  # derived bars, finest first
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event record; the words by kind: TRADE price, lots; QUOTE bid, lots, ask, lots; DEPTH price, lots."""
+    """One event record; the words by kind: TRADE price, lots; QUOTE bid, lots, ask, lots; DEPTH price, lots.
+
+    A BAR of warm-up: open, high, low, close, lots; `aux` its timeframe. A GAP's `aux` is a `GapScope`.
+    """
 
     kind: EventKind
     ts_event: int
@@ -43,6 +47,7 @@ class Event:
     side: int = 0
     flags: int = END
     instrument: int = 0
+    aux: int = 0
 
 
 @dataclass

@@ -17,6 +17,7 @@ from tradectl.core.codes import (
     Command,
     EventFlag,
     EventKind,
+    GapScope,
     QueueModel,
     TriggerSource,
 )
@@ -25,6 +26,7 @@ from tradectl.errors import nearest
 __all__ = ["TickScript", "parse", "parse_file"]
 
 END, HIDDEN = int(EventFlag.MESSAGE_END), int(EventFlag.HIDDEN)
+WARMUP = int(EventFlag.WARMUP | EventFlag.LAST)
 BEGIN, WHOLE = int(EventFlag.SNAPSHOT_BEGIN), int(EventFlag.SNAPSHOT_END)
 SIDES = {"bid": 1, "ask": -1, "buy": 1, "sell": -1, "?": 0}
 KEYS: dict[str, Any] = {
@@ -34,6 +36,7 @@ KEYS: dict[str, Any] = {
     "leftover": ("l1_leftover_ticks", int),
     "latency.response": ("response_ns", seconds),
     "latency.compute": ("compute_ns", seconds),
+    "frames": ("frames_ns", lambda t: tuple(map(seconds, t.split(",")))),
     "triples": ("triples", lambda t: tuple(tuple(map(seconds, one.split("/"))) for one in t.split(","))),
 }  # fmt: skip
 
@@ -82,10 +85,10 @@ class TickParser(Parser):
     # ---- events
 
     def add(
-        self, kind: EventKind, words: tuple[int, ...], side: int = 0, flags: int = END, index: int = 0
+        self, kind: EventKind, words: tuple[int, ...], side: int = 0, flags: int = END, index: int = 0, aux: int = 0
     ) -> None:
         """Add an event to the open step."""
-        self.script.steps[-1].events.append(Event(kind, *self.stamps, words, side, flags, index))
+        self.script.steps[-1].events.append(Event(kind, *self.stamps, words, side, flags, index, aux))
 
     def levels_of(self, words: list[str], index: int) -> list[tuple[int, int, int]]:
         """Read `bid 100 5 99 7 ask 101 4` as (side, price, lots)."""
@@ -135,8 +138,18 @@ class TickParser(Parser):
         self.add(EventKind.TRADE, prices, SIDES[rest[2]], flags, index)
 
     def on_gap(self, words: list[str]) -> None:
-        """`gap [NAME]`"""
-        self.add(EventKind.GAP, (), index=self.split_name(words)[0])
+        """`gap [NAME] [trades]`: what the book is made of is missing, or trades alone."""
+        scope = GapScope.TRADES if words[-1:] == ["trades"] else GapScope.BOOK
+        self.add(EventKind.GAP, (), index=self.split_name(words[: len(words) - scope])[0], aux=scope)
+
+    def on_warmup(self, words: list[str]) -> None:
+        """`warmup [NAME] SECONDS O H L C V`: a derived bar of the history before a session that ends now."""
+        index, rest = self.split_name(words)
+        spec, frame = self.script.config.instruments[index], seconds(rest[0])
+        prices = tuple(exact(word, spec.tick_size) for word in rest[1:5])
+        words_of = (*prices, exact(rest[5], spec.lot_size))
+        aux = self.script.ticks.frames_ns.index(frame)
+        self.add(EventKind.BAR, words_of, flags=WARMUP, index=index, aux=aux)
 
     def on_clear(self, words: list[str]) -> None:
         """`clear [NAME]`"""

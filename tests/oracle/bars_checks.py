@@ -104,7 +104,7 @@ class Gate:
 
     def check(self, world: World, order: Order, ts: int, changing: Order | None = None) -> Reason:
         """Check an order, or the modified twin of the live order `changing`; count a new one that passes."""
-        reason = (
+        reason = Reason.WARMING_UP if world.warming else (
             self.trading_state(world, order, changing)
             or self.size(world, order)
             or self.collar(world, order)

@@ -69,11 +69,16 @@ class Oracle:
             self.status_event(instrument, status, price)
         for command in step.commands:
             self.command(command)
-        if step.bars:
+        self.world.warming = step.warmup
+        if step.warmup:
+            self.warm(step.bars)
+        elif step.bars:
             self.batch(step.bars, step.details)
-        self.drawdown()
+        if not step.warmup:
+            self.drawdown()
         outcomes = [int(self.request(request)) for request in step.requests]
-        self.equity.append((step.ts, self.world.equity()))
+        if not step.warmup:
+            self.equity.append((step.ts, self.world.equity()))
         self.refresh()
         return outcomes
 
@@ -100,6 +105,12 @@ class Oracle:
             self.path(index, bars[index], details.get(index, []))
         for index in indexes:
             self.world.last[index] = bars[index].close
+
+    def warm(self, bars: dict[int, Bar]) -> None:
+        """Take bars of warm-up: prices, and nothing else."""
+        for index, bar in bars.items():
+            self.begin(index, bar)
+            self.world.last[index] = bar.close
 
     def begin(self, index: int, bar: Bar) -> None:
         """Begin a bar: its volume budget (none for a synthetic one)."""

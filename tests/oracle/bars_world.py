@@ -124,6 +124,7 @@ class World:
     fills: list[FillRow] = field(default_factory=list)  # of the current step
     priorities: int = 0
     trading: TradingState = TradingState.ACTIVE
+    warming: bool = False  # what happens now is history from before the session
 
     @classmethod
     def start(cls, config: Config) -> World:

@@ -17,6 +17,7 @@ from tradectl.core.codes import (
     EventFlag,
     EventKind,
     FillPhase,
+    GapScope,
     LiquiditySide,
     MarketStatus,
     OrderStatus,
@@ -72,6 +73,10 @@ class TickOracle:
         world = self.world
         self.tell(event.ts_recv, before=True)
         world.now = event.ts_recv
+        world.warming = event.kind == EventKind.BAR
+        if world.warming:
+            self.warm(event)
+            return
         if event.kind == EventKind.TIMER:
             for index in range(len(world.markets)):
                 self.arrivals(index, event.ts_recv - event.words[0])
@@ -87,6 +92,7 @@ class TickOracle:
         self.arrivals(event.instrument, event.ts_event)
         world.at = event.ts_event
         market = world.markets[event.instrument]
+        market.seen = True
         if event.kind == EventKind.DEPTH:
             self.depth(market, event)
         elif event.kind == EventKind.QUOTE:
@@ -95,13 +101,20 @@ class TickOracle:
             self.trade(market, event)
         elif event.kind == EventKind.GAP:
             self.gaps += 1
-            market.broken, market.whole = market.level != BookLevel.PRINTS, False
+            if event.aux == GapScope.BOOK:
+                market.broken, market.whole = market.level != BookLevel.PRINTS, False
         elif event.kind == EventKind.CLEAR and market.level != BookLevel.PRINTS:
             market.book.clear()
             self.end_snapshot(market, event)
         if event.flags & END:
             self.end_message(event.instrument)
             self.tell(event.ts_recv)
+
+    def warm(self, event: Event) -> None:
+        """Take a derived bar of warm-up: its close is the price until the market has one of its own."""
+        if not self.world.markets[event.instrument].seen:
+            self.world.mark(event.instrument, Fraction(event.words[3]))
+        self.tell(event.ts_recv)
 
     # ---- books
 

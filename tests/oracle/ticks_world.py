@@ -72,6 +72,7 @@ class Market:
     touch: tuple[int | None, int | None] = (None, None)  # bid and ask at the end of the last message
     touched: bool = False  # the message so far may have changed the touch
     broken: bool = False
+    seen: bool = False  # it has had an event
     whole: bool = False  # broken, but synchronised again in this message
     depth_ts: int = 0  # newest stamps
     trade_ts: int = 0

@@ -25,7 +25,7 @@ from tradectl.core.codes import (
 from tradectl.core.layout import NO_LIMIT, currency_at, market_at, position_at
 from tradectl.core.money import muldiv_floor
 from tradectl.core.validate import NOTIONAL_MAX, reference_ticks
-from tradectl.risk.gate import exceeds_position, is_reducing, opening_terms
+from tradectl.risk.gate import exceeds_position, is_reducing, is_warming, opening_terms
 
 __all__ = ["Check", "checks_of"]
 
@@ -154,6 +154,8 @@ def _most(name: str, reason: Reason, figure: int, limit: int, unit: str) -> Chec
 
 def _limits(world: Any, engine: Any, market: Any, order: Any) -> Iterator[Check]:
     currency = currency_at(world.currencies, market.currency)
+    warm = bool(is_warming(engine))
+    yield Check("risk", "warm-up", Reason.WARMING_UP, "running" if warm else "over", "over", "text", not warm)
     state = _named(TradingState, engine.trading_state)
     reducing = is_reducing(_position(world, order), order.side, order.leaves_lots, order.flags)
     halted = engine.trading_state == TradingState.HALTED

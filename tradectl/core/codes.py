@@ -16,6 +16,7 @@ __all__ = [
     "FillAt",
     "FillPhase",
     "FoldCode",
+    "GapScope",
     "Hook",
     "LiquiditySide",
     "MarketStatus",
@@ -74,6 +75,14 @@ class EventFlag(IntFlag):
     SNAPSHOT_END = 16
     DETAIL = 32  # a finer bar that only resolves ambiguous ones
     HIDDEN = 64  # a trade against an order that the book does not show
+    WARMUP = 128  # a bar of the history that comes before a live session: hooks see it and may send no orders
+
+
+class GapScope(IntEnum):
+    """What a GAP event says is missing: its `aux`."""
+
+    BOOK = 0  # what the book was made of: it is broken
+    TRADES = 1  # trades alone: the book goes on
 
 
 class Command(IntEnum):
@@ -404,7 +413,7 @@ MESSAGES: dict[Reason, str] = {
     Reason.MAX_OPEN_ORDERS: "risk.max_open_orders working orders already",
     Reason.MAX_ORDER_RATE: "risk.max_order_rate orders in the window already",
     Reason.DRAWDOWN_BREACHED: "risk.max_drawdown was breached",
-    Reason.WARMING_UP: "orders are refused while indicators warm up",
+    Reason.WARMING_UP: "no orders while warming up",
     Reason.POST_ONLY_WOULD_TAKE: "post_only, but it would take liquidity at once",
     Reason.REDUCE_ONLY_WOULD_OPEN: "reduce_only, but there is nothing to reduce",
     Reason.REDUCE_ONLY_CLOSED: "reduce_only, and the position is closed",

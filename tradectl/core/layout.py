@@ -154,6 +154,7 @@ ENGINE = record(
     ("max_drawdown", "<f8"),
     # counters
     *words("<i8", "n_orders n_fills n_denied n_rejected n_shrunk n_ambiguous n_trades n_bars n_synthetic"),
+    *words("<i8", "n_warmup warm_end"),  # bars of warm-up; it is over when `n_events` gets there
     *words("<i8", "fault_strategy fault_reason ts_breach n_cancels n_modifies"),
     *words("<i8", "mark_free mark_fresh n_unmarked"),  # the pool of pending mark-outs; fills without room in it
     *words("u1", "account_type fill_at path limit_gap_open limit_touch entry_bar write_off trading_state"),

@@ -14,6 +14,7 @@ from tradectl.engine.frames import add_to_frames, close_frames
 from tradectl.engine.hooks import SOURCE, call_bar_hook, call_bar_hooks, call_batch_hooks, deliver_reports
 from tradectl.engine.paths import match_path
 from tradectl.engine.submit import place_system_order
+from tradectl.risk.gate import is_warming
 
 __all__ = ["check_drawdown", "flatten", "process_batch", "sample_equity"]
 
@@ -164,7 +165,7 @@ def process_batch(world, engine):
     if engine.next_frame_end < ts and engine.next_frame_end <= batch_start(world, engine):
         close_frames(world, engine, batch_start(world, engine))
     engine.now = ts
-    if engine.n_live > 0:
+    if engine.n_live > 0 and not is_warming(engine):
         match_batch(world, engine)
     if single and world.n_frames == 0:  # the usual backtest: one instrument, one strategy
         market = market_at(world.markets, low)
@@ -172,7 +173,8 @@ def process_batch(world, engine):
         market.n_detail = 0
     else:
         mark_batch(world, engine)
-    check_drawdown(world, engine)
+    if not is_warming(engine):
+        check_drawdown(world, engine)
     if engine.report_head != engine.report_tail:
         deliver_reports(world, engine, ts)
     if engine.source_hook:

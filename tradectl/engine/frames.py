@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from tradectl.core.codes import BarBy
+from tradectl.core.account import mark_market
+from tradectl.core.codes import BarBy, FoldCode
 from tradectl.core.jit import kernel, routine
-from tradectl.core.layout import NEVER, frame_at
+from tradectl.core.layout import NEVER, frame_at, venue_at
 from tradectl.engine.hooks import call_bar_hooks, call_batch_hooks
 
-__all__ = ["add_print", "add_to_frames", "close_frames"]
+__all__ = ["add_print", "add_to_frames", "call_warm_batch", "close_frames", "take_warm_frame"]
 
 TIME, VOLUME, NOTIONAL = int(BarBy.TIME), int(BarBy.VOLUME), int(BarBy.NOTIONAL)
+DONE, BAD_EVENT = int(FoldCode.DONE), int(FoldCode.BAD_EVENT)
 
 
 @routine
@@ -111,3 +113,48 @@ def close_frames(world, engine, until):
             if frame.by == TIME and end % frame.tf_ns == 0:
                 call_batch_hooks(world, engine, k)
         engine.next_frame_end = first_end(world)
+
+
+@kernel
+def put_frame(frame, event):
+    """Let a derived bar have ended with what a BAR event tells."""
+    frame.ts_event = event.ts_event
+    frame.open = event.w0
+    frame.high = event.w1
+    frame.low = event.w2
+    frame.close = event.w3
+    frame.volume = event.w4
+    frame.end = 0
+
+
+@routine
+def take_warm_frame(world, engine, market, event):
+    """Take a derived bar of the history of an instrument with tick data, and call its hooks.
+
+    Its close is the market's price until the instrument's first tick. Return DONE, or BAD_EVENT for a frame that is not
+    of time.
+    """
+    frame = frame_at(world.frames, event.instrument * world.n_frames + event.aux)
+    if event.aux >= world.n_frames or frame.by != TIME:
+        return BAD_EVENT
+    put_frame(frame, event)
+    venue = venue_at(world.venues, event.instrument)
+    if venue.ts_event == 0 or market.has_price == 0:
+        market.twice_mark = 2 * event.w3
+        venue.twice_seen = market.twice_mark
+        mark_market(world, engine, market, event.w3)
+    engine.next_frame_end = first_end(world)
+    call_bar_hooks(world, engine, event.instrument, event.aux)
+    return DONE
+
+
+@routine
+def call_warm_batch(world, engine, ts):
+    """After the last bar of warm-up of an end: call portfolio strategies for each timeframe that has one there."""
+    for k in range(world.n_frames if world.n_portfolio > 0 else 0):
+        ended = 0
+        for i in range(world.n_instruments):
+            frame = frame_at(world.frames, i * world.n_frames + k)
+            ended += 1 if frame.by == TIME and frame.end == 0 and frame.ts_event == ts else 0
+        if ended > 0:
+            call_batch_hooks(world, engine, k)

@@ -24,15 +24,18 @@ from tradectl.core.markouts import flush_markouts
 from tradectl.engine.arrivals import apply_due
 from tradectl.engine.batch import check_drawdown, flatten, process_batch, sample_equity
 from tradectl.engine.change import ANY, cancel_where
+from tradectl.engine.frames import call_warm_batch, take_warm_frame
 from tradectl.engine.hooks import call_everywhere, deliver_reports
 from tradectl.engine.local import run_local, run_reports
 from tradectl.engine.ticks import is_tick, take_tick
+from tradectl.risk.gate import is_warming
 
 __all__ = ["step", "step_bars"]
 
 BAR, STATUS, COMMAND = int(EventKind.BAR), int(EventKind.STATUS), int(EventKind.COMMAND)
 TIMER, GAP = int(EventKind.TIMER), int(EventKind.GAP)
 LAST, SYNTHETIC, DETAIL = int(EventFlag.LAST), int(EventFlag.SYNTHETIC), int(EventFlag.DETAIL)
+WARMUP = int(EventFlag.WARMUP)
 DONE, BAD_EVENT = int(FoldCode.DONE), int(FoldCode.BAD_EVENT)
 LISTED, DELISTED = int(MarketStatus.LISTED), int(MarketStatus.DELISTED)
 ON_START, ON_STOP = int(Hook.ON_START), int(Hook.ON_STOP)
@@ -49,9 +52,18 @@ TAKER = int(LiquiditySide.TAKER)
 
 
 @kernel
+def begin_warmup(engine):
+    """Note that this event is one of warm-up: what hooks ask for until it is over is refused."""
+    engine.n_warmup += 1
+    engine.warm_end = engine.n_events + 1
+
+
+@kernel
 def take_bar(world, engine, event):
     """Store a bar in its market; the batch is processed when its last event arrives."""
     market = market_at(world.markets, event.instrument)
+    if event.flags & WARMUP:
+        begin_warmup(engine)
     if engine.batch_open == 0:
         engine.batch += 1
         engine.batch_open = 1
@@ -192,6 +204,21 @@ def take_arrivals(world, engine, event):
             apply_due(world, engine, market_at(world.markets, i), venue, event.ts_recv - event.w0)
 
 
+@routine
+def take_warm_tick(world, engine, market, event):
+    """Apply a bar of warm-up of an instrument with tick data: its time passes, its hooks are called."""
+    begin_warmup(engine)
+    run_local(world, engine, event.ts_recv)
+    engine.now = event.ts_recv
+    code = take_warm_frame(world, engine, market, event)
+    if event.flags & LAST and engine.batch_open:  # instruments of bars warm up with this one
+        process_batch(world, engine)
+    elif event.flags & LAST:
+        call_warm_batch(world, engine, event.ts_event)
+    run_reports(world, engine, event.ts_recv)
+    return code
+
+
 @kernel
 def step_bars(world, engine, event):
     """Apply one event of a run without tick data, which is all that such a run compiles; see `step`."""
@@ -209,6 +236,10 @@ def step(world, engine, event):
         run_local(world, engine, event.ts_recv)
         engine.now = event.ts_recv
         take_arrivals(world, engine, event)
+    if event.kind == BAR and event.flags & WARMUP and event.instrument < world.n_instruments:
+        market = market_at(world.markets, event.instrument)
+        if market.level != 0:
+            return take_warm_tick(world, engine, market, event) if event.ts_recv >= engine.now else BAD_EVENT
     return take_event(world, engine, event)
 
 
@@ -235,7 +266,8 @@ def take_event(world, engine, event):
     if event.flags & LAST:
         if engine.batch_open:
             process_batch(world, engine)
-        else:
+        elif not is_warming(engine):
             check_drawdown(world, engine)
-        sample_equity(world, engine, event.ts_recv)
+        if not is_warming(engine):
+            sample_equity(world, engine, event.ts_recv)
     return DONE

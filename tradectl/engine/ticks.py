@@ -7,7 +7,7 @@ nobody sees half of it.
 from __future__ import annotations
 
 from tradectl.core.account import mark_market
-from tradectl.core.codes import BookLevel, EventFlag, EventKind, FoldCode, Hook, TriggerSource
+from tradectl.core.codes import BookLevel, EventFlag, EventKind, FoldCode, GapScope, Hook, TriggerSource
 from tradectl.core.depth_view import shown_best, shown_qty
 from tradectl.core.jit import kernel, routine
 from tradectl.core.l3 import forget_all
@@ -45,6 +45,7 @@ BY_ORDER = int(BookLevel.ORDERS)
 ON_TRADE, ON_QUOTE, ON_DEPTH = int(Hook.ON_TRADE), int(Hook.ON_QUOTE), int(Hook.ON_DEPTH)
 BY_LAST = int(TriggerSource.LAST)
 LEVELS = 1  # VENUE.touched: what a message has changed so far; or TOUCH
+TRADES_ALONE = int(GapScope.TRADES)
 WHOLE = 2  # VENUE.broken: synchronised again; orders that waited for it go on at the message's end
 BOOK_HOOKS = (1 << ON_QUOTE) | (1 << ON_DEPTH)
 DONE, BAD_EVENT = int(FoldCode.DONE), int(FoldCode.BAD_EVENT)
@@ -208,9 +209,11 @@ def end_touch(world, engine, market, venue, event):
 
 @routine
 def break_book(world, engine, market, venue, event):
-    """Break the book at a gap: nothing fills until it is whole again; or clear it."""
+    """Break the book at a gap: nothing fills until it is whole again; or clear it. Missing trades are only counted."""
     if event.kind == GAP:
         venue.n_gaps += 1
+        if event.aux == TRADES_ALONE:
+            return
         venue.broken = 1 if market.level != PRINTS else 0  # prints alone have no book that could be stale
     elif market.level == BY_ORDER:
         forget_all(world.books + venue.ladder)

@@ -10,7 +10,7 @@ from tradectl.core.layout import NO_LIMIT, currency_at, position_at
 from tradectl.core.money import muldiv_ceil, muldiv_floor
 from tradectl.core.validate import reference_ticks
 
-__all__ = ["check_order", "check_rate", "is_reducing", "opening_terms"]
+__all__ = ["check_order", "check_rate", "is_reducing", "is_warming", "opening_terms"]
 
 NANO = 1_000_000_000
 CASH = int(AccountType.CASH)
@@ -19,6 +19,7 @@ REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
 MARKET, LIMIT = int(OrderType.MARKET), int(OrderType.LIMIT)
 STOP_MARKET, STOP_LIMIT = int(OrderType.STOP_MARKET), int(OrderType.STOP_LIMIT)
 
+WARMING_UP = int(Reason.WARMING_UP)
 TRADING_HALTED = int(Reason.TRADING_HALTED)
 ONLY_REDUCING = int(Reason.ONLY_REDUCING)
 MAX_ORDER_QTY = int(Reason.MAX_ORDER_QTY)
@@ -30,6 +31,12 @@ INSUFFICIENT_BUYING_POWER = int(Reason.INSUFFICIENT_BUYING_POWER)
 INSUFFICIENT_POSITION = int(Reason.INSUFFICIENT_POSITION)
 MAX_OPEN_ORDERS = int(Reason.MAX_OPEN_ORDERS)
 MAX_ORDER_RATE = int(Reason.MAX_ORDER_RATE)
+
+
+@kernel
+def is_warming(engine):
+    """Return whether the event that is being applied is one of warm-up."""
+    return engine.n_events < engine.warm_end
 
 
 @kernel
@@ -75,6 +82,8 @@ def check_order(world, engine, market, position, order, total_lots, credit):
     currency = currency_at(world.currencies, market.currency)
     lots = order.leaves_lots
     reducing = is_reducing(position, order.side, lots, order.flags)
+    if is_warming(engine):
+        return WARMING_UP
     if engine.trading_state == HALTED:
         return TRADING_HALTED
     if engine.trading_state != ACTIVE and not reducing:
