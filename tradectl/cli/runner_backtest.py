@@ -5,37 +5,31 @@ from __future__ import annotations
 import os
 import threading
 import time
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tradectl.cli.runner import Progress, RunResult
-from tradectl.cli.runner_execution import has_ticks, measure_execution
-from tradectl.cli.runner_fold import Folded, ledger_rows, start_fold
+from tradectl.cli.runner_fold import Folded, start_fold
 from tradectl.cli.runner_summary import error_of, refusals, scenario_of, summarise
+from tradectl.cli.runner_write import write_inputs, write_results, write_rows
 from tradectl.config.load import Loaded
 from tradectl.config.wire import Wired, wire
 from tradectl.config.wire_data import places_of
 from tradectl.core.codes import PathRule
-from tradectl.db.audit import Market, audit_fills
-from tradectl.db.lock import data_lock, machine, place_sources, versions
-from tradectl.db.parquet import write_frame, write_tables
+from tradectl.db.lock import data_lock
 from tradectl.db.runfolder import RunFolder, json_text, remove_stale
-from tradectl.db.snapshot import snapshot_bytes
-from tradectl.db.tables import Names, positions_table
 from tradectl.db.trials import append_trial
 from tradectl.engine.host import fold_all
 from tradectl.engine.host_watchdog import Hang
 from tradectl.engine.journal import JournalWriter
 from tradectl.engine.state import State
-from tradectl.errors import DataError, InvariantViolation, StrategyError, TradectlError
+from tradectl.errors import ConfigError, DataError, StrategyError, TradectlError
 
-__all__ = ["Request", "execute", "markets_of", "sources_of"]
+__all__ = ["Request", "execute", "runs_folder"]
 
 SCENARIOS = {"adverse": PathRule.ADVERSE, "favourable": PathRule.FAVOURABLE}
-SCHEMA = 1  # of lock.json and summary.json
 
 
 @dataclass(frozen=True)
@@ -106,21 +100,14 @@ def sources_of(loaded: Loaded) -> list[list[str]]:
     return [places_of(block, loaded.path.resolve().parent) for block in loaded.config.data]
 
 
-def markets_of(state: State) -> list[Market]:
-    """Return what the second audit knows of the instruments."""
-    return [
-        Market(
-            one.id, one.quote, one.base, one.tick_size, one.lot_size,
-            limits.maker_nano, limits.taker_nano,
-            int(state.markets[k]["twice_mark"]) or 2 * int(state.markets[k]["last"]),
-        )
-        for k, (one, limits) in enumerate(zip(state.spec.instruments, state.spec.limits, strict=True))
-    ]  # fmt: skip
-
-
 def execute(loaded: Loaded, request: Request) -> RunResult:
     """Wire, fold, fold the scenarios, write, audit; see `runner.run_backtest`."""
     config_s = time.perf_counter() - request.start - request.import_s
+    if not loaded.config.data:
+        raise ConfigError(
+            f"{loaded.path}: a backtest needs history, and there is no block `data`",
+            hint="`tradectl paper` runs on the block `feed`; `tradectl data record` makes history of it",
+        )
     rows = 0
 
     def surveyed(more: int) -> None:
@@ -191,14 +178,8 @@ def _finish(work: Work) -> RunResult:
     start = time.perf_counter()
     work.request.progress("write", 0, None)
     folded, folder = work.folded, work.folder
-    with ThreadPoolExecutor(1) as writer:  # the long tables are written while the fills are audited
-        rest = _write_rows(work, writer)
-        audit = _audit(work)
-        lock = _write_inputs(work)
-        rest.result()
-    if has_ticks(folded.state):
-        balanced = bool(audit["balanced"])
-        work.execution = measure_execution(folder.path, folded, markets_of(folded.state), balanced)
+    audit, work.execution = write_results(folder, folded)
+    lock = _write_inputs(work)
     folded.spool.close()
     folder.sync()
     work.timing["write_s"] = time.perf_counter() - start
@@ -216,76 +197,8 @@ def _finish(work: Work) -> RunResult:
     return RunResult(path, summary)
 
 
-def _audit(work: Work) -> dict[str, Any]:
-    """Audit the fills on disk; only a fold that a full store stopped in mid-event may fail it."""
-    folded = work.folded
-    final = int(folded.state.engine[0]["equity_atoms"])
-    audit = {"balanced": True, "fills": 0, "currencies": len(folded.outcome.balances)}
-    try:
-        audit["fills"] = audit_fills(work.folder.path, markets_of(folded.state), ledger_rows(folded), final)
-    except InvariantViolation:
-        if folded.outcome.error is None or isinstance(folded.outcome.error, StrategyError):
-            raise
-        audit["balanced"] = False
-    return audit
-
-
-def _write_rows(work: Work, writer: Executor) -> Future[None]:
-    """Write fills, positions and the final state; return the writing of orders and equity."""
-    folded, folder = work.folded, work.folder
-    names = Names.of(folded.state)
-    write_tables(folded.spool, names, folder.path, ["fills"])
-    rest = writer.submit(write_tables, folded.spool, names, folder.path, ["orders", "equity", "markouts"])
-    write_frame(positions_table(folded.state), folder.path / "positions.parquet")
-    folder.write_bytes("snapshots/final.tcs", snapshot_bytes(folded.state))
-    return rest
-
-
 def _write_inputs(work: Work) -> dict[str, Any]:
-    """Write sources, run.yaml and lock.json; return the lock."""
-    import yaml
-
-    folder, wired = work.folder, work.wired
-    places = place_sources([one.sources for one in wired.loaded])
-    contents = {place: path.read_bytes() for path, place in places.items()}
-    for place, content in contents.items():
-        folder.write_bytes(place, content)
-    resolved = work.loaded.resolved()
-    for block, one in zip(resolved["strategies"], wired.loaded, strict=True):
-        _, colon, name = str(block["path"]).rpartition(".py:")
-        block["path"] = places[one.path] + (f":{name}" if colon else "")
-    for block, sources in zip(resolved["data"], sources_of(work.loaded), strict=True):
-        block["source"] = sources
-    resolved.get("output", {}).pop("dir", None)
-    resolved["on_strategy_error"] = wired.config.on_strategy_error or "stop"
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text = yaml.dump(resolved, Dumper=dumper, sort_keys=False, allow_unicode=True)
-    folder.write_text("run.yaml", text)
-    lock = {
-        "schema": SCHEMA,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions(),
-        "machine": machine(),
-        "seed": wired.config.seed,
-        "config": {
-            "path": str(work.loaded.path.resolve()),
-            "hash": work.loaded.hash(),
-            "run_yaml": _digest(text.encode()),
-        },
-        "sources": {
-            place: {"path": str(path), "blake2b": _digest(contents[place])} for path, place in places.items()
-        },
-        "data": work.hashes.result(),
-        "journal": work.journal.events if work.journal is not None else None,
-    }
-    folder.write_text("lock.json", json_text(lock))
-    return lock
-
-
-def _digest(content: bytes) -> str:
-    from hashlib import blake2b
-
-    return blake2b(content, digest_size=16).hexdigest()
+    return write_inputs(work.folder, work.loaded, work.wired, sources_of(work.loaded), work.hashes.result())
 
 
 def _write_summary(work: Work, audit: dict[str, Any], lock: dict[str, Any] | None) -> dict[str, Any]:
@@ -364,7 +277,7 @@ def _hung(work: Work, hang: Hang) -> None:
                 folded.rows(kind, rows)
         work.timing["run_s"] = 0.0
         with ThreadPoolExecutor(1) as writer:
-            _write_rows(work, writer).result()
+            write_rows(work.folder, folded, writer).result()
         folded.spool.close()
         lock = _write_inputs(work)
         summary = _write_summary(work, {"balanced": None, "fills": None}, lock)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pydantic_core import PydanticCustomError
 
 from tradectl.config.data import DataBlock
+from tradectl.config.feed import Feed
 from tradectl.config.models import RunConfig
 from tradectl.config.trading import Sizing
 from tradectl.errors import nearest
@@ -43,9 +44,28 @@ def conflicts_of(config: RunConfig) -> list[Conflict]:
 
 
 def _at_least_one(config: RunConfig) -> Iterator[Conflict]:
-    for name, rows in (("strategies", config.strategies), ("data", config.data)):
-        if not rows:
-            yield Conflict((name,), "expected at least one element; got an empty list")
+    if not config.strategies:
+        yield Conflict(("strategies",), "expected at least one element; got an empty list")
+    if not config.data and config.feed is None:
+        yield Conflict(("data",), "expected a block `data` (history, for `backtest`) or `feed` (live, for `paper`)")
+    if config.feed is not None:
+        yield from _feed(config.feed)
+
+
+def _feed(feed: Feed) -> Iterator[Conflict]:
+    at: Loc = ("feed", "exchanges")
+    if not feed.exchanges:
+        yield Conflict(at, "expected at least one exchange; got an empty mapping")
+    for name, one in feed.exchanges.items():
+        if not one.symbols:
+            yield Conflict((*at, name, "symbols"), "expected at least one symbol; got an empty list")
+        else:
+            yield from _symbol_list((*at, name, "symbols"), one.symbols)
+        if not one.channels:
+            yield Conflict((*at, name, "channels"), "expected at least one channel; got an empty list")
+        if "ohlcv" in one.channels and {"trades", "depth", "quotes"} & set(one.channels):
+            text = "`ohlcv` and trades, depth or quotes of one symbol cannot be matched together; `bars:` makes bars"
+            yield Conflict((*at, name, "channels"), text)
 
 
 def _data_block(config: RunConfig) -> Iterator[Conflict]:

@@ -10,6 +10,7 @@ from pydantic import model_validator
 
 from tradectl.config.block import Block, key
 from tradectl.config.data import Columns, DataBlock, FaultActions, Instrument, Session
+from tradectl.config.feed import ExchangeFeed, Feed
 from tradectl.config.scalars import Flag, OneOf, Param, Rows, Text, Whole
 from tradectl.config.timescalars import BarKind, DurationKind
 from tradectl.config.trading import (
@@ -26,7 +27,8 @@ from tradectl.config.trading import (
 from tradectl.config.units import BarLength, Duration
 
 __all__ = [
-    "Account", "Columns", "DataBlock", "Engine", "Execution", "FaultActions", "Fees", "Instrument",
+    "Account", "Columns", "DataBlock", "Engine", "ExchangeFeed", "Execution", "FaultActions", "Feed", "Fees",
+    "Instrument",
     "Latency", "OrderRate", "Output", "Queue", "Risk", "RunConfig", "Session", "Sizing", "Slippage", "StrategyBlock",
     "normalised",
 ]  # fmt: skip
@@ -134,9 +136,14 @@ class RunConfig(Block):
         example=[{"path": "../strategies/sma_cross.py"}],
     )
     data: tuple[DataBlock, ...] = key(
-        ...,
-        "one block or a list of blocks, merged by receive time",
+        (),
+        "history: one block or a list of blocks, merged by receive time; what `backtest` reads",
         example={"source": "../data/btc.csv.gz"},
+    )
+    feed: Feed | None = key(
+        None,
+        "live markets: what `paper` and `data record` listen to",
+        example={"exchanges": {"binance": {"symbols": ["BTC/USDT"]}}},
     )
     bars: Annotated[tuple[Annotated[BarLength, BarKind()], ...], Rows()] = key(
         (),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradectl.core.layout import EQUITY, FILL, MARKOUT, ORDER
+from tradectl.errors import StoreError
 
 __all__ = ["KINDS", "Spool"]
 
@@ -18,12 +20,26 @@ Rows = npt.NDArray[Any]
 
 
 class Spool:
-    """A sink that keeps rows of each kind in `<folder>/<kind>.bin`."""
+    """A sink that keeps rows of each kind in `<folder>/<kind>.bin`.
 
-    def __init__(self, folder: Path) -> None:
+    With `counts` it goes on behind so many rows of each kind that an earlier process left there; rows behind them go.
+    """
+
+    def __init__(self, folder: Path, counts: Mapping[str, int] | None = None) -> None:
         self.folder = folder
-        self.counts = dict.fromkeys(KINDS, 0)
+        self.counts = dict.fromkeys(KINDS, 0) | dict(counts or {})
         self._files: dict[str, IO[bytes]] = {}
+        for kind, count in self.counts.items():
+            if count:
+                self._reopen(kind, count * KINDS[kind].itemsize)
+
+    def _reopen(self, kind: str, size: int) -> None:
+        path = self.folder / f"{kind}.bin"
+        there = path.stat().st_size if path.is_file() else 0
+        if there < size:
+            raise StoreError(f"{path}: {there:,} bytes, expected at least {size:,}")
+        os.truncate(path, size)
+        self._files[kind] = path.open("ab", buffering=1 << 20)
 
     def rows(self, kind: str, rows: Rows) -> None:
         """Append rows."""
@@ -33,10 +49,12 @@ class Spool:
         self._files[kind].write(np.ascontiguousarray(rows).view(np.uint8).data)
         self.counts[kind] += len(rows)
 
-    def flush(self) -> None:
-        """Make all rows readable."""
+    def flush(self, sync: bool = False) -> None:
+        """Make all rows readable; with `sync` also force them to the disk."""
         for stream in self._files.values():
             stream.flush()
+            if sync:
+                os.fsync(stream.fileno())
 
     def read(self, kind: str, max_rows: int) -> Iterator[Rows]:
         """Yield the rows of a kind in order, at most `max_rows` at a time."""

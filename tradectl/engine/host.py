@@ -114,17 +114,17 @@ class Host:
         if not len(events):
             return
         if self.commands and outcome.last_ts == 0:
-            self._fold(command_event(Command.START, int(events["ts_recv"][0])))
+            self.apply(command_event(Command.START, int(events["ts_recv"][0])))
         outcome.last_ts = int(events["ts_recv"][-1])
-        self._fold(events)
+        self.apply(events)
 
     def finish(self, outcome: Outcome) -> None:
         """STOP at the time of the last event."""
         if self.commands and outcome.last_ts:
-            self._fold(command_event(Command.STOP, outcome.last_ts))
+            self.apply(command_event(Command.STOP, outcome.last_ts))
 
-    def _fold(self, events: Events) -> None:
-        """Fold one chunk, draining as often as the buffers ask; raise what stops the run."""
+    def apply(self, events: Events) -> None:
+        """Record and fold one chunk, draining as often as the buffers ask; raise what stops the run."""
         if self.recorder is not None:
             self.recorder.append(events)
         snapshot = self.state.snapshot() if self.loaded else None
@@ -159,6 +159,8 @@ class Host:
         raise raised_error(self.state, snapshot, events, index, self.loaded[index])
 
     def _drain(self) -> None:
+        if not self.state.has_outputs:
+            return
         for kind, rows in self.state.drain().items():
             if len(rows):
                 self.sink.rows(kind, rows)

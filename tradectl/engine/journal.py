@@ -17,10 +17,11 @@ import struct
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -94,49 +95,100 @@ class JournalMeta:
 
 
 class JournalWriter:
-    """Appends events; on disk a block is whole or its checksum says that it is not."""
+    """Appends events; each call is in the hands of the system when it returns, so a killed process loses nothing.
 
-    def __init__(self, folder: Path, meta: JournalMeta, segment_bytes: int = SEGMENT_BYTES) -> None:
-        self.folder, self.meta, self.segment_bytes = folder, meta, segment_bytes
+    Every `sync_s` seconds an append also forces the file to the disk (0: the caller does, with `sync`). A block that
+    cannot be written whole is taken back, and StoreError says why.
+    """
+
+    def __init__(
+        self, folder: Path, meta: JournalMeta, segment_bytes: int = SEGMENT_BYTES, sync_s: float = SYNC_S
+    ) -> None:
+        self.folder, self.meta, self.segment_bytes, self.sync_s = folder, meta, segment_bytes, sync_s
         self.events = self.segment = 0
-        self._file: IO[bytes] | None = None
+        self._file: int | None = None
+        self._at = 0
         self._synced = time.monotonic()
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.glob("*.tcj")):
-            raise StoreError(f"{folder} already holds a journal")
-        self._write_meta(meta)
+        with _told(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if any(folder.glob("*.tcj")):
+                raise StoreError(f"{folder} already holds a journal")
+            self._write_meta(meta)
+
+    @classmethod
+    def resume(cls, journal: Journal, sync_s: float = SYNC_S) -> JournalWriter:
+        """Go on behind the last whole block of a journal that was read to its end; what is behind it goes.
+
+        StoreError where the damage is not at the end: then more than a cut-off block is missing.
+        """
+        made = cls.__new__(cls)
+        made.folder, made.segment_bytes, made.sync_s = journal.folder, SEGMENT_BYTES, sync_s
+        made.meta = replace(journal.meta, events=None)
+        made.events, made._file, made._at, made._synced = journal.end, None, 0, time.monotonic()
+        segments = journal.paths[1:]
+        with _told(journal.folder):
+            if journal.damage_at is not None:
+                path, offset = journal.damage_at
+                if path != segments[-1]:
+                    raise StoreError(f"damaged journal, not only at its end: {journal.damage}")
+                if offset < HEADER.size:
+                    path.unlink()
+                    segments.pop()
+                else:
+                    os.truncate(path, offset)
+            made.segment = len(segments)
+            made._write_meta(made.meta)
+        return made
 
     def append(self, events: Events) -> None:
         """Add events at the end."""
         for start in range(0, len(events), MAX_RECORDS):
             part = np.ascontiguousarray(events[start : start + MAX_RECORDS])
             payload = part.view(np.uint8).data
-            stream = self._open()
-            stream.write(BLOCK.pack(len(part), _crc(len(part), self.events, payload), self.events))
-            stream.write(payload)
+            head = BLOCK.pack(len(part), _crc(len(part), self.events, payload), self.events)
+            self._write(head, payload)
             self.events += len(part)
-            if time.monotonic() - self._synced >= SYNC_S:
-                self._sync()
-            if stream.tell() >= self.segment_bytes:
+            if self.sync_s and time.monotonic() - self._synced >= self.sync_s:
+                self.sync()
+            if self._at >= self.segment_bytes:
                 self._finish_segment()
 
-    def _open(self) -> IO[bytes]:
+    def _write(self, *parts: Any) -> None:
+        """Write one block, whole or not at all."""
+        size = sum(len(part) for part in parts)
+        with _told(self.folder):
+            handle = self._open()
+            try:
+                written = os.writev(handle, parts)
+                while written < size:  # a signal, or a disk that is filling up
+                    rest = b"".join(parts)[written:]
+                    written += os.write(handle, rest)
+            except OSError:
+                os.ftruncate(handle, self._at)
+                os.lseek(handle, self._at, os.SEEK_SET)
+                raise
+        self._at += size
+
+    def _open(self) -> int:
         if self._file is None:
-            self._file = (self.folder / f"{self.segment:06d}.tcj").open("xb")
-            self._file.write(_header(self.segment))
+            path = self.folder / f"{self.segment:06d}.tcj"
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            self._at = os.write(self._file, _header(self.segment))
         return self._file
 
-    def _sync(self) -> None:
-        if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+    def sync(self) -> None:
+        """Force what was appended to the disk; may be called from another thread."""
         self._synced = time.monotonic()
+        handle = self._file
+        if handle is not None:
+            with _told(self.folder):
+                os.fsync(handle)
 
     def _finish_segment(self) -> None:
         if self._file is not None:
-            self._sync()
-            self._file.close()
-            self._file = None
+            self.sync()
+            handle, self._file = self._file, None
+            os.close(handle)
             self.segment += 1
 
     def _write_meta(self, meta: JournalMeta) -> None:
@@ -150,7 +202,17 @@ class JournalWriter:
     def close(self) -> None:
         """Sync everything and write down that the journal is whole."""
         self._finish_segment()
-        self._write_meta(JournalMeta(**{**vars(self.meta), "events": self.events}))
+        with _told(self.folder):
+            self._write_meta(replace(self.meta, events=self.events))
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Let an error of the system be a StoreError that names the journal."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"the journal {folder} cannot be written: {error.strerror or error}") from error
 
 
 class Journal:
@@ -163,6 +225,8 @@ class Journal:
     def __init__(self, folder: Path, recover: bool = False) -> None:
         self.folder, self.recover = folder, recover
         self.damage = ""
+        self.damage_at: tuple[Path, int] | None = None  # file and byte
+        self.end = 0  # events read, once `chunks` or `tail` has come to its end
         try:
             self.meta = JournalMeta.from_json((folder / META).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
@@ -190,20 +254,38 @@ class Journal:
 
     def chunks(self, max_rows: int = 65_536) -> Iterator[Events]:
         """Yield all events as read-only arrays of at most `max_rows`."""
-        sequence = 0
-        self.damage = ""
-        for number, path in enumerate(self.paths[1:]):
-            for events in self._segment(path, number, sequence):
-                sequence += len(events)
-                for start in range(0, len(events), max_rows):
-                    yield events[start : start + max_rows]
+        yield from self.tail(0, max_rows)
+
+    def tail(self, start: int, max_rows: int = 65_536) -> Iterator[Events]:
+        """Yield the events from number `start` on; segments that end before it are not read."""
+        self.damage, self.damage_at = "", None
+        paths = self.paths[1:]
+        first, self.end = self._segment_of(start, paths) if start else (0, 0)
+        for number, path in enumerate(paths[first:], first):
+            for events in self._segment(path, number, self.end):
+                skip = max(0, start - self.end)
+                self.end += len(events)
+                for low in range(skip, len(events), max_rows):
+                    yield events[low : low + max_rows]
             if self.damage:
-                return
-        if self.meta.events not in (None, sequence):
-            self._bad(self.folder, 0, f"{sequence:,} events, its meta says {self.meta.events:,}")
+                break
+        if not self.damage and (self.meta.events not in (None, self.end) or self.end < start):
+            wanted = self.meta.events if self.meta.events is not None else start
+            self._bad(self.folder, 0, f"{self.end:,} events, its meta says {wanted:,}")
+
+    def _segment_of(self, start: int, paths: Sequence[Path]) -> tuple[int, int]:
+        """Return the segment that holds event `start`, and the number of its first event."""
+        found = (0, 0)
+        for number, path in enumerate(paths):
+            with path.open("rb") as stream:
+                head = stream.read(HEADER.size + BLOCK.size)[HEADER.size :]
+            if len(head) < BLOCK.size or BLOCK.unpack(head)[2] > start:
+                break
+            found = number, int(BLOCK.unpack(head)[2])
+        return found
 
     def _bad(self, path: Path, offset: int, what: str) -> None:
-        self.damage = f"{path}: byte {offset:,}: {what}"
+        self.damage, self.damage_at = f"{path}: byte {offset:,}: {what}", (path, offset)
         if not self.recover:
             raise StoreError(f"damaged journal: {self.damage}")
 

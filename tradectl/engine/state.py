@@ -313,6 +313,12 @@ class State:
             digest.update(getattr(self, name).data)
         return digest.hexdigest()
 
+    @property
+    def has_outputs(self) -> bool:
+        """Return whether output rows were written since the last `drain`."""
+        world = self.world
+        return bool(world.n_fills or world.n_orders or world.n_equity or world.n_markouts)
+
     def drain(self) -> dict[str, Array]:
         """Return copies of the output rows written so far and reset the cursors."""
         world = self.world

@@ -253,7 +253,19 @@ WHOLE: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "no data": (
         "strategy: a.py\n",
-        ("c.yaml:1: data: this key is required", "e.g. data: {source: ../data/btc.csv.gz}"),
+        ("c.yaml:1: data: expected a block `data` (history, for `backtest`) or `feed` (live, for `paper`)",),
+    ),
+    "no exchange": (
+        "strategy: a.py\nfeed: {exchanges: {}}\n",
+        ("c.yaml:2: feed.exchanges: expected at least one exchange; got an empty mapping",),
+    ),
+    "a channel that there is not": (
+        "strategy: a.py\nfeed: {exchanges: {binance: {symbols: [A/B], channels: [trade]}}}\n",
+        ("feed.exchanges.binance.channels[0]: expected one of trades, depth, quotes", "did you mean 'trades'?"),
+    ),
+    "bars and trades of one symbol": (
+        "strategy: a.py\nfeed: {exchanges: {binance: {symbols: [A/B], channels: [trades, ohlcv]}}}\n",
+        ("`ohlcv` and trades, depth or quotes of one symbol cannot be matched together",),
     ),
     "no path": (
         "strategy:\n  params: {a: 1}\ndata: btc.csv\n",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.parity.helpers import small_run, write_config
 from tradectl.cli.runner import RunResult
-from tradectl.cli.runner_backtest import markets_of
+from tradectl.cli.runner_write import markets_of
 from tradectl.cli.runner_fold import Folded, ledger_rows, start_fold
 from tradectl.config.load import load_config
 from tradectl.config.wire import wire

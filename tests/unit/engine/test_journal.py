@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,7 +123,6 @@ def test_exchanged_segments_are_found(tmp_path: Path) -> None:
 def test_a_journal_without_an_end_is_readable(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path / "j", META)
     writer.append(events_of(3))
-    writer._sync()
     assert len(read(tmp_path / "j")) == 3
     assert Journal(tmp_path / "j").total_rows is None
 
@@ -136,3 +138,73 @@ def test_a_damaged_meta_is_told(tmp_path: Path, text: str) -> None:
 def test_a_folder_without_journal_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="not a readable journal"):
         Journal(tmp_path)
+
+
+def test_a_block_is_on_its_way_to_the_disk_when_append_returns(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path / "j", META, sync_s=0)
+    for k in range(5):
+        writer.append(events_of(2))
+        assert len(read(tmp_path / "j")) == 2 * (k + 1)
+
+
+@pytest.mark.parametrize("cut", range(1, 30))
+def test_a_writer_goes_on_behind_the_last_whole_block(tmp_path: Path, cut: int) -> None:
+    whole = events_of(9)
+    writer = JournalWriter(tmp_path / "j", META, segment_bytes=64)  # a segment for each block
+    for k in range(3):
+        writer.append(whole[3 * k : 3 * k + 3])
+    last = sorted((tmp_path / "j").glob("*.tcj"))[-1]
+    raw = last.read_bytes()
+    last.write_bytes(raw[: len(raw) * (cut - 1) // 29])
+    journal = Journal(tmp_path / "j", recover=True)
+    kept = sum(len(part) for part in journal.chunks())
+    assert kept == journal.end == 6
+    resumed = JournalWriter.resume(journal)
+    resumed.append(whole[kept:])
+    resumed.close()
+    found = Journal(tmp_path / "j")
+    assert b"".join(part.tobytes() for part in found.chunks()) == whole.tobytes()
+    assert found.total_rows == 9
+
+
+def test_damage_before_the_end_is_not_cut_off(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path / "j", META, segment_bytes=64)
+    for _ in range(3):
+        writer.append(events_of(3))
+    first = min((tmp_path / "j").glob("*.tcj"))
+    raw = bytearray(first.read_bytes())
+    raw[-1] ^= 1
+    first.write_bytes(raw)
+    journal = Journal(tmp_path / "j", recover=True)
+    list(journal.chunks())
+    with pytest.raises(StoreError, match="not only at its end"):
+        JournalWriter.resume(journal)
+
+
+@pytest.mark.parametrize("start", [0, 1, 2, 3, 5, 6, 9])
+def test_the_tail_of_a_journal_begins_anywhere(tmp_path: Path, start: int) -> None:
+    whole = events_of(9)
+    writer = JournalWriter(tmp_path / "j", META, segment_bytes=64)
+    for k in range(3):
+        writer.append(whole[3 * k : 3 * k + 3])
+    journal = Journal(tmp_path / "j")
+    parts = [part.tobytes() for part in journal.tail(start)]
+    assert b"".join(parts) == whole[start:].tobytes()
+    assert journal.end == 9
+
+
+def test_a_full_disk_takes_the_block_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = JournalWriter(tmp_path / "j", META, sync_s=0)
+    writer.append(events_of(2))
+
+    def full(handle: int, parts: Any) -> int:
+        os.write(handle, bytes(parts[0])[:7])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "writev", full)
+        with pytest.raises(StoreError, match="No space left on device"):
+            writer.append(events_of(2))
+    writer.append(events_of(3))
+    writer.close()
+    assert len(read(tmp_path / "j")) == 5
