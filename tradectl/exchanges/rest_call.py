@@ -1,0 +1,102 @@
+"""One REST call through ccxt: throttled by it, repeated by us, and its errors as `FeedError`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from tradectl.errors import FeedError
+
+__all__ = ["PATIENT", "QUICK", "Patience", "call", "host_of"]
+
+T = TypeVar("T")
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often a call is made, and how long is waited in between (s): doubled each time, or as the venue says."""
+
+    attempts: int
+    first_s: float = 0.5
+    longest_s: float = 30.0
+    asked_s: float = 300.0  # a venue that asks for more (a ban) ends the call
+
+
+PATIENT = Patience(8)  # history: outlives an outage of a minute
+QUICK = Patience(3)  # what a user waits for
+
+
+async def call(
+    exchange: Any, work: Callable[[], Awaitable[T]], patience: Patience = PATIENT, told: Told | None = None
+) -> T:
+    """Return what `work` returns; FeedError, naming the host, when the venue refuses or stays unreachable.
+
+    Repeated are time-outs, lost connections, answers 429 and 5xx, and answers that are not JSON; `told` hears
+    of each wait.
+    """
+    from ccxt.base.errors import BaseError, OperationFailed
+
+    _refuse_pages(exchange)
+    wait_s = patience.first_s
+    for attempt in range(1, patience.attempts + 1):
+        exchange.last_response_headers = None
+        try:
+            return await work()
+        except OperationFailed as error:
+            asked_s = _retry_after(exchange)
+            if attempt == patience.attempts or asked_s > patience.asked_s:
+                hint = f"it asks to wait {asked_s:,.0f} s" if asked_s else f"tried {attempt} times"
+                raise FeedError(f"{exchange.id}: {host_of(exchange)}: {_said(error)}", hint=hint) from error
+            pause_s = max(asked_s, wait_s)
+            if told is not None:
+                told(f"{exchange.id}: {_said(error)}; again in {pause_s:g} s")
+            await asyncio.sleep(pause_s)
+            wait_s = min(wait_s * 2, patience.longest_s)
+        except BaseError as error:
+            raise FeedError(f"{exchange.id}: {host_of(exchange)} refused: {_said(error)}") from error
+    raise FeedError(f"{exchange.id}: no attempt was allowed")
+
+
+def host_of(exchange: Any) -> str:
+    """Return the host (and port) of the last REST call."""
+    return urlsplit(str(exchange.last_request_url or "")).netloc or "its host"
+
+
+def _refuse_pages(exchange: Any) -> None:
+    """Make every answer that is no JSON an error: ccxt reads a web page as an answer that holds nothing."""
+    from ccxt.base.errors import BadResponse
+
+    if exchange.options.get("refusesPages"):
+        return
+    exchange.options["refusesPages"] = True
+    original = exchange.on_rest_response
+
+    def checked(code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any) -> Any:
+        if code < 400 and body.lstrip()[:1] not in ("{", "["):
+            raise BadResponse(f"{url.partition('?')[0]} answered {body.strip()[:40]!r}, not JSON")
+        return original(code, reason, url, method, headers, body, *rest)
+
+    exchange.on_rest_response = checked
+
+
+def _retry_after(exchange: Any) -> float:
+    """Return for how long (s) the venue's last answer asks to wait; 0: it does not say."""
+    for name, value in (exchange.last_response_headers or {}).items():
+        if name.lower() == "retry-after":
+            try:
+                return max(float(value), 0.0)
+            except ValueError:  # a date: the back-off serves
+                return 0.0
+    return 0.0
+
+
+def _said(error: BaseException) -> str:
+    """Return an error's text on one line, no longer than is read."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    cause = error.__cause__
+    text += f" ({' '.join(str(cause).split())})" if cause is not None and str(cause) not in text else ""
+    return text if len(text) <= 240 else f"{text[:240]}…"
