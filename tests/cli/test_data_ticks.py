@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.tools import Program
 from tests.unit.history.book_files import T0, depth, table, trades
+from tests.unit.history.test_importers_feeds import binance, diff, written
+from tradectl.core.codes import Command
+from tradectl.engine.host import command_event
+from tradectl.engine.journal import JournalMeta, JournalWriter
+from tradectl.history.importers.hftbacktest import EVENT
+from tradectl.history.model import DataBlock
+from tradectl.history.open import open_history
 
 
 @pytest.fixture
@@ -55,3 +63,69 @@ def test_keys_of_the_other_kind_are_refused(program: Program, tmp_path: Path) ->
     done = program("data", "check", trades(tmp_path / "X.csv"), "--kind", "trades", "--timeframe", "1m")
     assert done.code == 2
     assert "data.timeframe is only for `kind: bars`" in done.err
+
+
+def test_a_format_is_told_without_kind(program: Program, tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", data=np.zeros(2, EVENT))
+    (tmp_path / "bad.npz").write_bytes(b"no zip")
+    quotes = table(tmp_path / "q.csv", "time,bid,ask", [f"{T0},1,2"])
+    assert program("data", "info", quotes, "--json").objects[0]["instruments"][0]["kinds"] == {"quote": 1}
+    assert "ev: '0' is not one of the kinds" in program("data", "check", tmp_path / "x.npz").err
+    assert "no file of arrays" in program("data", "info", tmp_path / "bad.npz").err
+    done = program("data", "info", depth(tmp_path / "d.csv"))
+    assert done.code == 3
+    assert "no bars, but by its columns trades or depth" in done.err
+    assert "set kind: trades or depth (--kind)" in done.err
+    done = program("data", "info", quotes, "--profile", "tardi")
+    assert done.code == 2
+    for name in ("tardis", "okx_ws", "bitfinex", "lean_crypto_minute"):
+        assert name in done.err
+
+
+def test_check_tells_breaks_and_whole_examples(program: Program, tmp_path: Path) -> None:
+    first = {"lastUpdateId": 1, "symbol": "X", "bids": [["1", "1"]], "asks": []}
+    path = written(tmp_path / "a.txt", binance(first, diff(9, 9, None, [["1", "2"]]), diff(10, 10, None, [])))
+    done = program("data", "check", path)
+    assert "a.txt:2: the sequence breaks at 2024-08-08T23:54:15.000000001Z" in done.out
+    assert "first breaks of the sequence" in done.out
+    assert "1 break of its sequence" in done.out
+    assert "2 messages of depth dropped until the end" in done.out
+    assert "missing" not in done.out
+    done = program("data", "import", path, "--out", tmp_path / "cat")
+    assert "2 messages of depth dropped until the end" in done.out
+
+
+def test_info_and_check_read_journals(program: Program, tmp_path: Path) -> None:
+    catalogue, run = tmp_path / "cat", tmp_path / "run"
+    program("data", "generate", catalogue, "--kind", "book", "--symbols", "A/USD", "--duration", "1m")
+    opened = open_history([DataBlock(str(catalogue), kind="book")], {})
+    meta = JournalMeta(tuple(opened.instruments), (), (0,), kinds=(("depth", "trades"),))
+    writer = JournalWriter(run / "journal", meta)
+    for events in (command_event(Command.START, 1), *opened.chunks(500)):
+        writer.append(events)
+    told = program("data", "check", run)
+    assert "the journal was not closed" in told.out
+    writer.close()
+    (info,) = program("data", "info", run, "--json").objects
+    (instrument,) = info["instruments"]
+    assert instrument["kinds"] == {"trade": 193, "depth": 1482}
+    assert (instrument["id"], instrument["rows"]) == ("SYNTHETIC:A/USD", 1675)
+    assert info["notes"] == ["1 events are commands and timers of the run"]
+    assert program("data", "info", run).code == 0
+    done = program("data", "check", run / "journal", "--json")
+    assert (done.code, done.objects[0]["ok"], done.objects[0]["rows_read"]) == (0, True, 1676)
+    segment = run / "journal" / "000000.tcj"
+    content = bytearray(segment.read_bytes())
+    content[5_000] ^= 1
+    segment.write_bytes(content)
+    assert program("data", "check", run).code == 6
+    refused = program("data", "resample", run, "--to-timeframe", "1h", "--out", tmp_path / "r")
+    assert "this command reads history, not a journal" in refused.err
+
+
+def test_places_to_write_to_are_made(program: Program, tmp_path: Path) -> None:
+    catalogue = tmp_path / "a" / "cat"
+    made = ["data", "generate", catalogue, "--kind", "book", "--symbols", "A/USD", "--duration", "10s"]
+    assert program(*made).code == 0
+    assert program("data", "book", catalogue, "--out", tmp_path / "b" / "c" / "book.csv").code == 0
+    assert program("data", "export", catalogue, "--out", tmp_path / "d" / "e" / "events.csv").code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,13 +10,12 @@ import typer
 
 from tradectl.cli import data_book, data_make
 from tradectl.cli.app import command, group
-from tradectl.cli.data_source import FixClock, Kind, block_options, data_input
+from tradectl.cli.data_source import DataInput, FixClock, Kind, block_options, data_input
 from tradectl.cli.options import Catalogue, From, Json, Profile, Quiet, Sets, Source, Symbols, Timeframe, To
 
 __all__ = ["register"]
 
-WIDTH = 60  # characters of an example that are shown
-
+SHOWN_GAPS = 5
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
@@ -61,7 +61,7 @@ def _import(data: typer.Typer) -> None:
         The catalogue changes in one step at the end, or not at all. Bars that it already holds count once;
         trades, quotes, depth and orders replace those of their kind and time.
         """
-        from tradectl.cli.output import count, print_json, size
+        from tradectl.cli.output import count, print_json, print_notes, size
         from tradectl.cli.output import out as console
         from tradectl.cli.progress import Meter
         from tradectl.history.importing import import_data
@@ -77,6 +77,7 @@ def _import(data: typer.Typer) -> None:
             print_json({**vars(summary), "out": str(out), "data": history.report.to_dict()})
         elif not quiet:
             _report_faults(history.report)
+            print_notes(history.report.notes)
             written = f"{count(summary.files)} files, {size(summary.bytes)}"
             of = f"{count(summary.rows)} rows of {count(summary.series)} series"
             console().print(f"{of}, {count(summary.added)} of them new: {written}")
@@ -138,19 +139,18 @@ def _check(data: typer.Typer) -> None:
     ) -> None:
         """Find gaps, duplicates, disorder, off-tick prices, OHLC violations and more, and say what a run does.
 
-        Of book data also receive clocks that run behind, crossed books, and trades outside the book.
+        Of book data also receive clocks that run behind, crossed books, and trades outside the book. A run's
+        journal is read to its end, which checks its sums.
 
         Exit code 3 if a run over this data would be refused.
         """
         from tradectl.cli.output import out, print_json, print_notes
         from tradectl.cli.progress import Meter
-        from tradectl.history.checks import check_data
 
         options = block_options(profile, timeframe, symbols, start, end) | {"kind": kind}
         found = data_input(sources, options, sets or ())
         with Meter(as_json) as meter:
-            frames_ns = [bar.ns for bar in found.config.bars or () if bar.ns]
-            report = check_data(found.blocks(), found.specs(), meter.counter("reading data"), frames_ns)
+            report = _checked(found, meter.counter("reading data"))
         failing = report.failing()
         if as_json:
             print_json({**report.to_dict(), "ok": not failing})
@@ -158,7 +158,7 @@ def _check(data: typer.Typer) -> None:
             _report_instruments(report)
             _report_faults(report)
             _report_gaps(report)
-            print_notes(report)
+            print_notes(report.notes)
             done = f"{report.rows_read:,} rows read, {report.rows_used:,} used"
             verdict = "[red]a run refuses this data[/]" if failing else "[green]a run takes this data[/]"
             out().print(f"{done} · {verdict}")
@@ -183,27 +183,62 @@ def _info(data: typer.Typer) -> None:
         sets: Sets = None,
         as_json: Json = False,
     ) -> None:
-        """Show what a source holds: instruments, ranges, rows, tick and lot sizes, gaps."""
-        from tradectl.cli.output import count, out, print_json, size, table
-        from tradectl.history.info import describe
+        """Show what a source or a run's journal holds: instruments, ranges, rows, tick and lot sizes, gaps."""
+        from tradectl.cli.output import print_json
 
         options = block_options(profile, timeframe, symbols) | {"kind": kind}
-        found = data_input(sources, options, sets or ())
-        for block in found.blocks():
-            shown = describe(block, found.specs())
+        for shown in _described(data_input(sources, options, sets or ())):
             if as_json:
                 print_json(shown)
-                continue
-            keys = ("id", "timeframe", "rows", "from", "to", "tick_size", "lot_size", "gaps", "missing_bars")
-            rows = [
-                [count(one[key]) if isinstance(one[key], int) else str(one[key]) for key in keys]
-                for one in shown["instruments"]
-            ]
-            out().print(table("", [key.replace("_", " ") for key in keys], rows, right=(2, 5, 6, 7, 8)))
-            _show_kinds(shown["instruments"])
-            out().print(
-                f"{count(shown['rows'])} rows in {count(shown['files'])} files, {size(shown['bytes'])}"
-            )
+            else:
+                _show(shown)
+
+
+def _checked(found: DataInput, progress: Any) -> Any:
+    """Return the report on history, or on a journal."""
+    from tradectl.history.checks import check_data
+
+    if found.is_journal:
+        return _journal(found)[0]
+    frames_ns = [bar.ns for bar in found.config.bars or () if bar.ns]
+    return check_data(found.blocks(), found.specs(), progress, frames_ns)
+
+
+def _described(found: DataInput) -> Iterator[dict[str, Any]]:
+    """Yield what is in each block of history, or in a journal."""
+    from tradectl.history.info import describe, described
+
+    if found.is_journal:
+        report, opened = _journal(found)
+        yield described(list(found.config.data[0].source), report, opened.instruments, opened.paths)
+        return
+    for block in found.blocks():
+        yield describe(block, found.specs())
+
+
+def _journal(found: DataInput) -> tuple[Any, Any]:
+    """Return the report on a journal, all of it read, and the opened journal."""
+    from tradectl.config.wire_data import open_data
+    from tradectl.history.journal_info import journal_report
+
+    opened = open_data(found.config, found.folder)
+    is_closed = opened.total_rows is not None
+    return journal_report(opened.chunks(65_536), opened.instruments, opened.frame_of, is_closed), opened
+
+
+def _show(shown: Any) -> None:
+    """Print what is in a source."""
+    from tradectl.cli.output import count, out, print_notes, size, table
+
+    keys = ("id", "timeframe", "rows", "from", "to", "tick_size", "lot_size", "gaps", "missing_bars")
+    rows = [
+        [count(one[key]) if isinstance(one[key], int) else str(one[key]) for key in keys]
+        for one in shown["instruments"]
+    ]
+    out().print(table("", [key.replace("_", " ") for key in keys], rows, right=(2, 5, 6, 7, 8)))
+    _show_kinds(shown["instruments"])
+    print_notes(shown["notes"])
+    out().print(f"{count(shown['rows'])} rows in {count(shown['files'])} files, {size(shown['bytes'])}")
 
 
 def _show_kinds(instruments: Any) -> None:
@@ -252,23 +287,23 @@ def _report_faults(report: Any) -> None:
         example = fault.examples[0] if fault.examples else None
         at = f":{example.line or example.row}" if example and (example.line or example.row) else ""
         where = f"{Path(example.file).name}{at}: {example.value}" if example else ""
-        rows.append((fault.instrument, fault.kind, count(fault.count), fault.action, where[:WIDTH]))
+        rows.append((fault.instrument, fault.kind, count(fault.count), fault.action, where))
     if rows:
         out().print(table("", ("instrument", "fault", "count", "a run does", "example"), rows, right=(2,)))
 
 
 def _report_gaps(report: Any) -> None:
+    """Print the longest gaps between bars, and the first breaks of a sequence of messages."""
     from tradectl.cli.output import count, out, table
     from tradectl.history.model import iso
 
-    longest = sorted(report.gaps, key=lambda gap: -gap.missing)[:5]
+    longest = sorted((gap for gap in report.gaps if gap.missing), key=lambda gap: -gap.missing)[:SHOWN_GAPS]
     rows = [(gap.instrument, iso(gap.from_ns), iso(gap.to_ns), count(gap.missing)) for gap in longest]
     if rows:
-        out().print(
-            table(
-                "longest gaps",
-                ("instrument", "last bar before", "first bar after", "missing"),
-                rows,
-                right=(3,),
-            )
-        )
+        columns = ("instrument", "last bar before", "first bar after", "missing")
+        out().print(table("longest gaps", columns, rows, right=(3,)))
+    breaks = sorted((gap for gap in report.gaps if not gap.missing), key=lambda gap: gap.to_ns)[:SHOWN_GAPS]
+    if breaks:
+        told = [(gap.instrument, iso(gap.from_ns), iso(gap.to_ns)) for gap in breaks]
+        heads = ("instrument", "last row before", "the break is found")
+        out().print(table("first breaks of the sequence", heads, told))

@@ -91,7 +91,7 @@ def _resample(data: typer.Typer) -> None:
         if as_json:
             print_json({**vars(summary), "out": str(out), "notes": history.report.notes})
         elif not quiet:
-            print_notes(history.report)
+            print_notes(history.report.notes)
             console().print(f"{count(summary.rows)} bars of {count(summary.series)} series: [bold]{out}[/]")
 
 

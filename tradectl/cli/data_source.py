@@ -25,7 +25,7 @@ Kind = Annotated[
         "--kind",
         metavar="K",
         help="What to read: bars, trades, quotes, depth, orders, book (all but bars). Else told from the "
-        "profile or the catalogue, else bars.",
+        "profile, the catalogue or the file's format, else bars.",
         show_default=False,
     ),
 ]
@@ -54,7 +54,8 @@ class DataInput:
         from tradectl.config.wire_data import block_of
 
         if self.is_journal:
-            raise ConfigError("this command reads history, not a journal", hint="`data export` reads both")
+            hint = "`data info`, `check` and `export` read both"
+            raise ConfigError("this command reads history, not a journal", hint=hint)
         return [block_of(block, self.folder) for block in self.config.data]
 
     def specs(self) -> dict[str, InstrumentSpec]:
@@ -88,18 +89,16 @@ def data_input(sources: Sequence[str], options: Mapping[str, Any], sets: Sequenc
     if any(source.endswith(YAML) for source in sources):
         raise ConfigError("name either one config or data sources, not both")
     given["data.source"] = list(sources)
-    if all(
-        (Path(source) / "journal").is_dir() or source.rstrip("/").endswith("journal") for source in sources
-    ):
-        given["data.kind"] = "journal"
     text = "strategy: none.py\ndata: {source: none}\n"
     loaded = load_text(text, Path("options"), sets, None, given)
     return DataInput(loaded.config, Path.cwd())
 
 
 def _kind_of(sources: Sequence[str], options: Mapping[str, Any], sets: Sequence[str]) -> dict[str, str]:
-    """Return the kind that a profile or a catalogue of nothing but book data means, where none is given."""
-    said = options.get("kind") or any(one.startswith("data.kind=") for one in sets)
+    """Return the kind that a profile, a catalogue of nothing but book data or a file means, where none is given."""
+    if _are_journals(sources):
+        return {"data.kind": "journal"}
+    said = options.get("kind") or any(one.startswith(("data.kind=", "data.mapping")) for one in sets)
     if said or any(source.endswith(YAML) for source in sources):
         return {}
     profile = options.get("profile")
@@ -113,4 +112,12 @@ def _kind_of(sources: Sequence[str], options: Mapping[str, Any], sets: Sequence[
 
         index = read_index(Path(sources[0]))
         return {"data.kind": "book"} if index.get("ticks") and not index["series"] else {}
-    return {}
+    from tradectl.history.recognise import book_kinds
+
+    _place, _format, kinds = book_kinds(sources)
+    return {"data.kind": kinds[0]} if len(kinds) == 1 else {}
+
+
+def _are_journals(sources: Sequence[str]) -> bool:
+    """Tell whether the sources are run folders with a journal, or journals."""
+    return all((Path(one) / "journal").is_dir() or one.rstrip("/").endswith("journal") for one in sources)

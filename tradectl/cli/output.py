@@ -67,11 +67,11 @@ def print_json(value: Any) -> None:
     write(json_text(value))
 
 
-def print_notes(report: Any) -> None:
-    """Print what a data report says beside its tables."""
+def print_notes(notes: Sequence[str]) -> None:
+    """Print what is to be known beside a table."""
     from rich.markup import escape
 
-    for note in report.notes:
+    for note in notes:
         out().print(f"[cyan]note[/] {escape(note)}")
 
 

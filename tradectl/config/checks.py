@@ -78,8 +78,10 @@ def _data_block(config: RunConfig) -> Iterator[Conflict]:
             yield Conflict((*at, "from"), text, ((*at, "to"),))
         # The formats of book data are known only when it is opened: their modules take time to load.
         if block.kind == "bars" and block.profile is not None and block.profile not in PROFILES:
-            text = f"unknown profile {block.profile!r}; {nearest(block.profile, PROFILES, limit=20)}"
-            yield Conflict((*at, "profile"), text)
+            from tradectl.history.plan import profile_fault
+
+            if fault := profile_fault(block.profile, block.kind):
+                yield Conflict((*at, "profile"), "; ".join(fault))
         if block.symbols is not None:
             yield from _symbol_list((*at, "symbols"), block.symbols)
         if block.kind == "journal":

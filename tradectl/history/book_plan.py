@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -24,7 +25,7 @@ from tradectl.history.model import DataBlock, InstrumentSpec, actions_for
 from tradectl.history.plan import Loaded, Progress, key_of, nothing_left, wanted
 from tradectl.history.rows import FILE_SHIFT, Budget
 
-__all__ = ["TickFile", "choose_importer", "correct_clock", "judge_clock", "load_book"]
+__all__ = ["TickFile", "all_endings", "choose_importer", "correct_clock", "judge_clock", "load_book"]
 
 HEAD = 1 << 13  # bytes of unpacked text by which a format is told
 SPOOL_BATCH = 65_536  # rows of a batch of sorted rows
@@ -80,7 +81,7 @@ def load_book(
 ) -> Loaded:
     """Survey a block of book data; with `strict` the first failing fault raises DataError."""
     named = importer(block.profile) if block.profile else None
-    endings = named.endings if named else tuple(e for name in MODULES for e in _endings(name))
+    endings = named.endings if named else all_endings()
     found = places.resolve(block.sources, endings, any_file=named is not None)
     chosen = named or choose_importer(found[0])
     files = {place: TickFile(place, index) for index, place in enumerate(found)}
@@ -151,11 +152,13 @@ def _refused(reading: _Reading, row: int, text: str) -> None:
     reading.loaded.log.add("unparsable", file.place.stem, 1, [((file.index << FILE_SHIFT) + row, text)])
 
 
-def _endings(name: str) -> tuple[str, ...]:
-    try:
-        return IMPORTERS[name].endings
-    except ImportError:
-        return ()
+def all_endings() -> tuple[str, ...]:
+    """Return the file endings of all formats whose libraries are installed."""
+    found: list[str] = []
+    for name in MODULES:
+        with suppress(ImportError):
+            found += IMPORTERS[name].endings
+    return tuple(found)
 
 
 def _feed(reading: _Reading, vendor_symbol: str, frame: pl.DataFrame) -> None:

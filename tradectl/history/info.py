@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from tradectl.history.model import DataBlock, InstrumentSpec, iso
+from tradectl.core.instrument import Instrument
+from tradectl.history.model import DataBlock, DataReport, InstrumentSpec, iso
 from tradectl.history.open import open_history
 
-__all__ = ["describe"]
+__all__ = ["describe", "described"]
 
 
 def describe(block: DataBlock, specs: Mapping[str, InstrumentSpec] | None = None) -> dict[str, Any]:
     """Return rows, range, size in bytes, files, timeframes and each instrument's range, tick and lot."""
     history = open_history([block], specs or {}, strict=False)
-    entries = history.report.instruments
-    quotes = {i.id: (i.base, i.quote) for i in history.instruments}
+    return described(block.source, history.report, history.instruments, history.paths)
+
+
+def described(
+    source: str | Sequence[str], report: DataReport, instruments: Sequence[Instrument], paths: Sequence[Path]
+) -> dict[str, Any]:
+    """Return what `describe` tells, of a report on history or on a journal."""
+    entries = report.instruments
+    quotes = {i.id: (i.base, i.quote) for i in instruments}
     return {
-        "source": block.source,
+        "source": source,
         "rows": sum(entry.rows for entry in entries),
-        "from": iso(min(entry.first_ns for entry in entries)),
-        "to": iso(max(entry.last_ns for entry in entries)),
-        "files": len(history.paths),
-        "bytes": sum(path.stat().st_size for path in history.paths),
+        "from": iso(min((entry.first_ns for entry in entries), default=0)),
+        "to": iso(max((entry.last_ns for entry in entries), default=0)),
+        "files": len(paths),
+        "bytes": sum(path.stat().st_size for path in paths),
         "timeframes": sorted({entry.timeframe for entry in entries}),
         "instruments": [
             {
@@ -45,4 +54,5 @@ def describe(block: DataBlock, specs: Mapping[str, InstrumentSpec] | None = None
             }
             for entry in entries
         ],
+        "notes": report.notes,
     }

@@ -16,6 +16,7 @@ from tradectl.history.catalogue import load_catalogue
 from tradectl.history.importers import KINDS as BOOK_KINDS
 from tradectl.history.model import DataBlock, DataReport, InstrumentReport, InstrumentSpec
 from tradectl.history.plan import Loaded, check_kind, check_profile, is_catalogue, key_of, load_bars
+from tradectl.history.recognise import not_bars
 from tradectl.history.rows import Budget
 from tradectl.history.source import Source
 from tradectl.history.stream import History, Target, window, within
@@ -50,7 +51,12 @@ def open_history(
         load = KINDS[block.kind]
         if is_catalogue(block):
             load = load_catalogue if block.kind == "bars" else load_book_catalogue
-        loaded.append(load(block, specs, budget, strict, progress))
+        try:
+            loaded.append(load(block, specs, budget, strict, progress))
+        except DataError as error:
+            if load is load_bars:
+                raise not_bars(block, error) from error
+            raise
     targets = _targets(loaded, specs)
     report = DataReport()
     for target in targets:

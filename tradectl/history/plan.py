@@ -20,7 +20,10 @@ from tradectl.history.reader import SourceFile, inspect
 from tradectl.history.rows import Budget
 from tradectl.history.source import FileSurvey, Judge, Source
 
-__all__ = ["Loaded", "Progress", "check_profile", "is_catalogue", "key_of", "load_bars", "nothing_left", "wanted"]
+__all__ = [
+    "Loaded", "Progress", "check_profile", "is_catalogue", "key_of", "load_bars", "nothing_left",
+    "profile_fault", "wanted",
+]  # fmt: skip
 
 Progress = Callable[[int], None]
 WEEKEND_NS = 9 * stamps.DAY_NS // 2  # four days and a half
@@ -204,11 +207,16 @@ def check_kind(block: DataBlock, kinds: Sequence[str]) -> None:
 
 def check_profile(block: DataBlock) -> None:
     """Raise ConfigError for a profile that is unknown, or not of this kind of data."""
+    if block.profile is not None and (fault := profile_fault(block.profile, block.kind)):
+        raise ConfigError(f"data.profile: {fault[0]}", hint=fault[1])
+
+
+def profile_fault(profile: str, kind: str) -> tuple[str, str] | None:
+    """Return what is wrong with a profile for a kind of data, and a hint; None if nothing is."""
     known = [*profiles.PROFILES, *MODULES]
-    if block.profile is not None and block.profile not in known:
-        hint = nearest(block.profile, known, limit=len(known))
-        raise ConfigError(f"data.profile: unknown profile {block.profile!r}", hint=hint)
-    if block.profile is not None and block.profile not in (profiles.PROFILES if block.kind == "bars" else MODULES):
-        other = "book data: set kind: book, or the one you want" if block.kind == "bars" else "bars: set kind: bars"
-        message = f"data.profile: {block.profile} does not read `kind: {block.kind}`"
-        raise ConfigError(message, hint=f"it is a profile of {other}")
+    if profile not in known:
+        return f"unknown profile {profile!r}", nearest(profile, known, limit=len(known))
+    if profile in (profiles.PROFILES if kind == "bars" else MODULES):
+        return None
+    other = "book data: set kind: book, or the one you want" if kind == "bars" else "bars: set kind: bars"
+    return f"{profile} does not read `kind: {kind}`", f"it is a profile of {other}"

@@ -25,6 +25,7 @@ TRADE, MARK = int(EventKind.TRADE), int(EventKind.MARK)
 TRADES = {"trade": "t", "aggTrade": "a"}  # event -> its id; a stream of both is read by the first kind seen
 NOT_OF_THE_BOOK = ("INSURANCE_FUND", "ADL", "NA")  # X of futures trades that met no resting order
 TOP_LEVELS = re.compile(r"@depth(?:5|10|20)(?:@|$)")
+FIRST = re.compile(rb'"stream": ?"[^"]+@|"lastUpdateId": ?\d')  # of a recording: a stream, or the REST snapshot
 QUOTES = ("no", "yes")
 START = ("snapshot", "empty")
 
@@ -183,7 +184,7 @@ def read(places: Sequence[Place], options: Options) -> Iterator[Piece]:
 
 def _suits(place: Place, head: bytes) -> bool:
     first = head.split(b"\n", 1)[0]
-    return b'"stream":"' in first and b"@" in first and stamped(first) is not None
+    return FIRST.search(first) is not None and stamped(first) is not None
 
 
 IMPORTER = Importer(

@@ -22,7 +22,7 @@ from tradectl.history.importers.messages import Messages
 from tradectl.history.importers.table import Table, id_numbers, number_column, open_table
 from tradectl.history.stamps import StampFormat
 
-__all__ = ["FIELDS", "IMPORTER", "SYNONYMS", "read"]
+__all__ = ["FIELDS", "IMPORTER", "SYNONYMS", "kinds_of_columns", "read"]
 
 # Names that a column of each field goes by, lower case; the first one present is taken.
 SYNONYMS: dict[str, tuple[str, ...]] = {
@@ -90,6 +90,13 @@ def read(places: Sequence[Place], options: Options) -> Iterator[Piece]:
             )
         at = _locate(table, options.mapping, kind)
         yield from _rows(table, at, options)
+
+
+def kinds_of_columns(table: Table) -> tuple[str, ...]:
+    """Return the kinds of book data whose columns a table has under their usual names."""
+    return tuple(
+        kind for kind, needed in NEEDED.items() if all(table.at(SYNONYMS[name]) is not None for name in needed)
+    )
 
 
 def _locate(table: Table, mapping: Mapping[str, Any], kind: str) -> dict[str, int]:
