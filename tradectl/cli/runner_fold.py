@@ -38,6 +38,10 @@ class Folded:
     def rows(self, kind: str, rows: Rows) -> None:
         """Take rows from the host."""
         self.spool.rows(kind, rows)
+        self.feed(kind, rows)
+
+    def feed(self, kind: str, rows: Rows) -> None:
+        """Let rows count in the figures."""
         if kind == "equity":
             self.days.feed(rows)
         elif kind == "fills":
@@ -63,6 +67,10 @@ class Folded:
             commands=not self.wired.data.whole,
         )
         self.outcome = host.run(self.chunks())
+        self.finish()
+
+    def finish(self) -> None:
+        """Take what is known only at the end."""
         self.disabled = disabled_strategies(self.state, self.wired.hooks)
         self.trips.finish(self.days.last_ts)
 

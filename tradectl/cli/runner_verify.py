@@ -126,6 +126,8 @@ def load_again(run: Run, lock: dict[str, Any], data: Sequence[str], scratch: Pat
         blocks = raw["data"]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise StoreError(f"{path} cannot be read ({error})") from error
+    if lock["data"].get("source") == "journal":  # a live session: its journal is its data
+        return _read(run, path.read_text(encoding="utf-8")), "journal"
     root, fault = find_data(lock["data"], data, scratch)
     source = "data"
     if not fault:

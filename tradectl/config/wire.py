@@ -68,11 +68,12 @@ def wire(
     loaded: Loaded,
     told: Callable[[str], None] | None = None,
     progress: Callable[[int], None] | None = None,
+    opened: Opened | None = None,
 ) -> Wired:
     """Open the data, load and compile the strategies, and turn all settings into the engine's integers.
 
     `told` hears what is being done (`data`, `compile`), `progress` the number of rows of each batch that
-    is surveyed.
+    is surveyed. `opened` stands for the data of a live session.
     """
     config, folder = loaded.config, loaded.path.resolve().parent
     timings = Timings()
@@ -80,12 +81,15 @@ def wire(
     # Faults in a strategy's source are told before minutes are spent on data.
     strategies = _strategies(config, folder, 1)
     # The kernels come from their cache, or are compiled, while the data is surveyed.
-    fold = advance_bars if all(block.kind == "bars" for block in config.data) else advance
+    only_bars = all(block.kind == "bars" for block in config.data)
+    if opened is not None:
+        only_bars = all(opened.frame_of)
+    fold = advance_bars if only_bars else advance
     kernels = threading.Thread(target=fold.load, name="kernels", daemon=True)
     kernels.start()
     start = time.perf_counter()
     tell("data")
-    data = open_data(config, folder, progress)
+    data = opened or open_data(config, folder, progress)
     refuse_unused_rates(loaded, data.instruments)
     timings.load_s = time.perf_counter() - start
     start = time.perf_counter()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tradectl.history.model import DataBlock as HistoryBlock
     from tradectl.history.model import DataReport, InstrumentSpec
 
-__all__ = ["Opened", "block_of", "find_instrument", "journal_folder", "open_data", "places_of"]
+__all__ = ["Opened", "block_of", "find_instrument", "journal_folder", "of_meta", "open_data", "places_of"]
 
 
 _INVERSE = re.compile(r"USD_(PERP|\d{6})$")  # Binance's names of COIN-M contracts
@@ -209,14 +209,17 @@ def _open_journal(config: RunConfig, block: DataBlock, folder: Path) -> Opened:
         if value is not None:
             raise ConfigError(f"data.{name}: a journal is replayed whole; `{name}` is only for `kind: bars`")
     journal = Journal(journal_folder(places_of(block, folder)[0]))
-    meta = journal.meta
-    instruments = [_checked(one, config) for one in meta.instruments]
+    return replace(of_meta(journal.meta, config), chunks=journal.chunks, paths=journal.paths)
+
+
+def of_meta(meta: JournalMeta, config: RunConfig) -> Opened:
+    """Return what a journal with this meta holds, without its events: a live session begins with it."""
     return Opened(
-        instruments=instruments,
+        instruments=[_checked(one, config) for one in meta.instruments],
         timeframes_ns=meta.timeframes_ns,
         frame_of=meta.frame_of,
-        chunks=journal.chunks,
-        paths=journal.paths,
+        chunks=lambda _rows: iter(()),
+        paths=(),
         detail_ns=meta.detail_ns,
         total_rows=meta.events,
         whole=True,
@@ -233,7 +236,7 @@ def _checked(instrument: Instrument, config: RunConfig) -> Instrument:
         asked, recorded = getattr(block, name), getattr(instrument, name)
         if asked is not None and asked != recorded:
             raise ConfigError(
-                f"instruments.{instrument.symbol}.{name}: the journal was recorded with {recorded:f}, not {asked:f}"
+                f"instruments.{instrument.symbol}.{name}: {asked:f} is not the {recorded:f} of the venue or journal"
             )
     changes = {n: getattr(block, n) for n in ("min_qty", "min_notional") if getattr(block, n) is not None}
     return replace(instrument, **changes)

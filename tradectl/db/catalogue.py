@@ -10,7 +10,7 @@ from typing import Any
 
 from tradectl.errors import StoreError, nearest
 
-__all__ = ["Run", "find_run", "list_runs", "open_run"]
+__all__ = ["SUMMARY", "Run", "find_folder", "find_run", "list_runs", "open_run"]
 
 SUMMARY = "summary.json"
 LATEST = "latest"
@@ -59,11 +59,11 @@ def open_run(path: Path) -> Run:
     return Run(path, summary)
 
 
-def folders(runs: Path) -> list[Path]:
-    """Return the run folders of a folder, oldest first; hidden ones are not whole yet."""
+def folders(runs: Path, marker: str = SUMMARY) -> list[Path]:
+    """Return the folders in `runs` that hold the file `marker`, oldest first; hidden ones are not whole yet."""
     if not runs.is_dir():
         return []
-    return sorted(p for p in runs.iterdir() if not p.name.startswith(".") and (p / SUMMARY).is_file())
+    return sorted(p for p in runs.iterdir() if not p.name.startswith(".") and (p / marker).is_file())
 
 
 def list_runs(runs: Path) -> list[Run]:
@@ -79,28 +79,33 @@ def list_runs(runs: Path) -> list[Run]:
 
 def find_run(argument: str, runs: Path) -> Run:
     """Return the run that is meant: a path, a folder's name, a unique part of one, or `latest`."""
+    return open_run(find_folder(argument, runs, SUMMARY, "run"))
+
+
+def find_folder(argument: str, runs: Path, marker: str, noun: str) -> Path:
+    """Return the folder with the file `marker` that is meant, as `find_run` does; `noun` is what it is called."""
     if not argument:
-        raise StoreError("no run is named", hint=nearest("", [p.name for p in folders(runs)][-3:]))
+        raise StoreError(f"no {noun} is named", hint=nearest("", [p.name for p in folders(runs, marker)][-3:]))
     path = Path(argument)
-    if (path / SUMMARY).is_file():
-        return open_run(path)
-    known = folders(runs)
+    if (path / marker).is_file():
+        return path
+    known = folders(runs, marker)
     if argument == LATEST:
         if not known:
-            raise StoreError(f"there is no run in {runs}")
+            raise StoreError(f"there is no {noun} in {runs}")
         # names begin with the time to the second; what happened within one is told by the folder's own time
-        return open_run(max(known, key=lambda p: (p.name[:16], p.stat().st_mtime_ns)))
+        return max(known, key=lambda p: (p.name[:16], p.stat().st_mtime_ns))
     for found in (
         [p for p in known if p.name == argument],
         [p for p in known if p.name.startswith(argument)],
         [p for p in known if argument in p.name],
     ):
         if len(found) == 1:
-            return open_run(found[0])
+            return found[0]
         if found:
             listed = ", ".join(p.name for p in found[:6]) + (", …" if len(found) > 6 else "")
-            raise StoreError(f"{argument!r} is the name of {len(found)} runs: {listed}")
+            raise StoreError(f"{argument!r} is the name of {len(found)} {noun}s: {listed}")
     if path.is_dir():
-        raise StoreError(f"{path} is no run folder: it has no {SUMMARY}")
-    hint = nearest(argument, [p.name for p in known]) if known else f"{runs} holds no run"
-    raise StoreError(f"no run {argument!r} in {runs}", hint=hint)
+        raise StoreError(f"{path} is no {noun} folder: it has no {marker}")
+    hint = nearest(argument, [p.name for p in known]) if known else f"{runs} holds no {noun}"
+    raise StoreError(f"no {noun} {argument!r} in {runs}", hint=hint)

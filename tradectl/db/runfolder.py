@@ -15,7 +15,7 @@ from typing import Any
 
 from tradectl.errors import StoreError
 
-__all__ = ["RunFolder", "json_text", "remove_stale", "slug"]
+__all__ = ["RunFolder", "hold", "json_text", "remove_stale", "slug", "sync_path"]
 
 MAX_SAME = 10_000  # runs of one name that began in one second
 HIDDEN = re.compile(r"\.\d{8}T\d{6}Z-")  # how the name of a run in the making begins
@@ -56,7 +56,7 @@ class RunFolder:
         try:
             runs.mkdir(parents=True, exist_ok=True)
             self.path, self.final = _reserve(runs, f"{moment}-{slug(name)}-{digest[:8]}")
-            self._held = _hold(self.path)
+            self._held = hold(self.path)
         except OSError as error:
             raise StoreError(f"cannot write runs to {runs}: {error.strerror or error}") from error
 
@@ -76,15 +76,15 @@ class RunFolder:
     def sync(self) -> None:
         """Bring every file to the disk."""
         for path in sorted(self.path.rglob("*")):
-            _sync(path)
-        _sync(self.path)
+            sync_path(path)
+        sync_path(self.path)
 
     def finish(self) -> Path:
         """Sync every file, then give the folder its name."""
         try:
             self.sync()
             self.path.rename(self.final)
-            _sync(self.runs)
+            sync_path(self.runs)
         except OSError as error:
             self.discard()
             raise StoreError(
@@ -123,7 +123,7 @@ def _reserve(runs: Path, name: str) -> tuple[Path, Path]:
     raise StoreError(f"{runs / name}: {MAX_SAME:,} runs of this name")
 
 
-def _hold(path: Path) -> int | None:
+def hold(path: Path) -> int | None:
     """Lock a folder; return the handle that holds the lock, None where another one does or there are no locks."""
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -141,7 +141,7 @@ def remove_stale(runs: Path) -> list[str]:
         try:
             if not HIDDEN.match(path.name) or time.time() - path.stat().st_mtime < STALE_S:
                 continue
-            handle = _hold(path)
+            handle = hold(path)
         except OSError:  # gone in the meantime
             continue
         if handle is not None:
@@ -151,7 +151,8 @@ def remove_stale(runs: Path) -> list[str]:
     return removed
 
 
-def _sync(path: Path) -> None:
+def sync_path(path: Path) -> None:
+    """Force a file, or the list of a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

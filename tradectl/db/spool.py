@@ -49,12 +49,15 @@ class Spool:
         self._files[kind].write(np.ascontiguousarray(rows).view(np.uint8).data)
         self.counts[kind] += len(rows)
 
-    def flush(self, sync: bool = False) -> None:
-        """Make all rows readable; with `sync` also force them to the disk."""
+    def flush(self) -> None:
+        """Make all rows readable."""
         for stream in self._files.values():
             stream.flush()
-            if sync:
-                os.fsync(stream.fileno())
+
+    def force(self) -> None:
+        """Force what was flushed to the disk; may be called from another thread."""
+        for stream in list(self._files.values()):
+            os.fsync(stream.fileno())
 
     def read(self, kind: str, max_rows: int) -> Iterator[Rows]:
         """Yield the rows of a kind in order, at most `max_rows` at a time."""

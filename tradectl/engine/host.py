@@ -75,23 +75,30 @@ class Host:
         Raises InvariantViolation where the audit fails; a data error of the stream itself passes through.
         """
         outcome = Outcome()
-        engine = self.state.engine[0]
         try:
             with CtrlC(self):
-                self._watchdog.start()
+                self.open()
                 self._fold_stream(chunks, outcome)
         except Interrupted:
             outcome.status = "interrupted"
         except TradectlError as error:
             outcome.status, outcome.error = "failed", error
-        outcome.events = int(engine["n_events"])
+        self.close(outcome)
+        return outcome
+
+    def open(self) -> None:
+        """Begin to watch the fold."""
+        self._watchdog.start()
+
+    def close(self, outcome: Outcome) -> None:
+        """Hand out the rows that are left and the orders still live; audit the ledger."""
+        outcome.events = int(self.state.engine[0]["n_events"])
         self._watchdog.stop()
         self._drain()
         live = live_orders(self.state)
         if len(live):
             self.sink.rows("orders", live)
         outcome.balances = self.audit(outcome)
-        return outcome
 
     def audit(self, outcome: Outcome) -> list[Balance]:
         """Return the ledgers; a fold that a full store stopped in mid-event need not balance, any other must."""

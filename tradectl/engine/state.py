@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +21,7 @@ from tradectl.engine.paths import scratch_words
 from tradectl.engine.spec import InstrumentLimits, RunSpec
 from tradectl.errors import ConfigError
 
-__all__ = ["State", "layout_hash"]
+__all__ = ["State", "hash_of", "layout_hash"]
 
 PICO = 1_000_000_000_000
 FLOAT_EXACT = 2**53
@@ -44,6 +45,14 @@ def layout_hash() -> str:
     records = [getattr(L, name) for name in sorted(L.__all__)]
     parts = [str(record.descr) for record in records if isinstance(record, np.dtype)]
     return hashlib.blake2b("|".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def hash_of(parts: Mapping[str, Any]) -> str:
+    """Return the hash of a state's parts, as `State.snapshot` gives them, and of their layout."""
+    digest = hashlib.blake2b(layout_hash().encode(), digest_size=16)
+    for part in parts.values():
+        digest.update(part)
+    return digest.hexdigest()
 
 
 class State:
@@ -308,10 +317,7 @@ class State:
 
     def hash(self) -> str:
         """Return the hash of the state's bytes and of their layout."""
-        digest = hashlib.blake2b(layout_hash().encode(), digest_size=16)
-        for name in self.STATE:
-            digest.update(getattr(self, name).data)
-        return digest.hexdigest()
+        return hash_of({name: getattr(self, name).data for name in self.STATE})
 
     @property
     def has_outputs(self) -> bool:

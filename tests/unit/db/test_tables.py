@@ -146,15 +146,15 @@ def test_other_ledgers_and_equity_are_found(made: tuple[RunResult, Folded]) -> N
 
 def test_a_snapshot_is_the_state(made: tuple[RunResult, Folded], tmp_path: Path) -> None:
     result, folded = made
-    parts, digest = read_snapshot(result.run_dir / "snapshots" / "final.tcs")
+    found = read_snapshot(result.run_dir / "snapshots" / "final.tcs")
     state = State(folded.wired.spec)
-    state.restore(parts)
-    assert state.hash() == digest == result.summary["state_hash"]
+    state.restore(found.parts)
+    assert state.hash() == found.hash == result.summary["state_hash"]
     path = tmp_path / "x.tcs"
     for content, message in (
         (b"", "not a readable snapshot"),
         (snapshot_bytes(state)[:-1], "bytes of state"),
-        (b'{"layout": "x", "hash": "", "sizes": {}}\n', "a snapshot of layout x"),
+        (b'{"layout": "x", "hash": "", "sizes": {}, "events": 0}\n', "a snapshot of layout x"),
     ):
         path.write_bytes(content)
         with pytest.raises(StoreError, match=message):

@@ -1,0 +1,155 @@
+"""What a session begins with: an earlier session's state, or bars fetched before the start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tradectl.cli.runner import Progress
+from tradectl.cli.runner_fold import Folded, start_fold
+from tradectl.cli.runner_verify import changed_sources
+from tradectl.config.load import Loaded, load_text
+from tradectl.config.wire import Wired, wire
+from tradectl.config.wire_data import of_meta
+from tradectl.core.codes import Command, EventFlag, EventKind
+from tradectl.core.event import empty_events
+from tradectl.db.catalogue import Run
+from tradectl.db.session import SessionFolder
+from tradectl.db.spool import Spool
+from tradectl.engine.journal import Journal, JournalWriter
+from tradectl.engine.ports import Events
+from tradectl.errors import ConfigError, StoreError, TradectlError
+from tradectl.exchanges.model import Channel, GapReason, Position
+
+if TYPE_CHECKING:
+    from tradectl.cli.runner_paper import Begun
+    from tradectl.exchanges.hub import Hub
+
+__all__ = ["open_again", "read_again", "warm_up"]
+
+ROWS = 65_536
+
+
+def read_again(path: Path) -> tuple[Loaded, Journal]:
+    """Return an earlier session's configuration and journal; StoreError where its files are not those that ran."""
+    run = Run(path, {})
+    changed = changed_sources(run, run.lock())
+    if changed:
+        raise StoreError(f"{path.name} cannot go on: {'; '.join(changed)}")
+    place = path / "run.yaml"
+    try:
+        loaded = load_text(place.read_text(encoding="utf-8"), place.resolve(), env={})
+    except ConfigError as error:
+        raise StoreError(f"{place} is not a configuration of this version: {error.message}") from error
+    return loaded, Journal(path / "journal", recover=True)
+
+
+def open_again(loaded: Loaded, folder: SessionFolder, journal: Journal, hub: Hub, progress: Progress) -> Begun:
+    """Restore the newest snapshot, fold what the journal holds behind it, and mark the time in between as a gap."""
+    from tradectl.cli.runner_paper import Begun, live_of
+
+    progress("compile", 0, None)
+    wired = wire(loaded, opened=of_meta(journal.meta, loaded.config))
+    folded, start = _restored(wired, folder)
+    live = live_of(wired, folded, JournalWriter.__new__(JournalWriter))
+    live.host.recorder = None  # what is read from the journal stands in it
+    done = start
+    for events in journal.tail(start, ROWS):
+        live.apply(events)
+        done += len(events)
+        progress("run", done, None)
+    if not live.last_ts:
+        live.last_ts = int(folded.state.engine[0]["now"])
+    live.host.recorder = live.journal = JournalWriter.resume(journal, sync_s=0)
+    folder.reopen()
+    now = hub.clock.now_ns()
+    hub.resume(positions_of(folded))
+    last_ts = live.last_ts
+    live.command(Command.START, now)
+    live.apply(_gaps(folded, last_ts, live.last_ts))
+    folder.note({"resumed": [*folder.about()["resumed"], {"events": done, "from_ns": last_ts, "at_ns": now}]})
+    return Begun(loaded, wired, folder, folded, live)
+
+
+def _restored(wired: Wired, folder: SessionFolder) -> tuple[Folded, int]:
+    """Return the newest state that can be had and the number of events in it."""
+    place = folder.path / ".rows"
+    # Plain Python strategies may hold what no snapshot has; they are folded from the beginning.
+    found = folder.newest() if all(block.jit for block in wired.config.strategies) else None
+    if found is not None:
+        folded = start_fold(wired, place)
+        try:
+            folded.spool = Spool(place, found.rows)
+            folded.state.restore(found.parts)
+        except (TradectlError, OSError, KeyError):
+            found = None
+        else:
+            for kind in ("equity", "fills"):
+                for rows in folded.spool.read(kind, ROWS):
+                    folded.feed(kind, rows)
+            return folded, found.events
+    return start_fold(wired, place), 0
+
+
+def positions_of(folded: Folded) -> dict[str, Position]:
+    """Return the last trade of each instrument, by id."""
+    venues, instruments = folded.state.venues, folded.state.spec.instruments
+    return {
+        one.id: Position(int(row["trade_id"]), int(row["ts_trade"]))
+        for one, row in zip(instruments, venues, strict=False)
+    }
+
+
+def _gaps(folded: Folded, since: int, now: int) -> Events:
+    """Return a GAP for each instrument over the time in which the session was down."""
+    gaps = empty_events(len(folded.state.spec.instruments))
+    gaps["ts_event"] = gaps["ts_recv"] = now
+    gaps["kind"] = EventKind.GAP
+    gaps["flags"] = EventFlag.MESSAGE_END
+    gaps["instrument"] = np.arange(len(gaps))
+    gaps["w0"], gaps["w1"], gaps["w2"] = since, now, GapReason.RESUME
+    return gaps
+
+
+async def warm_up(hub: Hub, wired: Wired, progress: Progress) -> Events:
+    """Return the bars before the start as events in the order of their ends; none where none are wanted."""
+    feed = wired.config.feed
+    assert feed is not None
+    n, spec = feed.warmup, wired.spec
+    if not n:
+        return empty_events(0)
+    progress("warm-up", 0, None)
+    parts = [(empty_events(0), 0)]
+    longest = max(spec.frames_ns, default=0)
+    for market in hub.markets:
+        if Channel.OHLCV in market.channels:
+            frames = {market.timeframe_ns: wired.data.timeframes_ns.index(market.timeframe_ns)}
+            bars = n * max(1, longest // market.timeframe_ns)
+        else:
+            frames, bars = {ns: k for k, ns in enumerate(spec.frames_ns)}, n
+        for frame_ns, aux in frames.items():
+            rows = await hub.warmup(market, frame_ns, bars)
+            parts.append((_warm(market.index, aux, rows), frame_ns))
+    events = np.concatenate([part for part, _ in parts])
+    lengths = np.concatenate([np.full(len(part), frame_ns) for part, frame_ns in parts])
+    events = events[np.lexsort((events["instrument"], lengths, events["ts_recv"]))]
+    if len(events):
+        last = np.append(events["ts_recv"][1:] != events["ts_recv"][:-1], True)
+        events["flags"][last] |= EventFlag.LAST
+    return events
+
+
+def _warm(instrument: int, aux: int, rows: Sequence[tuple[int, ...]]) -> Events:
+    """Return bars (end in ns, open, high, low, close in ticks, volume in lots) as events of warm-up."""
+    made = empty_events(len(rows))
+    made["kind"], made["flags"] = EventKind.BAR, EventFlag.WARMUP
+    made["instrument"], made["aux"] = instrument, aux
+    if rows:
+        columns = np.array(rows, np.int64).T
+        made["ts_event"] = made["ts_recv"] = columns[0]
+        for name, column in zip(("w0", "w1", "w2", "w3", "w4"), columns[1:], strict=True):
+            made[name] = column
+    return made

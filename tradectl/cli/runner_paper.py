@@ -1,0 +1,190 @@
+"""A paper session from a checked configuration, or from an earlier session, to a whole run folder."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tradectl.cli.paper_resume import open_again, read_again, warm_up
+from tradectl.cli.paper_session import Session
+from tradectl.cli.paper_summary import write_end
+from tradectl.cli.runner import Progress, RunResult
+from tradectl.cli.runner_backtest import runs_folder
+from tradectl.cli.runner_fold import Folded, start_fold
+from tradectl.cli.runner_write import write_inputs
+from tradectl.config.load import Loaded, load_config
+from tradectl.config.wire import Wired, wire
+from tradectl.config.wire_data import of_meta
+from tradectl.config.wire_feed import meta_of, plans_of, replayable, settings_of
+from tradectl.core.codes import Command
+from tradectl.db.runfolder import RunFolder
+from tradectl.db.session import SessionFolder
+from tradectl.engine.host import Host
+from tradectl.engine.host_watchdog import Hang
+from tradectl.engine.journal import JournalMeta, JournalWriter
+from tradectl.engine.live import Live
+from tradectl.errors import FeedError, StoreError
+from tradectl.exchanges.clock import Clock
+from tradectl.exchanges.hub import Hub
+from tradectl.exchanges.model import FeedMarket
+
+__all__ = ["PaperRequest", "Watch", "run_paper"]
+
+JOURNAL: dict[str, Any] = {"root": "journal", "files": {}, "hash": None, "source": "journal"}  # the lock of a session's data
+Watch = Callable[[Session], Coroutine[Any, Any, None]]  # a view or a log beside the session, ended with it
+
+
+@dataclass(frozen=True)
+class PaperRequest:
+    """How a session is run: where its folder goes or lies, for how long, and what watches it."""
+
+    config: Path | None
+    resume: Path | None = None
+    sets: Sequence[str] = ()
+    overrides: Mapping[str, Any] | None = None
+    out: Path | None = None
+    duration_s: float | None = None
+    watches: Sequence[Watch] = ()
+
+
+def run_paper(request: PaperRequest, progress: Progress) -> RunResult:
+    """Run a session to its end; ConfigError, FeedError before it begins, afterwards whatever ended it.
+
+    Whatever happens, the folder is whole or can be resumed.
+    """
+    return asyncio.run(_run(request, progress))
+
+
+async def _run(request: PaperRequest, progress: Progress) -> RunResult:
+    progress("feeds", 0, None)
+    with ExitStack() as stack:
+        folder = None
+        if request.resume is not None:
+            folder = SessionFolder(request.resume)
+            stack.callback(folder.release)
+            loaded, journal = read_again(folder.path)
+        else:
+            assert request.config is not None
+            loaded = load_config(request.config, request.sets, overrides=request.overrides)
+        clock = Clock()
+        hub = Hub(plans_of(loaded), settings_of(loaded.config), clock)
+        try:
+            markets = await hub.open()
+            if folder is None:
+                begun = await _begin(loaded, request, hub, markets, progress)
+                stack.callback(begun.folder.release)
+            else:
+                _same_markets(journal.meta, markets, folder.path)
+                begun = open_again(loaded, folder, journal, hub, progress)
+            return await _go(begun, hub, request, progress)
+        finally:
+            await hub.close()
+
+
+def _same_markets(meta: JournalMeta, markets: Sequence[FeedMarket], path: Path) -> None:
+    """Raise FeedError where a venue's instrument is no longer what the journal's integers mean."""
+    then = {one.id: one for one in meta.instruments}
+    now = {one.instrument.id: one.instrument for one in markets}
+    for name, one in then.items():
+        for key in ("tick_size", "lot_size"):
+            was, has = getattr(one, key), getattr(now.get(name), key, None)
+            if was != has:
+                raise FeedError(f"{path.name} cannot go on: {key} of {name} was {was}, is now {has}")
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A session that only needs its feeds."""
+
+    loaded: Loaded
+    wired: Wired
+    folder: SessionFolder
+    folded: Folded
+    live: Live
+
+
+def live_of(wired: Wired, folded: Folded, journal: JournalWriter) -> Live:
+    """Return the live driver of a wired run."""
+    feed = wired.config.feed
+    assert feed is not None
+    host = Host(
+        folded.state,
+        folded,
+        hooks=wired.hooks,
+        recorder=journal,
+        watchdog_s=wired.config.engine.watchdog.ns / 1e9,
+        on_hang=_hung,
+        commands=False,
+    )
+    return Live(host, journal, feed.grace.ns)
+
+
+def _hung(hang: Hang) -> None:
+    """End the process: compiled code in a loop cannot be stopped, and the journal has all that was applied."""
+    import os
+
+    os.write(2, f"error: {hang}\n  `tradectl paper --resume RUN` would meet it again; mend the strategy\n".encode())
+    os._exit(4)
+
+
+async def _begin(
+    loaded: Loaded, request: PaperRequest, hub: Hub, markets: Sequence[FeedMarket], progress: Progress
+) -> Begun:
+    """Wire a new session, make its folder, apply START and the warm-up."""
+    meta = meta_of(markets)
+    session = replayable(loaded, markets)
+    progress("compile", 0, None)
+    wired = wire(session, opened=of_meta(meta, session.config))
+    warm = await warm_up(hub, wired, progress)
+
+    def fill(folder: RunFolder) -> None:
+        write_inputs(folder, session, wired, [["journal"]], JOURNAL)
+
+    folder = SessionFolder.create(runs_folder(loaded, request.out), session.config.name, session.hash(), fill)
+    try:
+        journal = JournalWriter(folder.path / "journal", meta, sync_s=0)
+        folded = start_fold(wired, folder.path / ".rows")
+        live = live_of(wired, folded, journal)
+        live.command(Command.START, min(hub.clock.now_ns(), int(warm["ts_recv"][0]) if len(warm) else 1 << 62))
+        if len(warm):
+            live.apply(warm)
+    except BaseException:
+        folder.release()
+        raise
+    return Begun(session, wired, folder, folded, live)
+
+
+async def _go(begun: Begun, hub: Hub, request: PaperRequest, progress: Progress) -> RunResult:
+    """Run the session with its watches, then write its end."""
+    feed = begun.wired.config.feed
+    assert feed is not None
+    session = Session(hub, begun.live, begun.folded, begun.folder, feed)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, session.stop, "interrupted")
+    begun.live.host.open()
+    watches = [asyncio.create_task(watch(session)) for watch in request.watches]
+    start = time.perf_counter()
+    try:
+        await session.run(request.duration_s)
+    finally:
+        for task in watches:
+            task.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        gc.unfreeze()
+    if isinstance(session.failure, StoreError):
+        session.failure.hint = f"nothing that was applied is lost: tradectl paper --resume {begun.folder.path.name}"
+        raise session.failure
+    summary = write_end(session, begun.loaded, begun.wired, time.perf_counter() - start, progress)
+    if session.failure is not None:
+        raise session.failure
+    return RunResult(begun.folder.path, summary)
