@@ -1,0 +1,135 @@
+"""What a feed asks of a venue over REST: the snapshot of a book, and the trades that did not come.
+
+Trades are asked for by id where the venue allows it: time stamps do not tell apart trades of one millisecond.
+Each venue's function returns ccxt's unified trades, oldest first, as far as the venue gives them. Where ids do not
+count by one they reach back to a trade that is known (`need.after`, `need.since_ns`): that proves that none is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tradectl.exchanges.model import FeedMarket, Need
+
+__all__ = ["fetch_depth", "fetch_missing_trades"]
+
+Rows = list[dict[str, Any]]
+PAGE = 1_000  # trades
+MOST_PAGES = 200  # of one request
+
+
+async def fetch_depth(exchange: Any, market: FeedMarket) -> Any:
+    """Return the venue's answer to a request for a book, as it came."""
+    if exchange.id.startswith("binance"):
+        linear = market.raw.get("linear")
+        get = exchange.fapiPublicGetDepth if linear else exchange.publicGetDepth
+        return await get({"symbol": market.raw["id"], "limit": 1000})
+    return await exchange.fetch_order_book(market.symbol)
+
+
+async def fetch_missing_trades(exchange: Any, need: Need) -> Rows:
+    """Return the trades that a need asks for, ordered as the venue numbers them."""
+    return await PAGED.get(exchange.id, _unified)(exchange, need)
+
+
+def _reached(rows: Rows, need: Need) -> bool:
+    return bool(need.before and rows and int(rows[-1]["id"]) >= need.before - 1)
+
+
+async def _binance(exchange: Any, need: Need) -> Rows:
+    """Spot streams single trades, USD-M aggregated ones; ids of both count up by one."""
+    linear = bool(need.market.raw.get("linear"))
+    rows: Rows = []
+    for _ in range(MOST_PAGES):
+        start = int(rows[-1]["id"]) + 1 if rows else need.after + 1
+        asked = {"symbol": need.market.raw["id"], "fromId": start, "limit": PAGE}
+        page = await (
+            exchange.fapiPublicGetAggTrades(asked) if linear else _historical_trades(exchange, asked)
+        )
+        rows += _parsed(exchange, page, need)
+        if len(page) < PAGE or _reached(rows, need):
+            break
+    return rows
+
+
+async def _historical_trades(exchange: Any, asked: dict[str, Any]) -> Any:
+    """Return Binance's old trades by id: the request needs no key, but ccxt would ask for one."""
+    await exchange.throttle(5)
+    url = f"{exchange.urls['api']['public']}/historicalTrades?{exchange.urlencode(asked)}"
+    return await exchange.fetch(url, "GET", {}, None)
+
+
+async def _kraken(exchange: Any, need: Need) -> Rows:
+    """Pages begin after a time in ns that the page before names."""
+    since = str(max(need.since_ns - 1, 0))
+    rows: Rows = []
+    for _ in range(MOST_PAGES):
+        answer = await exchange.publicGetTrades(
+            {"pair": need.market.raw["id"], "since": since, "count": PAGE}
+        )
+        result = dict(answer["result"])
+        last = str(result.pop("last"))
+        page = next(iter(result.values()))
+        rows += _parsed(exchange, page, need)
+        if len(page) < PAGE or last == since or _reached(rows, need):
+            break
+        since = last
+    return rows
+
+
+async def _okx(exchange: Any, need: Need) -> Rows:
+    """Pages go back in time from the newest trade, or from `before`, 100 at a time."""
+    rows: Rows = []
+    after = str(need.before) if need.before else ""
+    for _ in range(MOST_PAGES):
+        asked = {"instId": need.market.raw["id"], "type": "1", "limit": "100"}
+        answer = await exchange.publicGetMarketHistoryTrades({**asked, "after": after} if after else asked)
+        page = _parsed(exchange, answer["data"], need)
+        rows = page + rows
+        if not page or int(page[0]["id"]) <= need.after or page[0]["timestamp"] * 1_000_000 < need.since_ns:
+            break
+        after = str(page[0]["id"])
+    return rows
+
+
+async def _coinbase_exchange(exchange: Any, need: Need) -> Rows:
+    """Pages go back from `before` (or the newest) by id."""
+    rows: Rows = []
+    after = need.before
+    for _ in range(MOST_PAGES):
+        asked = {"id": need.market.raw["id"], "limit": PAGE}
+        answer = await exchange.publicGetProductsIdTrades({**asked, "after": after} if after else asked)
+        page = _parsed(exchange, answer, need)
+        rows = page + rows
+        if not page or int(page[0]["id"]) <= need.after + 1:
+            break
+        after = int(page[0]["id"])
+    return rows
+
+
+async def _unified(exchange: Any, need: Need) -> Rows:
+    """Ask for the latest trades, as many as the venue gives: bybit, and all that have no pages by id."""
+    since_ms = (need.since_ns // 1_000_000) or None
+    if exchange.id == "bybit":
+        since_ms = None  # it would only be used to leave rows out
+    rows = await exchange.fetch_trades(need.market.symbol, since_ms, PAGE)
+    return sorted(rows, key=_order)
+
+
+def _parsed(exchange: Any, page: Any, need: Need) -> Rows:
+    return sorted(exchange.parse_trades(page, dict(need.market.raw)), key=_order)
+
+
+def _order(row: dict[str, Any]) -> tuple[int, int]:
+    trade_id = str(row.get("id") or "")
+    return row.get("timestamp") or 0, int(trade_id) if trade_id.isdigit() else 0
+
+
+PAGED: dict[str, Callable[[Any, Need], Awaitable[Rows]]] = {
+    "binance": _binance,
+    "binanceusdm": _binance,
+    "coinbaseexchange": _coinbase_exchange,
+    "kraken": _kraken,
+    "okx": _okx,
+}

@@ -1,0 +1,275 @@
+"""The live feed of one exchange: a task for each channel that keeps it subscribed, and what its connections tell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from tradectl.exchanges.backoff import Desk
+from tradectl.exchanges.capability import watch
+from tradectl.exchanges.codec import EventBuffer
+from tradectl.exchanges.inbox import CALL
+from tradectl.exchanges.model import (
+    Channel,
+    ChannelHealth,
+    Decoder,
+    FeedMarket,
+    FeedNote,
+    GapReason,
+    Malformed,
+    Need,
+    Position,
+)
+from tradectl.exchanges.needs import Needs
+from tradectl.exchanges.tap import WATCHING, Link, attach
+
+__all__ = ["Feed", "Subscription"]
+
+KEEP_ALIVE_MS = 10_000  # a ping at least so often
+PAUSE_S = 0.05  # between two watches that ended well: an own decoder needs only one that is pending
+FUNDING_NS = 120_000_000_000  # venues send funding rates about once a minute
+MOST_TEXT = 240  # characters of an error that a note keeps
+
+
+class Subscription:
+    """One channel of one market."""
+
+    def __init__(self, market: FeedMarket, channel: Channel, desk: Desk) -> None:
+        self.market = market
+        self.channel = channel
+        self.backoff = desk.backoff()
+        self.health = ChannelHealth(market, channel)
+        self.link: Link | None = None
+        self.opened_ns = 0  # when it was last subscribed on a connection
+        self.quiet_ns = 0  # until when its silence was found to be the market's
+        self.position = Position()  # its last trade that was taken
+        self.epoch = 0  # of the messages that are being decoded
+        self.broken = False  # its gap is told, until it is connected anew
+        self.whole = channel != Channel.DEPTH  # its book is the venue's
+
+    def told(self) -> ChannelHealth:
+        """Return its health, the state up to date."""
+        if self.health.state in ("live", "syncing"):
+            self.health.state = "live" if self.whole else "syncing"
+        return self.health
+
+
+class Feed:
+    """One exchange's channels; hears its taps, serves its decoder, and puts everything into the inbox."""
+
+    def __init__(self, exchange: Any, markets: Sequence[FeedMarket], decoder: Decoder, desk: Desk) -> None:
+        self.exchange = exchange
+        self.markets = list(markets)
+        self.decoder = decoder
+        self.desk = desk
+        self.shedding = False
+        self.subscriptions = [
+            Subscription(market, channel, desk) for market in markets for channel in sorted(market.channels)
+        ]
+        self.classify = decoder.classify
+        self._needs = Needs(exchange, self, decoder, desk, self._resubscribe)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._now_ns, self._put = desk.clock.now_ns, desk.inbox.put
+        exchange.streaming["keepAlive"] = min(
+            exchange.streaming.get("keepAlive") or KEEP_ALIVE_MS, KEEP_ALIVE_MS
+        )
+        exchange.ws_dial_delay = lambda url: (
+            0
+        )  # our own back-off waits, and its tasks end when they are told to
+        if hasattr(exchange, "fetch_order_book_snapshot"):
+            exchange.fetch_order_book_snapshot = _not_wanted  # the decoder asks for its own
+        self.links = attach(exchange, self)
+
+    # --- tasks
+
+    def start(self) -> None:
+        """Subscribe to everything."""
+        self._tasks = [asyncio.create_task(self._keep(one)) for one in self.subscriptions]
+
+    async def _keep(self, one: Subscription) -> None:
+        """Keep one watch of a channel pending; when it raises, make sure its connection ends, wait, and go on."""
+        WATCHING.set(one)
+        news = watch(self.exchange, one.market, one.channel)
+        while True:
+            try:
+                pause_s = self.took(one, await news())
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                pause_s = self._failed(one, ConnectionError("the connection was closed"))
+            except Exception as error:  # told; whatever it was, the channel is subscribed anew
+                pause_s = self._failed(one, error)
+            if pause_s:
+                await asyncio.sleep(pause_s)
+
+    def took(self, one: Subscription, news: Any) -> float:
+        """Hear what a watch returned; an own decoder has no use for it. Returns how long (s) to wait."""
+        return PAUSE_S
+
+    def _failed(self, one: Subscription, error: Exception) -> float:
+        """End a channel's connection if that has not happened; return how long (s) to wait."""
+        link, asked_s = one.link, 0.0
+        if link is not None:
+            link.end(error)
+            asked_s = float(getattr(link.client, "last_retry_after", None) or 0.0)
+            one.backoff.held(self._now_ns() - one.opened_ns if link.opened else 0)
+        if one.health.state != "down":
+            one.health.state = "down"
+            self._note(one, "lost", error)
+        if asked_s:
+            self._note(one, "limited", f"it asks to wait {asked_s:g} s")
+        return max(one.backoff.wait_s(), asked_s)
+
+    def tick(self) -> None:
+        """Once a second: look for silent channels, let the decoder's time pass."""
+        now_ns = self._now_ns()
+        self.desk.inbox.relieve(self)
+        self._put(now_ns, self, CALL, self._pass_time)
+        for one in self.subscriptions:
+            if one.link is not None and one.link.opened and not one.link.lost and self._silent(one, now_ns):
+                self._stale(one, now_ns)
+
+    def _silent(self, one: Subscription, now_ns: int) -> bool:
+        """Say whether a channel has been silent for too long; its own messages count where it shares a connection."""
+        link = one.link
+        items = self.desk.inbox.items
+        if link is None or (items and now_ns - items[0][0] > 1_000_000_000):
+            return False  # what it sent may still wait
+        heard_ns = max(one.opened_ns, one.quiet_ns, one.health.last_recv_ns)
+        if len(link.members) == 1 or one.channel == Channel.OHLCV:
+            heard_ns = max(heard_ns, link.heard_ns)
+        limit_ns = self.desk.settings.stale_ns
+        if one.channel == Channel.FUNDING:
+            limit_ns = max(limit_ns, FUNDING_NS)
+        return now_ns - heard_ns > limit_ns
+
+    def _stale(self, one: Subscription, now_ns: int) -> None:
+        """Give up a silent connection; it is made anew."""
+        self._note(one, "stale", f"silent for {self.desk.settings.stale_ns / 1e9:g} s")
+        one.health.state = "stale"
+        self._break(one, GapReason.STALE, now_ns)
+        if one.link is not None:
+            one.link.end(ConnectionError(f"{one.channel.name.lower()} of {one.market.symbol} went silent"))
+
+    def _resubscribe(self, need: Need) -> None:
+        """End the connection of a channel whose book the venue has to send anew."""
+        for one in self.subscriptions:
+            if one.market is need.market and one.channel == need.channel:
+                current = one.link is not None and one.epoch == one.health.epoch
+                if current and one.link is not None:  # else a newer connection brings the book
+                    one.broken = True
+                    one.link.end(
+                        ConnectionError(f"{one.market.symbol} is subscribed anew: its book is not whole")
+                    )
+
+    # --- what the tap tells
+
+    def heard(self, link: Link, channel: Channel, text: str) -> None:
+        """Take a message of market data."""
+        link.heard_ns = now_ns = self._now_ns()
+        self._put(now_ns, self, channel, text)
+
+    def handled(self, link: Link) -> None:
+        """Hear of a message that was ccxt's: an answer, a pong."""
+
+    def joined(self, link: Link, member: Any) -> None:
+        """Hear that a channel is on an open connection."""
+        one: Subscription = member
+        one.link, one.opened_ns, one.broken = link, self._now_ns(), False
+        one.health.epoch += 1
+        one.health.state = "live"
+        self._put(one.opened_ns, self, CALL, partial(self._connected, one, one.health.epoch))
+        self._note(one, "connected", f"connection {one.health.epoch}")
+
+    def lost(self, link: Link, error: Exception | None) -> None:
+        """Hear that a connection ended: what went over it is broken from here on."""
+        now_ns = self._now_ns()
+        for one in link.members:
+            if one.link is not link:  # it never opened
+                one.link = one.link if one.link is not None and not one.link.lost else link
+                continue
+            self._break(one, GapReason.CONNECTION, now_ns)
+            if one.health.state != "stale":
+                one.health.state = "down"
+                self._note(one, "lost", error or "closed by the venue")
+
+    def _break(self, one: Subscription, reason: GapReason, now_ns: int) -> None:
+        """Put the break of a channel into its place, once for each connection."""
+        if not one.broken:
+            one.broken = True
+            self._put(now_ns, self, CALL, partial(self._broken, one, reason))
+
+    # --- what the consumer does, in the order of the inbox
+
+    def _connected(self, one: Subscription, epoch: int, recv_ns: int, out: EventBuffer) -> None:
+        one.epoch = epoch
+        self.decoder.connected(one.market, one.channel)
+
+    def _broken(self, one: Subscription, reason: GapReason, recv_ns: int, out: EventBuffer) -> None:
+        self.decoder.broken(one.market, one.channel, reason, recv_ns, out)
+
+    def _pass_time(self, recv_ns: int, out: EventBuffer) -> None:
+        self.decoder.tick(recv_ns, out)
+
+    def malformed(self, channel: int, payload: Any, error: Exception, recv_ns: int, out: EventBuffer) -> None:
+        """Break the channels that a message which cannot be read may have been of."""
+        text = str(error) if isinstance(error, Malformed) else f"{error!r}: {payload}"
+        market = getattr(error, "market", None)
+        of_channel = [one for one in self.subscriptions if one.channel == channel]
+        named = [one for one in of_channel if market is None or one.market is market]
+        for one in named:
+            self._note(one, "malformed", text)
+            self.decoder.broken(one.market, one.channel, GapReason.MALFORMED, recv_ns, out)
+        if not named:
+            self.desk.note(FeedNote(recv_ns, self.exchange.id, "malformed", text=text[:MOST_TEXT]))
+
+    def serve(self) -> None:
+        """Fetch what the decoder needs."""
+        self._needs.take()
+
+    # --- overload
+
+    def shed(self, recv_ns: int, out: EventBuffer) -> None:
+        """Break the books, in the place of the first message that was left out."""
+        for one in self.subscriptions:
+            if one.channel == Channel.DEPTH:
+                self._note(one, "overload", "depth is left out: messages come faster than they are applied")
+                self.decoder.broken(one.market, one.channel, GapReason.OVERLOAD, recv_ns, out)
+
+    def relieved(self) -> None:
+        """Take depth again: now the books are asked for."""
+        self._needs.release()
+
+    def dropped(self) -> None:
+        """Count a depth message that was left out, with the first market that has depth if there are several."""
+        for one in self.subscriptions:
+            if one.channel == Channel.DEPTH:
+                one.health.dropped += 1
+                return
+
+    # --- the end
+
+    async def close(self) -> None:
+        """End all tasks and connections; nothing is left pending."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._needs.close()
+        self.exchange.timeout_on_exit = 0
+        await self.exchange.close()
+        started = [task for link in self.links for task in link.tasks]
+        for task in started:
+            task.cancel()
+        await asyncio.gather(*started, return_exceptions=True)
+
+    def _note(self, one: Subscription, what: str, text: object) -> None:
+        line = " ".join(str(text).split())[:MOST_TEXT]
+        channel = one.channel.name.lower()
+        self.desk.note(FeedNote(self._now_ns(), self.exchange.id, what, one.market.symbol, channel, line))
+
+
+async def _not_wanted(*_: Any) -> None:
+    """Leave ccxt's own book alone."""
