@@ -216,10 +216,11 @@ class Feed:
 
     def malformed(self, channel: int, payload: Any, error: Exception, recv_ns: int, out: EventBuffer) -> None:
         """Break the channels that a message which cannot be read may have been of."""
-        text = str(error) if isinstance(error, Malformed) else f"{error!r}: {payload}"
-        market = getattr(error, "market", None)
+        text = f"{error if isinstance(error, Malformed) else repr(error)}: {payload}"
         of_channel = [one for one in self.subscriptions if one.channel == channel]
-        named = [one for one in of_channel if market is None or one.market is market]
+        named = [
+            one for one in of_channel if one.market.raw_id in text or one.market.symbol in text
+        ] or of_channel
         for one in named:
             self._note(one, "malformed", text)
             self.decoder.broken(one.market, one.channel, GapReason.MALFORMED, recv_ns, out)

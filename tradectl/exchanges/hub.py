@@ -1,0 +1,258 @@
+"""All live feeds of a session: opened together, taken from in the order in which messages were received."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tradectl.core.codes import EventKind
+from tradectl.engine.ports import Events
+from tradectl.errors import FeedError
+from tradectl.exchanges.backoff import Desk
+from tradectl.exchanges.capability import check_plan
+from tradectl.exchanges.clock import Clock
+from tradectl.exchanges.codec import EventBuffer, Grid
+from tradectl.exchanges.connect import new_exchange
+from tradectl.exchanges.decoders import decoder_of
+from tradectl.exchanges.feed import Feed
+from tradectl.exchanges.inbox import CALL, Inbox
+from tradectl.exchanges.markets import Spec, instrument_of, load_markets, market_cache
+from tradectl.exchanges.model import (
+    Channel,
+    ChannelHealth,
+    ExchangePlan,
+    FeedMarket,
+    FeedNote,
+    FeedSettings,
+    Position,
+)
+from tradectl.exchanges.rest import last_bars
+from tradectl.exchanges.tally import Tally
+from tradectl.exchanges.unified import UnifiedFeed
+
+__all__ = ["Bar", "Hub"]
+
+NOTES = 10_000  # kept; all are counted
+TICK_S = 1.0
+Bar = tuple[int, int, int, int, int, int]  # end (ns UTC), open, high, low, close (ticks), volume (lots)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One market before it has its place among the run's instruments."""
+
+    plan: ExchangePlan
+    exchange: Any
+    spec: Spec
+    raw: Mapping[str, Any]
+
+
+class Hub:
+    """The feeds of all exchanges.
+
+    `open`, then `start`, then `take` whenever it wakes; `close` in any case. `specs` has each instrument's
+    specification by id, `noted` how often each kind of note was made, `taken_recv_ns` the receive times (ns) of
+    the messages of the last `take`.
+    """
+
+    def __init__(
+        self,
+        plans: Sequence[ExchangePlan],
+        settings: FeedSettings,
+        clock: Clock,
+        positions: Mapping[str, Position] | None = None,
+    ) -> None:
+        self._plans = list(plans)
+        self._clock = clock
+        self._resumed = dict(positions or {})
+        self._inbox = Inbox(settings.queue)
+        self._desk = Desk(settings, clock, self._inbox, self._note, random.Random(settings.seed))
+        self._exchanges: list[Any] = []
+        self._feeds: list[Feed] = []
+        self._out = EventBuffer()
+        self._tally = Tally((), self._note, self._replace)
+        self._ticker: asyncio.Task[None] | None = None
+        self._bar_aux: list[int] = []  # by instrument; empty where there is one timeframe at most
+        self.markets: list[FeedMarket] = []
+        self.specs: dict[str, Spec] = {}
+        self.notes: deque[FeedNote] = deque(maxlen=NOTES)
+        self.noted: Counter[str] = Counter()
+        self.taken_recv_ns: list[int] = []
+
+    @property
+    def timeframes_ns(self) -> list[int]:
+        """Return the bar lengths of the session; a BAR's `aux` is an index here."""
+        return sorted({plan.timeframe_ns for plan in self._plans if Channel.OHLCV in plan.channels})
+
+    @property
+    def waiting(self) -> int:
+        """Return how many messages wait."""
+        return len(self._inbox)
+
+    # --- the beginning
+
+    async def open(self) -> list[FeedMarket]:
+        """Load all markets and return the session's, sorted by instrument id; FeedError for what is not there."""
+        opened = [one for plan in self._plans for one in await self._open_one(plan)]
+        opened.sort(key=lambda one: one.spec.instrument.id)
+        ids = [one.spec.instrument.id for one in opened]
+        twice = sorted({one for one in ids if ids.count(one) > 1})
+        if twice:
+            raise FeedError(f"{twice[0]} is wanted twice")
+        self.markets = [_market(index, one) for index, one in enumerate(opened)]
+        self.specs = {one.spec.instrument.id: one.spec for one in opened}
+        timeframes = self.timeframes_ns
+        if len(timeframes) > 1:
+            self._bar_aux = [timeframes.index(m.timeframe_ns) if m.timeframe_ns else 0 for m in self.markets]
+        for plan, exchange in zip(self._plans, self._exchanges, strict=True):
+            self._feeds.append(self._feed(plan, exchange))
+        self._tally = Tally(
+            (one for feed in self._feeds for one in feed.subscriptions), self._note, self._replace
+        )  # fmt: skip
+        return self.markets
+
+    async def _open_one(self, plan: ExchangePlan) -> list[Opened]:
+        """Return the markets of one exchange."""
+        exchange = new_exchange(plan.name, plan.endpoint, plan.options)
+        self._exchanges.append(exchange)
+
+        def told(text: str) -> None:
+            self._note(FeedNote(self._clock.now_ns(), plan.name, "limited", text=text))
+
+        async with asyncio.timeout(self._desk.settings.connect_ns / 1e9):
+            loaded = await load_markets(exchange, market_cache(), plan.symbols, told)
+        check_plan(exchange, plan, loaded)
+        return [
+            Opened(plan, exchange, instrument_of(plan.name, loaded[name]), loaded[name])
+            for name in plan.symbols
+        ]
+
+    def _feed(self, plan: ExchangePlan, exchange: Any) -> Feed:
+        """Return the feed of one exchange, its decoder placed where an earlier session ended."""
+        markets = [market for market in self.markets if market.exchange == plan.name]
+        decoder = decoder_of(plan.name, markets, self._desk.settings)
+        if decoder is None:
+            feed: Feed = UnifiedFeed(exchange, markets, self._desk)
+        else:
+            feed = Feed(exchange, markets, decoder, self._desk)
+        for market in markets:
+            if market.instrument.id in self._resumed:
+                feed.decoder.resume(market, self._resumed[market.instrument.id])
+        return feed
+
+    async def start(self, wake: Callable[[], None]) -> None:
+        """Subscribe to everything; `wake` is called when something waits, once until the next `take`."""
+        self._inbox.wake = wake
+        for feed in self._feeds:
+            feed.start()
+        self._ticker = asyncio.create_task(self._tick())
+
+    async def _tick(self) -> None:
+        """Once a second look after the clock, the channels and the decoders."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            try:
+                jumped = self._clock.check()
+                if jumped:
+                    self._note(FeedNote(self._clock.now_ns(), "", "clock", text=jumped))
+                self._tally.settle()
+                for feed in self._feeds:
+                    feed.tick()
+            except Exception as error:  # a tick that fails is told, and the next one comes
+                self._note(FeedNote(self._clock.now_ns(), "", "lost", text=f"tick: {error!r}"))
+
+    # --- events
+
+    def take(self, limit: int = 4096) -> Events:
+        """Decode up to `limit` waiting messages, oldest first, and return their events."""
+        items, out = self._inbox.items, self._out
+        self.taken_recv_ns = received = []
+        for _ in range(min(limit, len(items))):
+            recv_ns, feed, channel, payload = items.popleft()
+            start = len(out)
+            try:
+                if channel == CALL:
+                    payload(recv_ns, out)
+                else:
+                    received.append(recv_ns)
+                    feed.decoder.decode(payload, recv_ns, out)
+            except (
+                Exception
+            ) as error:  # of a message only: it is told, its channel is broken, the others go on
+                out.cut(start)
+                feed.malformed(channel, payload, error, recv_ns, out)
+            if feed.decoder.needs:
+                feed.serve()
+        self._inbox.rest()
+        events = out.take()
+        if self._bar_aux:
+            bars = events["kind"] == EventKind.BAR
+            events = events.copy()
+            events["aux"][bars] = np.take(self._bar_aux, events["instrument"][bars])
+        self._tally.add(events)
+        return events
+
+    def health(self) -> list[ChannelHealth]:
+        """Return how each channel is."""
+        self._tally.settle()
+        return [one.told() for feed in self._feeds for one in feed.subscriptions]
+
+    def positions(self) -> dict[str, Position]:
+        """Return where each instrument's trades stand, by its id."""
+        self._tally.settle()
+        taken = [one for feed in self._feeds for one in feed.subscriptions if one.position.trade_ns]
+        return self._resumed | {one.market.instrument.id: one.position for one in taken}
+
+    async def warmup(self, bars: int, timeframe_ns: int) -> dict[int, list[Bar]]:
+        """Return the last finished `bars` of each instrument index over REST, oldest first."""
+        found: dict[int, list[Bar]] = {}
+        for feed in self._feeds:
+            for market in feed.markets:
+                rows = await last_bars(feed.exchange, market.symbol, timeframe_ns, bars, self._clock.now_ns())
+                prices, qtys = Grid(market.instrument.tick_size), Grid(market.qty_step)
+                step = prices.steps
+                found[market.index] = [
+                    (end_ns, step(o), step(h), step(low), step(c), qtys.steps(volume))
+                    for end_ns, o, h, low, c, volume in rows
+                ]
+        return found
+
+    # --- the end
+
+    async def close(self) -> None:
+        """End all feeds; nothing is left pending."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+            await asyncio.gather(self._ticker, return_exceptions=True)
+        for feed in self._feeds:
+            await feed.close()
+        for exchange in self._exchanges[len(self._feeds) :]:  # opened, but refused before it was a feed
+            exchange.timeout_on_exit = 0
+            await exchange.close()
+        self._tally.settle()
+
+    def _note(self, note: FeedNote) -> None:
+        self.notes.append(note)
+        self.noted[note.what] += 1
+
+    def _replace(self, old: FeedNote, new: FeedNote) -> None:
+        """Put a gap's end into its note, if that is still kept."""
+        for place in range(len(self.notes) - 1, -1, -1):
+            if self.notes[place] is old:
+                self.notes[place] = new
+                return
+
+
+def _market(index: int, one: Opened) -> FeedMarket:
+    plan, spec = one.plan, one.spec
+    timeframe_ns = plan.timeframe_ns if Channel.OHLCV in plan.channels else 0
+    return FeedMarket(
+        index, plan.name, spec.instrument.symbol, spec.raw_id, spec.instrument, plan.channels, spec.qty_step,
+        timeframe_ns, one.raw,
+    )  # fmt: skip
