@@ -67,3 +67,17 @@ def test_trades_have_no_book(program: Program, tmp_path: Path) -> None:
     assert made.code == 2
     assert "no quotes, depth or orders" in made.err
     assert not (tmp_path / "b.csv").exists()
+
+
+def test_the_capacity_of_an_order_by_order_book_is_the_configs(program: Program, tmp_path: Path) -> None:
+    rows = [
+        (1_700_000_000 * SECOND + k, "add", "buy" if k % 2 else "sell", 100 - k % 2, 1, k + 1) for k in range(1_500)
+    ]
+    source, target = tmp_path / "orders.csv", tmp_path / "book.parquet"
+    pl.DataFrame(rows, ["ts", "action", "side", "price", "qty", "order_id"], orient="row").write_csv(source)
+    base = ["data", "book", source, "--kind", "orders", "--symbol", "X/USD", "--levels", "1", "--out", target]
+    assert program(*base).code == 0
+    assert pl.read_parquet(target)["bid_qty_1"][-1] == 750
+    few = program(*base, "--set", "engine.book_orders=1024")
+    assert few.code == 2
+    assert "capacity (engine.book_orders)" in few.err

@@ -16,6 +16,7 @@ from tradectl.config.wire_numbers import level_of
 from tradectl.core.codes import BookLevel
 from tradectl.core.instrument import Instrument
 from tradectl.engine.book_view import BookView, book_columns
+from tradectl.engine.spec import InstrumentLimits
 from tradectl.errors import ConfigError
 from tradectl.history.export import write_frames
 
@@ -38,7 +39,9 @@ def write_book(
     level = level_of(instrument, opened.kinds[0])
     if level in (BookLevel.BARS, BookLevel.PRINTS):
         raise ConfigError(f"{instrument.id} has no quotes, depth or orders to make a book of")
-    view = BookView(instrument, level, found.config.engine.window, levels)
+    engine = found.config.engine
+    limits = InstrumentLimits(level=level, window=engine.window, l3_orders=engine.book_orders)
+    view = BookView(instrument, limits, levels)
     rows = 0
 
     def frames() -> Iterator[pl.DataFrame]:

@@ -429,7 +429,7 @@ MESSAGES: dict[Reason, str] = {
     Reason.BOOK_BROKEN: "the book was not synchronised (a gap in the feed)",
     Reason.NO_LIQUIDITY: "the book showed nothing more to take",
     Reason.NOTES_FULL: "too many own orders and taken levels in one book (engine.order_capacity)",
-    Reason.BOOK_ORDERS_FULL: "more orders rest in one recorded book than its capacity (l3_orders)",
+    Reason.BOOK_ORDERS_FULL: "more orders rest in one recorded book than its capacity (engine.book_orders)",
     Reason.ORDERS_FULL: "the order table is full (engine.order_capacity)",
     Reason.REQUESTS_FULL: "too many requests in one event (engine.request_capacity)",
     Reason.OUTPUTS_FULL: "one event led to more fills or orders than the output buffers hold",

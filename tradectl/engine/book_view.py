@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tradectl.core.codes import BookLevel, EventFlag, EventKind, FoldCode
+from tradectl.core.codes import EventFlag, EventKind, FoldCode, Reason
 from tradectl.core.depth_view import shown_best, shown_next, shown_qty
 from tradectl.core.instrument import Instrument
 from tradectl.core.jit import entry
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
 from tradectl.core.layout import market_at, venue_at, word_at, world_at
 from tradectl.engine.advance import advance
-from tradectl.engine.host_fault import bad_event
+from tradectl.engine.host_fault import bad_event, capacity_error
 from tradectl.engine.spec import AccountSpec, InstrumentLimits, RunSpec, StrategySpec
 from tradectl.engine.state import State
 
@@ -64,9 +64,8 @@ def book_columns(levels: int) -> list[str]:
 class BookView:
     """Folds the events of one instrument without a strategy and looks at its book."""
 
-    def __init__(self, instrument: Instrument, level: BookLevel, window: int, levels: int) -> None:
+    def __init__(self, instrument: Instrument, limits: InstrumentLimits, levels: int) -> None:
         nobody = StrategySpec("none", b"", b"", {})
-        limits = InstrumentLimits(level=level, window=window)
         account = AccountSpec(currency=instrument.quote, balances={instrument.quote: 1})
         self.state = State(RunSpec([instrument], [limits], [nobody], account))
         self.levels = levels
@@ -123,5 +122,7 @@ class BookView:
             code, low = advance(self.state.address, address, low, high)
             if code == FoldCode.DRAIN:
                 self.state.drain()
+            elif code == FoldCode.CAPACITY:
+                raise capacity_error(Reason(int(self.state.engine[0]["fault_reason"])), events[low])
             elif code != FoldCode.DONE:
                 raise bad_event(self.state, events[low])
