@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["recorded_latencies"]
 
 COLUMNS = ("request", "exchange", "response")
+EARLIEST, LATEST = 315_532_800 * 10**9, 7_258_118_400 * 10**9  # 1980 and 2200 in ns: no other unit falls between
+LONGEST = 3_600 * 10**9  # ns from request to response
 
 
 def recorded_latencies(latency: Latency, folder: Path) -> Sequence[tuple[int, int, int]]:
@@ -29,20 +31,33 @@ def recorded_latencies(latency: Latency, folder: Path) -> Sequence[tuple[int, in
     if not rows:
         raise DataError(f"{path}: holds no recorded order")
     before = (-(2**63),) * 3
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(rows, 1 if _is_parquet(path) else 2):
+        place = f"{path}: {'row' if _is_parquet(path) else 'line'} {number}"
         if None in row or not row[0] <= row[1] <= row[2]:
-            raise DataError(f"{path}: row {number}: expected request <= exchange <= response, found {row}")
+            raise DataError(f"{place}: expected request <= exchange <= response, found {row}")
+        if not EARLIEST <= row[0] < LATEST:
+            hint = "stamps of ms times 1000000, of µs times 1000, of s times 1000000000 are ns"
+            raise DataError(f"{place}: expected ns since 1970, from 1980 to 2200; found request {row[0]}", hint=hint)
+        if row[2] - row[0] > LONGEST:
+            took = (row[2] - row[0]) / 1e9
+            raise DataError(f"{place}: expected an answer within an hour of the request, found {took:,.0f} s")
+        if row[0] == before[0]:
+            raise DataError(f"{place}: expected one row for each request, found {row[0]} again")
         if row[0] < before[0] or row[1] < before[1]:
-            raise DataError(f"{path}: row {number}: earlier than the row before it; sort the table by request")
+            raise DataError(f"{place}: earlier than the row before it; sort the table by request")
         before = row
     return rows
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix == ".parquet"
 
 
 def _read(path: Path) -> pl.DataFrame:
     import polars as pl
 
     try:
-        frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
+        frame = pl.read_parquet(path) if _is_parquet(path) else pl.read_csv(path)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file (execution.latency.recorded)") from None
     except (pl.exceptions.PolarsError, OSError) as error:
