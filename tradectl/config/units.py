@@ -28,6 +28,7 @@ _OTHER_UNITS = {
     "weeks": "w", "msec": "ms", "millis": "ms", "µs": "us", "μs": "us", "usec": "us",
 }  # fmt: skip
 _NUMBER_UNIT = re.compile(r"\s*([0-9]{1,30}(?:\.[0-9]{1,30})?)\s*([^\W\d_]*)\s*")
+EXPECTED_SIZE = "expected a bar of more than nothing, of whole trades: e.g. 500tick, 2.5volume, 1000000notional"
 _BAR_BY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,12})?) ?(tick|volume|notional)s?")
 _MOMENT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
@@ -181,13 +182,18 @@ class BarLength(str):
         """Parse the text; ValueError says what was expected."""
         match = _BAR_BY.fullmatch(str(text).strip())
         if match is None:
-            frame = Timeframe(text)
+            try:
+                frame = Timeframe(text)
+            except ValueError as error:
+                if any(unit in str(text) for unit in ("tick", "volume", "notional")):
+                    raise ValueError(EXPECTED_SIZE) from None
+                raise error
             made = super().__new__(cls, frame)
             made.by, made.ns, made.size = "time", frame.ns, Decimal(0)
             return made
         size = Decimal(match[1])
         if not size or (match[2] == "tick" and size != size.to_integral_value()):
-            raise ValueError("expected a bar of more than nothing, of whole trades, e.g. 500tick or 2.5volume")
+            raise ValueError(EXPECTED_SIZE)
         made = super().__new__(cls, f"{size.normalize():f}{match[2]}")
         made.by, made.ns, made.size = match[2], 0, size
         return made

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradectl.config.units import (
+    BarLength,
     Duration,
     Moment,
     Timeframe,
@@ -107,3 +108,9 @@ def test_moment_keeps_every_nanosecond(ns: int) -> None:
     seconds, rest = divmod(ns, S)
     stamp = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     assert Moment(f"{stamp:%Y-%m-%dT%H:%M:%S}.{rest:09d}Z").ns == ns
+
+
+@pytest.mark.parametrize("text", ["-1volume", "0tick", "0.5tick", "tick", "1e3notional", "volume10"])
+def test_no_bar_of_a_size(text: str) -> None:
+    with pytest.raises(ValueError, match=r"expected a bar of more than nothing.*500tick, 2.5volume, 1000000notional"):
+        BarLength(text)
