@@ -161,9 +161,11 @@ def take_status(world, engine, event):
 def take_command(world, engine, event):
     """Obey a command: start and stop call their hooks, the others act on orders and the trading state."""
     pass_time(world, engine, event.ts_recv)
-    if event.w0 == START and engine.started == 0:
-        engine.started = 1
-        call_everywhere(world, engine, ON_START)
+    if event.w0 == START:
+        engine.stopped = 0  # a session that goes on after its end
+        if engine.started == 0:
+            engine.started = 1
+            call_everywhere(world, engine, ON_START)
     elif event.w0 == STOP and engine.stopped == 0:
         run_reports(world, engine, event.ts_recv)
         engine.stopped = 1
