@@ -52,8 +52,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Listen to the feeds of a config, run its strategies on them, and write a run folder.
 
-        Every event is journaled before it is applied, so a session that was killed goes on with --resume, and
-        `tradectl verify` replays it through the backtester. Ctrl-C ends it: orders are canceled, the summary is written.
+        Every event is journaled before it is applied: a session that was killed goes on with --resume, and
+        `tradectl verify` replays it through the backtester. Ctrl-C cancels the orders and writes the summary.
         """
         from tradectl.cli.output import err, print_json
         from tradectl.cli.output import out as console

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tradectl.cli.runner_paper import Begun
     from tradectl.exchanges.hub import Hub
 
-__all__ = ["open_again", "read_again", "warm_up"]
+__all__ = ["go_on", "positions_of", "read_again", "restore", "warm_up"]
 
 ROWS = 65_536
 
@@ -47,31 +47,32 @@ def read_again(path: Path) -> tuple[Loaded, Journal]:
     return loaded, Journal(path / "journal", recover=True)
 
 
-def open_again(loaded: Loaded, folder: SessionFolder, journal: Journal, hub: Hub, progress: Progress) -> Begun:
-    """Restore the newest snapshot, fold what the journal holds behind it, and mark the time in between as a gap."""
+def restore(loaded: Loaded, folder: SessionFolder, journal: Journal, progress: Progress) -> Begun:
+    """Return the session as it stood after the last event of its journal: newest snapshot, then what came behind it."""
     from tradectl.cli.runner_paper import Begun, live_of
 
     progress("compile", 0, None)
     wired = wire(loaded, opened=of_meta(journal.meta, loaded.config))
     folded, start = _restored(wired, folder)
-    live = live_of(wired, folded, JournalWriter.__new__(JournalWriter))
-    live.host.recorder = None  # what is read from the journal stands in it
+    live = live_of(wired, folded)
+    live.last_ts = int(folded.state.engine[0]["now"])
     done = start
     for events in journal.tail(start, ROWS):
         live.apply(events)
         done += len(events)
         progress("run", done, None)
-    if not live.last_ts:
-        live.last_ts = int(folded.state.engine[0]["now"])
-    live.host.recorder = live.journal = JournalWriter.resume(journal, sync_s=0)
-    folder.reopen()
-    now = hub.clock.now_ns()
-    hub.resume(positions_of(folded))
-    last_ts = live.last_ts
-    live.command(Command.START, now)
-    live.apply(_gaps(folded, last_ts, live.last_ts))
-    folder.note({"resumed": [*folder.about()["resumed"], {"events": done, "from_ns": last_ts, "at_ns": now}]})
     return Begun(loaded, wired, folder, folded, live)
+
+
+def go_on(begun: Begun, journal: Journal, now_ns: int) -> None:
+    """Take up a restored session: its journal goes on, and the time in which it was down is marked as a gap."""
+    live, folder = begun.live, begun.folder
+    live.record(JournalWriter.resume(journal, sync_s=0))
+    folder.reopen()
+    last_ts = live.last_ts
+    folder.note({"resumed": [*folder.about()["resumed"], {"events": journal.end, "from_ns": last_ts, "at_ns": now_ns}]})
+    live.command(Command.START, now_ns)
+    live.apply(_gaps(begun.folded, last_ts, live.last_ts))
 
 
 def _restored(wired: Wired, folder: SessionFolder) -> tuple[Folded, int]:
@@ -122,17 +123,20 @@ async def warm_up(hub: Hub, wired: Wired, progress: Progress) -> Events:
     if not n:
         return empty_events(0)
     progress("warm-up", 0, None)
-    parts = [(empty_events(0), 0)]
     longest = max(spec.frames_ns, default=0)
+    wanted: dict[tuple[int, int], dict[int, int]] = {}  # (bar length, bars) -> instrument -> aux
     for market in hub.markets:
         if Channel.OHLCV in market.channels:
-            frames = {market.timeframe_ns: wired.data.timeframes_ns.index(market.timeframe_ns)}
             bars = n * max(1, longest // market.timeframe_ns)
+            aux = wired.data.timeframes_ns.index(market.timeframe_ns)
+            wanted.setdefault((market.timeframe_ns, bars), {})[market.index] = aux
         else:
-            frames, bars = {ns: k for k, ns in enumerate(spec.frames_ns)}, n
-        for frame_ns, aux in frames.items():
-            rows = await hub.warmup(market, frame_ns, bars)
-            parts.append((_warm(market.index, aux, rows), frame_ns))
+            for aux, frame_ns in enumerate(spec.frames_ns):
+                wanted.setdefault((frame_ns, n), {})[market.index] = aux
+    parts = [(empty_events(0), 0)]
+    for (frame_ns, bars), places in wanted.items():
+        found = await hub.warmup(bars, frame_ns)
+        parts += [(_warm(index, aux, found[index]), frame_ns) for index, aux in places.items()]
     events = np.concatenate([part for part, _ in parts])
     lengths = np.concatenate([np.full(len(part), frame_ns) for part, frame_ns in parts])
     events = events[np.lexsort((events["instrument"], lengths, events["ts_recv"]))]

@@ -17,7 +17,8 @@ from tradectl.db.snapshot import packed
 from tradectl.engine.bar_gate import BarGate
 from tradectl.engine.live import Live
 from tradectl.errors import StoreError, TradectlError
-from tradectl.exchanges.model import Channel, FeedNote
+from tradectl.exchanges.clock import Clock
+from tradectl.exchanges.model import Channel
 from tradectl.metrics.histogram import Durations
 
 if TYPE_CHECKING:
@@ -44,22 +45,24 @@ class Session:
     """One live run; `stop` ends it, `failure` is what ended it otherwise."""
 
     hub: Hub
+    clock: Clock
     live: Live
     folded: Folded
     folder: SessionFolder
     feed: Feed
     latencies: Latencies = field(default_factory=Latencies)
-    notes: list[FeedNote] = field(default_factory=list)
     reason: str = ""  # why it ended
     failure: BaseException | None = None
 
     def __post_init__(self) -> None:
         bars = sum(Channel.OHLCV in one.channels for one in self.hub.markets)
         self._gate = BarGate(bars, self.feed.bar_grace.ns) if bars > 1 else None
+        assert self.live.journal is not None
+        self.journal = self.live.journal
         self._writer = ThreadPoolExecutor(1, "writer")
         self._writing: asyncio.Future[None] | None = None
         self._ended = asyncio.Event()
-        self._saved = self._synced = self.hub.clock.now_ns()
+        self._saved = self._synced = self.clock.now_ns()
         self._loop = asyncio.get_running_loop()
 
     async def run(self, duration_s: float | None) -> None:
@@ -89,7 +92,7 @@ class Session:
 
     def _now(self) -> int:
         """Return the time of an event made here: behind what was applied, not behind what waits."""
-        return self.live.last_ts if self.hub.waiting else self.hub.clock.now_ns()
+        return self.live.last_ts if self.hub.waiting else self.clock.now_ns()
 
     def _fail(self, error: BaseException) -> None:
         self.failure = self.failure or error
@@ -120,14 +123,14 @@ class Session:
             events = self._gate.put(events)
         if not len(events):
             return
-        engine, clock = self.folded.state.engine[0], self.hub.clock
+        engine, clock = self.folded.state.engine[0], self.clock
         orders, before = int(engine["n_orders"]), clock.now_ns()
         self.live.apply(events)
         now = clock.now_ns()
         self.latencies.steps.add((now - before) // len(events))
         for recv_ns in self.hub.taken_recv_ns:
             self.latencies.messages.add(now - recv_ns)
-        if int(engine["n_orders"]) != orders:
+        if int(engine["n_orders"]) != orders and self.hub.taken_recv_ns:
             self.latencies.orders.add(now - self.hub.taken_recv_ns[0])
 
     async def _pulse(self) -> None:
@@ -135,7 +138,7 @@ class Session:
         timer_ns, hub, live = self.feed.timer.ns, self.hub, self.live
         while True:
             await asyncio.sleep(PULSE_S)
-            now = hub.clock.now_ns()
+            now = self.clock.now_ns()
             for batch in self._gate.due(now) if self._gate is not None else ():
                 self._guarded(partial(live.apply, batch))
             if not hub.waiting and (live.due <= now or now - live.last_ts >= timer_ns):
@@ -154,7 +157,7 @@ class Session:
             self._saved = now
             self._writing = self._loop.run_in_executor(self._writer, self._snapshot())
         else:
-            self._writing = self._loop.run_in_executor(self._writer, self.live.journal.sync)
+            self._writing = self._loop.run_in_executor(self._writer, self.journal.sync)
 
     def _snapshot(self) -> partial[None]:
         """Return the writing of a snapshot of the state as it is now: journal first, then rows, then the state."""
@@ -163,7 +166,7 @@ class Session:
         return partial(self._save, state.snapshot(), self.live.events, dict(spool.counts))
 
     def _save(self, parts: dict[str, bytes], events: int, rows: dict[str, int]) -> None:
-        self.live.journal.sync()
+        self.journal.sync()
         self.folded.spool.force()
         self.folder.keep(events, packed(parts, events, rows))
 
@@ -184,7 +187,7 @@ class Session:
             await asyncio.wait([self._writing])
         self._writer.shutdown()
         if not isinstance(self.failure, StoreError):
-            self.live.journal.close()
+            self.journal.close()
         outcome = self.folded.outcome
         outcome.last_ts = self.live.last_ts
         if isinstance(self.failure, TradectlError):

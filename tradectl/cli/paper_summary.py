@@ -58,12 +58,12 @@ def write_end(
 
 def feeds_of(session: Session, orders: Path) -> dict[str, Any]:
     """Return how the feeds were: channels, what happened to them, orders sent meanwhile, latencies in µs."""
-    notes = [*session.hub.notes, *session.notes]
+    notes = list(session.hub.notes)
     interruptions = [note for note in notes if note.what in INTERRUPTIONS]
     latencies = session.latencies
     return {
         "channels": [_channel(one) for one in session.hub.health()],
-        "counts": {what: sum(note.what == what for note in notes) for what in sorted({note.what for note in notes})},
+        "counts": dict(sorted(session.hub.noted.items())),
         "notes": [_note(note) for note in notes[:KEPT_NOTES]],
         "orders_meanwhile": _orders_within(orders, interruptions),
         "resumed": session.folder.about()["resumed"],

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tradectl.cli.paper_resume import open_again, read_again, warm_up
+from tradectl.cli.paper_resume import go_on, positions_of, read_again, restore, warm_up
 from tradectl.cli.paper_session import Session
 from tradectl.cli.paper_summary import write_end
 from tradectl.cli.runner import Progress, RunResult
@@ -37,7 +37,8 @@ from tradectl.exchanges.model import FeedMarket
 
 __all__ = ["PaperRequest", "Watch", "run_paper"]
 
-JOURNAL: dict[str, Any] = {"root": "journal", "files": {}, "hash": None, "source": "journal"}  # the lock of a session's data
+# What lock.json says of a session's data.
+JOURNAL: dict[str, Any] = {"root": "journal", "files": {}, "hash": None, "source": "journal"}
 Watch = Callable[[Session], Coroutine[Any, Any, None]]  # a view or a log beside the session, ended with it
 
 
@@ -63,27 +64,28 @@ def run_paper(request: PaperRequest, progress: Progress) -> RunResult:
 
 
 async def _run(request: PaperRequest, progress: Progress) -> RunResult:
-    progress("feeds", 0, None)
+    clock = Clock()
     with ExitStack() as stack:
-        folder = None
         if request.resume is not None:
             folder = SessionFolder(request.resume)
             stack.callback(folder.release)
             loaded, journal = read_again(folder.path)
+            begun = restore(loaded, folder, journal, progress)
+            hub = Hub(plans_of(loaded), settings_of(loaded.config), clock, positions_of(begun.folded))
         else:
             assert request.config is not None
             loaded = load_config(request.config, request.sets, overrides=request.overrides)
-        clock = Clock()
-        hub = Hub(plans_of(loaded), settings_of(loaded.config), clock)
+            hub = Hub(plans_of(loaded), settings_of(loaded.config), clock)
         try:
+            progress("feeds", 0, None)
             markets = await hub.open()
-            if folder is None:
-                begun = await _begin(loaded, request, hub, markets, progress)
+            if request.resume is None:
+                begun = await _begin(loaded, request, hub, clock, progress)
                 stack.callback(begun.folder.release)
             else:
                 _same_markets(journal.meta, markets, folder.path)
-                begun = open_again(loaded, folder, journal, hub, progress)
-            return await _go(begun, hub, request, progress)
+                go_on(begun, journal, clock.now_ns())
+            return await _go(begun, hub, clock, request, progress)
         finally:
             await hub.close()
 
@@ -110,20 +112,19 @@ class Begun:
     live: Live
 
 
-def live_of(wired: Wired, folded: Folded, journal: JournalWriter) -> Live:
-    """Return the live driver of a wired run."""
+def live_of(wired: Wired, folded: Folded) -> Live:
+    """Return the live driver of a wired run, without a journal yet."""
     feed = wired.config.feed
     assert feed is not None
     host = Host(
         folded.state,
         folded,
         hooks=wired.hooks,
-        recorder=journal,
         watchdog_s=wired.config.engine.watchdog.ns / 1e9,
         on_hang=_hung,
         commands=False,
     )
-    return Live(host, journal, feed.grace.ns)
+    return Live(host, feed.grace.ns)
 
 
 def _hung(hang: Hang) -> None:
@@ -135,11 +136,11 @@ def _hung(hang: Hang) -> None:
 
 
 async def _begin(
-    loaded: Loaded, request: PaperRequest, hub: Hub, markets: Sequence[FeedMarket], progress: Progress
+    loaded: Loaded, request: PaperRequest, hub: Hub, clock: Clock, progress: Progress
 ) -> Begun:
     """Wire a new session, make its folder, apply START and the warm-up."""
-    meta = meta_of(markets)
-    session = replayable(loaded, markets)
+    meta = meta_of(hub.markets)
+    session = replayable(loaded, hub.markets)
     progress("compile", 0, None)
     wired = wire(session, opened=of_meta(meta, session.config))
     warm = await warm_up(hub, wired, progress)
@@ -149,10 +150,10 @@ async def _begin(
 
     folder = SessionFolder.create(runs_folder(loaded, request.out), session.config.name, session.hash(), fill)
     try:
-        journal = JournalWriter(folder.path / "journal", meta, sync_s=0)
         folded = start_fold(wired, folder.path / ".rows")
-        live = live_of(wired, folded, journal)
-        live.command(Command.START, min(hub.clock.now_ns(), int(warm["ts_recv"][0]) if len(warm) else 1 << 62))
+        live = live_of(wired, folded)
+        live.record(JournalWriter(folder.path / "journal", meta, sync_s=0))
+        live.command(Command.START, int(warm["ts_recv"][0]) if len(warm) else clock.now_ns())
         if len(warm):
             live.apply(warm)
     except BaseException:
@@ -161,11 +162,11 @@ async def _begin(
     return Begun(session, wired, folder, folded, live)
 
 
-async def _go(begun: Begun, hub: Hub, request: PaperRequest, progress: Progress) -> RunResult:
+async def _go(begun: Begun, hub: Hub, clock: Clock, request: PaperRequest, progress: Progress) -> RunResult:
     """Run the session with its watches, then write its end."""
     feed = begun.wired.config.feed
     assert feed is not None
-    session = Session(hub, begun.live, begun.folded, begun.folder, feed)
+    session = Session(hub, clock, begun.live, begun.folded, begun.folder, feed)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, session.stop, "interrupted")

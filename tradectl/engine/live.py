@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from tradectl.core.codes import Command, EventKind
 from tradectl.core.event import empty_events
-from tradectl.engine.host import Host, Outcome, command_event
+from tradectl.engine.host import Host, command_event
 from tradectl.engine.journal import JournalWriter
 from tradectl.engine.ports import Events
 
@@ -26,17 +26,20 @@ def timer_event(ts: int, grace_ns: int) -> Events:
 
 @dataclass(repr=False)
 class Live:
-    """One state that is fed live; `host.recorder` is its journal.
+    """One state that is fed live; without a journal its events stand in one already.
 
     Receive times never decrease: `last_ts` is that of the last event, and an earlier one is lifted to it and counted.
     """
 
     host: Host
-    journal: JournalWriter
     grace_ns: int = 0
     last_ts: int = 0
     lifted: int = 0
-    outcome: Outcome = field(default_factory=Outcome)
+    journal: JournalWriter | None = None
+
+    def record(self, journal: JournalWriter) -> None:
+        """Let the journal take every event from now on."""
+        self.journal = self.host.recorder = journal
 
     @property
     def due(self) -> int:
