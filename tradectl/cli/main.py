@@ -14,9 +14,11 @@ from tradectl.cli import (
     backtest,
     bench,
     config,
+    control,
     data,
     doctor,
     explain,
+    paper,
     report,
     strategy,
     stress,
@@ -31,7 +33,7 @@ __all__ = ["app", "main", "run"]
 BUG, INTERRUPTED = 70, 130
 
 app = group("tradectl", "Backtest and paper-trade Python strategies on one set of compiled kernels.")
-for _unit in (backtest, verify, report, explain, stress, bench, warmup, doctor):
+for _unit in (backtest, paper, control, verify, report, explain, stress, bench, warmup, doctor):
     _unit.register(app)
 for _unit in (config, data, strategy):
     _unit.register(app)
