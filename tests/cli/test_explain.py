@@ -221,6 +221,17 @@ def test_the_story_as_text(program: Program, book_run: Told) -> None:
         assert text in done.out, text
 
 
+def test_the_head_tells_the_order_as_it_was_decided(program: Program, book_run: Told) -> None:
+    order = next(one for one in orders_of(book_run) if one["side"] == "SELL" and one["qty"] == 0.007)
+    life = explained(program, book_run, order["order_id"])
+    assert (life["qty"], life["decision"]["qty"]) == (0.007, 0.005)
+    assert life["decision"]["limit"] == life["limit"]
+    done = program("explain", book_run["run_dir"], order["order_id"])
+    head, after = done.out.splitlines()[:2]
+    assert f"SELL 0.005 LIMIT limit {order['limit']:.10g}" in head
+    assert after == "  modified later, at last qty 0.007"
+
+
 def test_an_order_of_a_bar_run(program: Program, tmp_path: Path) -> None:
     run = dict(program("backtest", QUICKSTART, "--out", tmp_path / "runs", "--json").objects[0])
     assert run["execution"] is None

@@ -54,11 +54,14 @@ def life(told: Told) -> Iterator[RenderableType]:
 def _head(told: Told) -> Iterator[str]:
     from rich.markup import escape
 
-    prices = "".join(f" {name} {told[name]:,.10g}" for name in ("limit", "stop") if told[name] is not None)
-    flags = "".join(f" {name}" for name in ("post_only", "reduce_only", "system") if told[name])
-    what = f"{told['side']} {told['qty']:,.10g} {told['order_type']}{prices} {told['time_in_force']}{flags}"
-    yield f"[bold]order {told['order_id']}[/] {escape(told['symbol'])}: {what} [dim]{escape(told['strategy'])}[/]"
     seen = told["decision"]
+    prices = "".join(f" {name} {seen[name]:,.10g}" for name in ("limit", "stop") if seen[name] is not None)
+    flags = "".join(f" {name}" for name in ("post_only", "reduce_only", "system") if told[name])
+    what = f"{told['side']} {seen['qty']:,.10g} {told['order_type']}{prices} {told['time_in_force']}{flags}"
+    yield f"[bold]order {told['order_id']}[/] {escape(told['symbol'])}: {what} [dim]{escape(told['strategy'])}[/]"
+    later = [f"{name} {_number(told[name])}" for name in ("qty", "limit", "stop") if told[name] != seen[name]]
+    if later:
+        yield f"  modified later, at last {', '.join(later)}"
     where = f" in {seen['hook']}" if seen["hook"] else ""
     yield f"decided {seen['ts']}{where}, event {seen['event']:,}"
     if "last" in seen:

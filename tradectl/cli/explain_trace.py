@@ -332,11 +332,14 @@ class Follower:
 
 
 def _decision(world: Any, engine: Any, order: Any) -> dict[str, int]:
-    """Return what the strategy could see when it asked for the order: time, touch, last price, position, equity."""
+    """Return what the order was when it was asked for, and what the strategy could see then."""
     market, venue = market_at(world.markets, order.instrument), venue_at(world.venues, order.instrument)
     position = position_at(world.positions, order.strategy * world.n_instruments + order.instrument)
     return {
         "ts": engine.now,
+        "price_ticks": order.price_ticks,
+        "trigger_ticks": order.trigger_ticks,
+        "qty_lots": order.qty_lots,
         "bid_ticks": venue.bid,
         "bid_lots": venue.bid_lots,
         "ask_ticks": venue.ask,

@@ -138,8 +138,13 @@ class _Life:
             "hook": self.trace.hook or None,
             "event": self.trace.event,
         }
+        made |= {name: self.stored[name] for name in ("qty", "limit", "stop")}
         if not seen:
             return made
+        made["qty"] = self.qty(seen["qty_lots"])
+        for name, ticks in (("limit", "price_ticks"), ("stop", "trigger_ticks")):
+            if seen[ticks] and self.stored[name] is not None:
+                made[name] = self.price(seen[ticks])
         twice = seen["twice_mark"]
         if self.level not in (BookLevel.BARS, BookLevel.PRINTS):
             for name, none in (("bid", NO_BID), ("ask", NO_ASK)):
