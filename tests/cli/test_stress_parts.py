@@ -13,7 +13,7 @@ from tradectl.cli.stress_axes import FeeLevel, Latency, Point, Wanted, axes_of, 
 from tradectl.cli.stress_cell import Cell
 from tradectl.cli.stress_fold import Pipe
 from tradectl.cli.stress_run import break_even_fee, break_even_latency
-from tradectl.cli.stress_table import FILLED, GAIN, LOSS, PAPER, colour_of
+from tradectl.cli.stress_table import FILLED, GAIN, LOSS, PAPER, _latency_line, colour_of
 from tradectl.core.codes import BookLevel, FillAt, QueueModel
 from tradectl.core.instrument import Instrument
 from tradectl.engine.spec import ExecutionSpec, InstrumentLimits, RunSpec
@@ -145,12 +145,20 @@ def test_the_break_even_latency_is_bracketed() -> None:
     assert found["low"]["pnl"] > 0 >= found["high"]["pnl"]
     assert found["low"]["response_ns"] == 47_123_000  # grows in proportion
     assert len(asked) <= 16
+    assert [one["latency"] for one in found["within"]] == ["10ms/40ms", "50ms/80ms"]
+    assert found["is_jump"] is False
 
 
 def test_the_first_of_several_crossings_is_told() -> None:
     found, _ = latency_of(lambda ns: 1.0 if 3 * MS < ns < 30 * MS else -1.0, "0,20ms,40ms")
     assert (found["status"], found["crossings"]) == ("profit_begins", 2)
     assert found["low"]["entry_ns"] == 3 * MS
+    assert found["is_jump"] is True
+    assert [one["pnl"] for one in found["within"]] == [-1.0, 1.0]
+    told = _latency_line(found)
+    assert "the profit begins between 3ms/4200us (-1.00) and" in told
+    assert "looked for between 0 (-1.00) and 5ms/7ms (1.00)" in told
+    assert "a jump: P&L does not pass through zero there" in told
 
 
 @pytest.mark.parametrize(("gain", "status"), [(1.0, "always_profit"), (-1.0, "never_profit"), (0.0, "never_profit")])

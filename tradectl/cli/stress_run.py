@@ -40,6 +40,7 @@ __all__ = ["Asked", "break_even_fee", "break_even_latency", "grid_of", "stress"]
 FINEST_NS = 1_000  # of a break-even latency; a power of ten, so that it is a round number
 PARTS = 4_096  # of the way between two latencies, at most
 Fold = Callable[[Point], Cell]
+JUMP = 0.1  # of the change of P&L over the way that is searched
 GRID_FIGURES = ("pnl", "fill_ratio")
 
 
@@ -138,8 +139,10 @@ def grid_of(axes: Axes, base: Point, found: Mapping[Point, Cell]) -> dict[str, A
 def break_even_latency(axes: Axes, base: Point, found: Mapping[Point, Cell], fold: Fold) -> dict[str, Any]:
     """Return the first latency at which the base's profit ends or begins, between two ends with their P&L.
 
-    Latencies are gone through from the shortest on; nothing says that there is one crossing only, so all that the
-    axis shows are counted. Between two of its values entry and response grow in proportion.
+    `within` are the two values of the axis between which it was looked for. `is_jump`: between the two ends, which
+    are next to each other, P&L changes by more than a tenth of what it changes over the whole way. Latencies are
+    gone through from the shortest on; nothing says that there is one crossing only, so all that the axis shows are
+    counted. Between two of its values entry and response grow in proportion.
     """
     each = [(one, found[base._replace(latency=one)].pnl) for one in axes.latency if not one.recorded]
     delays = [one for one, pnl in each if pnl is not None]
@@ -147,7 +150,8 @@ def break_even_latency(axes: Axes, base: Point, found: Mapping[Point, Cell], fol
     turns = crossings(profits)
     if not turns:
         status = "unknown" if not profits else "always_profit" if profits[0] > 0 else "never_profit"
-        return {"status": status, "crossings": 0, "low": None, "high": None}
+        nothing = dict.fromkeys(("low", "high", "within", "is_jump"))
+        return {"status": status, "crossings": 0, **nothing}
     first, last = delays[turns[0]], delays[turns[0] + 1]
     span = max(last.entry_ns - first.entry_ns, abs(last.response_ns - first.response_ns))
 
@@ -171,7 +175,12 @@ def break_even_latency(axes: Axes, base: Point, found: Mapping[Point, Cell], fol
     ends = narrow(0, parts, gains, profit)
     low, high = ({**_latency_row(between(end)), "pnl": known[end].pnl} for end in ends)
     status = "profit_ends" if gains else "profit_begins"
-    return {"status": status, "crossings": len(turns), "low": low, "high": high}
+    way = profits[turns[0] : turns[0] + 2]
+    within = [{**_latency_row(one), "pnl": pnl} for one, pnl in zip((first, last), way, strict=True)]
+    is_jump = ends[1] - ends[0] == 1 and abs(high["pnl"] - low["pnl"]) > JUMP * abs(way[1] - way[0])
+    return {
+        "status": status, "crossings": len(turns), "low": low, "high": high, "within": within, "is_jump": is_jump,
+    }  # fmt: skip
 
 
 def _latency_row(latency: Latency) -> dict[str, Any]:

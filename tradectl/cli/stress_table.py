@@ -155,9 +155,12 @@ def _latency_line(found: Mapping[str, Any]) -> str:
     low, high = found["low"], found["high"]
     verb = "ends" if found["status"] == "profit_ends" else "begins"
     more = f"; the first of {found['crossings']} changes of sign" if found["crossings"] > 1 else ""
+    around = " and ".join(f"{one['latency']} ({money(one['pnl'])})" for one in found["within"])
+    if found["is_jump"]:
+        more += "; [yellow]a jump: P&L does not pass through zero there, and may turn again nearby[/]"
     return (
         f"{head} the profit {verb} between {low['latency']} ({money(low['pnl'])}) and {high['latency']} "
-        f"({money(high['pnl'])}){more}"
+        f"({money(high['pnl'])}) [dim](looked for between {around})[/]{more}"
     )
 
 
