@@ -1,0 +1,271 @@
+"""A session over a replayed hub: it equals its replay, survives being killed, goes on after any end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+import tradectl.cli.runner_paper as runner
+from tests.paper.replayed import ROOT, EventClock, ReplayedHub, sample
+from tradectl.cli.paper_resume import read_again, restore
+from tradectl.cli.paper_session import Session
+from tradectl.cli.runner import RunResult, verify_run
+from tradectl.core.codes import Command, EventKind
+from tradectl.db.session import SessionFolder
+from tradectl.engine.journal import Journal
+from tradectl.errors import FeedError, StoreError, StrategyError
+
+pytestmark = pytest.mark.xdist_group("paper")
+
+
+def config_file(folder: Path, **changes: Any) -> Path:
+    config = yaml.safe_load((ROOT / "configs" / "market_maker.yaml").read_text())
+    config["strategy"]["path"] = str(ROOT / "strategies" / "market_maker.py")
+    del config["data"]
+    config["feed"] = {"exchanges": {"binance": {"symbols": ["ALTSYN/USD"]}}, "snapshot": "1m", "fsync": "1s"}
+    config["feed"] |= changes.pop("feed", {})
+    path = folder / "paper.yaml"
+    path.write_text(yaml.safe_dump(config | changes))
+    return path
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> type[ReplayedHub]:
+    made = type("Hub", (ReplayedHub,), {})
+    monkeypatch.setattr(runner, "Hub", made)
+    monkeypatch.setattr(runner, "Clock", EventClock)
+    return made
+
+
+def run(config: Path | None, out: Path, *watches: Any, resume: Path | None = None) -> RunResult:
+    async def ends(session: Session) -> None:
+        session.hub.done = lambda: session.stop("the sample is over")  # type: ignore[attr-defined]
+
+    request = runner.PaperRequest(config, resume, out=out, watches=(ends, *watches))
+    return runner.run_paper(request, lambda *_: None)
+
+
+def test_a_session_equals_its_replay(tmp_path: Path, hub: type[ReplayedHub]) -> None:
+    result = run(config_file(tmp_path), tmp_path / "runs")
+    assert result.summary["status"] == "complete"
+    assert result.summary["fills"] > 300
+    assert result.summary["audit"]["balanced"]
+    found = verify_run(result.run_dir)
+    assert (found.exit_code, found.source, found.differences) == (0, "journal", ())
+    moved = tmp_path / "elsewhere"
+    result.run_dir.rename(moved)
+    assert verify_run(moved).exit_code == 0
+    assert not list(moved.glob("snapshots/0*"))
+    assert not (moved / ".rows").exists()
+
+
+@pytest.mark.parametrize("burst", [1, 7, 5000])
+def test_how_events_come_together_changes_no_fill(tmp_path: Path, hub: type[ReplayedHub], burst: int) -> None:
+    hub.limit = 4_000
+    fills = []
+    for size in (16, burst):
+        hub.burst = size
+        result = run(config_file(tmp_path, feed={"timer": "1000h"}), tmp_path / f"runs{size}")
+        fills.append(pl.read_parquet(result.run_dir / "fills.parquet"))
+    assert fills[0].equals(fills[1])
+    assert len(fills[0])
+
+
+def test_commands_are_events(tmp_path: Path, hub: type[ReplayedHub]) -> None:
+    async def steer(session: Session) -> None:
+        while session.live.events < 8_000:
+            await asyncio.sleep(0)
+        session.command(Command.FLATTEN)
+        while session.live.events < 12_000:
+            await asyncio.sleep(0)
+        session.command(Command.RESUME)
+
+    result = run(config_file(tmp_path), tmp_path / "runs", steer)
+    parts = list(Journal(result.run_dir / "journal").chunks())
+    events = np.concatenate(parts)
+    commands = events[events["kind"] == EventKind.COMMAND]["w0"]
+    assert commands.tolist() == [Command.START, Command.FLATTEN, Command.RESUME, Command.CANCEL_ALL, Command.STOP]
+    assert verify_run(result.run_dir).exit_code == 0
+
+
+def test_a_session_goes_on_after_its_end(tmp_path: Path, hub: type[ReplayedHub]) -> None:
+    hub.limit = 10_000
+    first = run(config_file(tmp_path), tmp_path / "runs")
+    held = first.summary["balances"]
+    hub.begin = 10_000
+    second = run(None, tmp_path / "runs", resume=first.run_dir)
+    assert second.run_dir == first.run_dir
+    assert second.summary["events"] > first.summary["events"] + 10_000
+    assert second.summary["balances"] != held
+    assert len(second.summary["feeds"]["resumed"]) == 1
+    found = verify_run(second.run_dir)
+    assert found.exit_code == 0, found.differences
+    events = np.concatenate(list(Journal(second.run_dir / "journal").chunks()))
+    assert (events["kind"] == EventKind.GAP).sum() == 1
+
+
+def test_a_session_is_held_by_one_process(tmp_path: Path, hub: type[ReplayedHub]) -> None:
+    hub.limit = 100
+    result = run(config_file(tmp_path), tmp_path / "runs")
+    with pytest.raises(StoreError, match="no session"):
+        SessionFolder(tmp_path)
+    holder = SessionFolder(result.run_dir)
+    with pytest.raises(StoreError, match="running in another process"):
+        run(None, tmp_path / "runs", resume=result.run_dir)
+    holder.release()
+
+
+def test_another_grid_is_refused(tmp_path: Path, hub: type[ReplayedHub], monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+    from decimal import Decimal
+
+    hub.limit = 100
+    result = run(config_file(tmp_path), tmp_path / "runs")
+    instrument, events = sample()
+    other = replace(instrument, tick_size=Decimal("0.5"))
+    monkeypatch.setattr("tests.paper.replayed.sample", lambda *_: (other, events))
+    with pytest.raises(FeedError, match=r"tick_size of .* was 0.01, is now 0.5"):
+        run(None, tmp_path / "runs", resume=result.run_dir)
+
+
+def test_changed_sources_are_refused(tmp_path: Path, hub: type[ReplayedHub]) -> None:
+    hub.limit = 100
+    result = run(config_file(tmp_path), tmp_path / "runs")
+    source = next((result.run_dir / "sources").glob("**/*.py"))
+    source.write_text(source.read_text() + "\n")
+    with pytest.raises(StoreError, match="is not the file that ran"):
+        run(None, tmp_path / "runs", resume=result.run_dir)
+
+
+RAISING = """
+from tradectl.strategy import Int64, strategy
+
+@strategy
+class Raises:
+    class State:
+        n = Int64()
+
+    def on_depth(ctx, p, s):
+        s.n += 1
+        if s.n == 100:
+            raise ValueError("the hundredth")
+"""
+
+
+@pytest.mark.parametrize(("on_error", "status"), [(None, "complete"), ("stop", "failed")])
+def test_a_strategy_that_raises(tmp_path: Path, hub: type[ReplayedHub], on_error: str | None, status: str) -> None:
+    (tmp_path / "raises.py").write_text(RAISING)
+    hub.limit = 2_000
+    changes = {"strategy": {"path": "raises.py"}} | ({"on_strategy_error": on_error} if on_error else {})
+    config = config_file(tmp_path, **changes)
+    if on_error is None:
+        result = run(config, tmp_path / "runs")
+        folder, summary = result.run_dir, result.summary
+        assert summary["disabled_strategies"][0]["strategy"] == "raises"
+    else:
+        with pytest.raises(StrategyError, match="raises"):
+            run(config, tmp_path / "runs")
+        folder = next((tmp_path / "runs").glob("2*"))
+        summary = json.loads((folder / "summary.json").read_text())
+    assert summary["status"] == status
+    assert verify_run(folder).exit_code == 0
+
+
+def test_a_full_disk_ends_the_session_before_what_it_could_not_journal(
+    tmp_path: Path, hub: type[ReplayedHub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.writev
+
+    def full(handle: int, parts: Any) -> int:
+        if any(len(part) > 64 for part in parts) and full.left <= 0:  # type: ignore[attr-defined]
+            raise OSError(28, os.strerror(28))
+        full.left -= 1  # type: ignore[attr-defined]
+        return real(handle, parts)
+
+    full.left = 300  # type: ignore[attr-defined]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "writev", full)
+        with pytest.raises(StoreError, match="No space left on device") as told:
+            run(config_file(tmp_path), tmp_path / "runs")
+    assert "paper --resume" in told.value.hint
+    folder = next((tmp_path / "runs").glob("2*"))
+    assert not (folder / "summary.json").exists()
+    hub.begin = 6_000
+    result = run(None, tmp_path / "runs", resume=folder)
+    assert verify_run(result.run_dir).exit_code == 0
+
+
+# --- kill -9
+
+
+def state_of(folder: Path, snapshots: bool) -> tuple[str, int, bool]:
+    """Return (hash, events, whether a snapshot was used) of a session folded up to the end of its journal."""
+    held = SessionFolder(folder)
+    loaded, journal = read_again(folder)
+    used = held.newest() is not None
+    if not snapshots:
+        held.newest = lambda: None  # type: ignore[method-assign]
+    begun = restore(loaded, held, journal, lambda *_: None)
+    held.release()
+    return begun.folded.state.hash(), begun.live.events, used
+
+
+def kill_and_resume(tmp_path: Path, times: int, seed: int) -> int:
+    """Kill a session at random moments; return how many resumptions began with a snapshot."""
+    rng = random.Random(seed)
+    config, out = config_file(tmp_path, feed={"snapshot": "5s"}), tmp_path / "runs"
+    folder, used = "", 0
+    stamps = sample()[1]["ts_recv"]
+    for number in range(times + 1):
+        begin = 0
+        if folder:
+            journal = Journal(Path(folder) / "journal", recover=True)
+            last = max((int(part["ts_recv"].max()) for part in journal.chunks()), default=0)
+            begin = int(np.searchsorted(stamps, last, "right"))
+            begin = min(begin, len(stamps) - 2_000)
+        command = [sys.executable, "-m", "tests.paper.child", str(config), str(out), folder, str(begin)]
+        before = size_of(out)
+        child = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
+        if number < times:
+            while size_of(out) == before and child.poll() is None:
+                time.sleep(0.002)
+            time.sleep(rng.uniform(0.0, 0.25))
+            child.send_signal(signal.SIGKILL)
+        _, errors = child.communicate(timeout=300)
+        assert child.returncode == (-signal.SIGKILL if number < times else 0), errors.decode()
+        folder = str(next(out.glob("2*")))
+        if number < times:
+            quick, slow = state_of(Path(folder), True), state_of(Path(folder), False)
+            assert quick[:2] == slow[:2]
+            used += quick[2]
+    found = verify_run(folder)
+    assert found.exit_code == 0, found.differences
+    return used
+
+
+def size_of(out: Path) -> int:
+    return sum(path.stat().st_size for path in out.glob("2*/journal/*.tcj"))
+
+
+def test_a_killed_session_goes_on_as_it_was(tmp_path: Path) -> None:
+    kill_and_resume(tmp_path, times=4, seed=1)
+
+
+@pytest.mark.proof
+def test_a_hundred_kills(tmp_path: Path) -> None:
+    used = kill_and_resume(tmp_path, times=100, seed=2)
+    assert used > 50
