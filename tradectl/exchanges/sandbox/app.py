@@ -34,7 +34,8 @@ class Front:
         app = web.Application()
         app.add_routes([
             web.get("/sandbox/state", self._state), web.post("/sandbox/fault", self._fault),
-            web.get("/sandbox/truth/{exchange}/{symbol:.+}", self._truth), web.route("*", "/{host}/{path:.*}", self._call),
+            web.get("/sandbox/truth/{exchange}/{symbol:.+}", self._truth),
+            web.route("*", "/{host}/{path:.*}", self._call), web.route("*", "/{host}", self._call),
         ])  # fmt: skip
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -76,7 +77,7 @@ class Front:
             return _json({"error": str(error)}, 404)
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
-        host, path = request.match_info["host"], request.match_info["path"]
+        host, path = request.match_info["host"], request.match_info.get("path", "")
         venue = self.by_host.get(host)
         if venue is None:
             return _json({"error": f"no exchange of the sandbox has the host {host}"}, 404)
@@ -112,7 +113,7 @@ class Front:
             return socket
         connection = Connection(request.transport, path)
         venue.outlet.connections.add(connection)
-        venue.protocol.on_connect(connection)
+        venue.protocol.on_connect(connection, time.time_ns())
         try:
             async for message in socket:
                 if message.type == WSMsgType.TEXT:
@@ -120,6 +121,7 @@ class Front:
                     connection.flush()
         finally:
             venue.outlet.forget(connection)
+            venue.protocol.on_end(connection)
         return socket
 
 

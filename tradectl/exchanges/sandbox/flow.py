@@ -14,10 +14,12 @@ from tradectl.exchanges.sandbox.market import Change, Level, Listing, Side
 
 __all__ = ["MESSAGES_PER_ARRIVAL", "flow"]
 
-MESSAGES_PER_ARRIVAL = 1.22  # trades and changes of the book that one arrival makes, measured
+MESSAGES_PER_ARRIVAL = 1.2  # trades and changes of the book that one arrival makes, measured
 SHARE_TRADE, SHARE_ADD = 0.13, 0.60  # of arrivals; the others cancel
 FIRST_LEVELS, LEAST_LEVELS, MOST_LEVELS = 60, 12, 150  # of a side
-REACH = 6.0  # mean distance in ticks from the other side's best at which orders are placed
+NEAR, FAR = 2.0, 16.0  # mean distance in ticks from the other side's best of eager and of patient orders
+SHARE_EAGER = 0.6
+SHARE_GONE = 0.3  # of cancellations: those that take a whole level away
 TYPICAL_NOTIONAL = 20_000  # of a level, in the quote currency
 DEEPEST = 4  # levels that one taker walks through
 PULL = 0.05  # how far from where it began, as a share of it, the price goes before it is drawn back
@@ -79,7 +81,7 @@ class _Flow:
         away = (self._best(0) - self.start) / (PULL * self.start)
         bought = self.chance.random() < 0.5 + 0.3 * self.lean - 0.2 * max(min(away, 1.0), -1.0)
         index, taker = (1, 1) if bought else (0, -1)
-        left = 1 + int(self.unit * 1.6 * self.chance.random() ** 2)
+        left = 1 + int(self.unit * 1.2 * self.chance.random() ** 2)
         trades: list[tuple[int, int, int]] = []
         levels: list[Level] = []
         side = self.sides[index]
@@ -96,10 +98,14 @@ class _Flow:
             yield Change(self.now, EventKind.TRADE, trades)
             yield self._change(levels)
 
+    def _distance(self) -> int:
+        """Return how far away an order is, in ticks or levels."""
+        return int(self.chance.expovariate(1.0 / (NEAR if self.chance.random() < SHARE_EAGER else FAR)))
+
     def _add(self, index: int) -> list[Level]:
         """Place an order behind the other side's best; a book that has grown too deep loses its farthest level."""
         sign, side = (1, self.sides[0]) if index == 0 else (-1, self.sides[1])
-        price = self._best(1 - index) - sign * (1 + int(self.chance.expovariate(1.0 / REACH)))
+        price = self._best(1 - index) - sign * (1 + self._distance())
         rows = [(index, price, min(side.lots.get(price, 0) + self.size(index), 40 * self.unit))]
         if len(side.prices) > MOST_LEVELS:
             far = side.prices[0] if index == 0 else side.prices[-1]
@@ -109,11 +115,11 @@ class _Flow:
     def _cancel(self, index: int) -> list[Level] | None:
         """Take a part of a level away, or all of it; None where nothing stands."""
         side = self.sides[index]
-        place = int(self.chance.expovariate(1.0 / REACH))
+        place = self._distance()
         if place >= len(side.prices):
             return None
         price = side.prices[place] if index else side.prices[-1 - place]
-        left = int(side.lots[price] * self.chance.random()) if self.chance.random() < 0.5 else 0
+        left = 0 if self.chance.random() < SHARE_GONE else int(side.lots[price] * self.chance.random())
         return None if left == 0 and len(side.prices) <= LEAST_LEVELS else [(index, price, left)]
 
 

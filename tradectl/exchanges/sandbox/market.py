@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tradectl.core.codes import EventKind
 from tradectl.exchanges.sandbox.candles import Candles
 
-__all__ = ["BIDS", "Change", "Level", "Listing", "Market", "Side", "Trade", "TradeLog", "number_text"]
+__all__ = ["ASKS", "BIDS", "Change", "Level", "Listing", "Market", "Side", "Trade", "TradeLog", "number_text"]
 
 BIDS, ASKS = 0, 1
 KEPT_TRADES = 1_000_000
@@ -161,7 +161,7 @@ class Market:
         self.update_id = self.first_of_last = self.before_last = FIRST_UPDATE_ID
         self.trades = TradeLog(keep=keep)
         self.stamp = start_ns  # of the last change
-        self.depth_stamp = start_ns
+        self.depth_stamp = self.trade_stamp = start_ns
         self.mark_price = self.rate = 0  # ticks (0: the mid), 1e-12
         first = int(listing.price / listing.tick_size)
         self.candles = Candles(first, start_ns, f"{listing.symbol}", int(1 / listing.lot_size) or 1)
@@ -220,6 +220,7 @@ class Market:
     def trade(self, row: tuple[int, int, int], stamp: int) -> Trade:
         """Note a trade (taker's side, price, lots)."""
         side, price, lots = row
-        self.stamp = stamp
+        stamp = max(stamp, self.trade_stamp + 1)  # no two trades share a stamp: venues that page by time lose none
+        self.stamp = self.trade_stamp = stamp
         self.candles.trade(stamp, price, lots, side)
         return self.trades.add(stamp, side, price, lots)

@@ -19,9 +19,8 @@ from tradectl.exchanges.sandbox.protocols import new_protocol
 from tradectl.exchanges.sandbox.protocols.base import Protocol
 from tradectl.exchanges.sandbox.sources import Source, Stream, synthetic
 
-__all__ = ["DEFAULT_SYMBOLS", "Sandbox", "Venue"]
+__all__ = ["Sandbox", "Venue"]
 
-DEFAULT_SYMBOLS = ("BTC/USDT", "ETH/USDT", "BTC/USDT:USDT")
 DEFAULT_RATE = 200.0  # messages a second of each exchange
 SECOND_NS = 1_000_000_000
 LOOK_S = 0.002  # between two looks at the schedule
@@ -37,6 +36,7 @@ class Venue:
     name: str
     protocol: Protocol
     outlet: Outlet
+    source: Source
 
     def market(self, symbol: str) -> Market:
         """Return the market of a unified symbol; FeedError with those there are."""
@@ -55,21 +55,24 @@ class Sandbox:
     """
 
     def __init__(
-        self, exchanges: Sequence[str] = ("binance",), source: Source | Sequence[str] = DEFAULT_SYMBOLS, *,
+        self, exchanges: Sequence[str] = ("binance",), source: Source | Sequence[str] | None = None, *,
         seed: int = 1, rate: float = DEFAULT_RATE, speed: float = 1.0, port: int = 0, host: str = "127.0.0.1",
         faults: Sequence[Fault] = (), loops: bool = False, paused: bool = False, keep: int = KEPT_TRADES,
     ) -> None:  # fmt: skip
         if speed <= 0 or not exchanges:
             raise ConfigError("sandbox: at least one exchange and a speed above 0 are needed")
-        self.source = source if isinstance(source, Source) else synthetic(source, rate, seed)
         self.host, self.port, self.speed, self.loops = host, port, speed, loops
         self.venues: dict[str, Venue] = {}
         self.started_ns = time.time_ns()
         for name in dict.fromkeys(exchanges):
             outlet = Outlet(name)
-            self.venues[name] = Venue(name, new_protocol(name, outlet), outlet)
-            for index, listing in enumerate(self.source.listings):
-                self.venues[name].protocol.list_market(Market(listing, index, self.started_ns, keep))
+            protocol = new_protocol(name, outlet)
+            own = source if isinstance(source, Source) else _made_up(protocol, source, rate, f"{seed}:{name}")
+            self.venues[name] = Venue(name, protocol, outlet, own)
+            for index, listing in enumerate(own.listings):
+                protocol.list_market(Market(listing, index, self.started_ns, keep))
+            if not protocol.by_index:
+                raise ConfigError(f"the sandbox's {name} can have none of the source's symbols")
         self.faults = Faults(list(self.venues.values()), faults, seed)
         self.finished = asyncio.Event()
         self.changes = self.slow_clients = self.behind_ns = self.behind_most_ns = self.behind_count = 0
@@ -85,6 +88,16 @@ class Sandbox:
     def endpoint(self) -> str:
         """Return the address to give to `feed.exchanges.NAME.endpoint`."""
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def source_name(self) -> str:
+        """Return what the markets come from."""
+        return next(iter(self.venues.values())).source.name
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Return whether the markets are made up."""
+        return next(iter(self.venues.values())).source.is_synthetic
 
     async def __aenter__(self) -> Sandbox:
         self.port = await self._front.start(self.host, self.port)
@@ -107,7 +120,7 @@ class Sandbox:
         firsts = [
             (venue, stream, first)
             for venue in self.venues.values()
-            for stream in self.source.streams(venue.name)
+            for stream in venue.source.streams()
             if (first := next(stream, None)) is not None
         ]
         self._source_start = min((change.at for _, _, (_, change) in firsts), default=0)
@@ -134,7 +147,9 @@ class Sandbox:
 
     @staticmethod
     def _apply(protocol: Protocol, index: int, change: Change, stamp: int) -> None:
-        named = protocol.named[index]
+        named = protocol.by_index.get(index)
+        if named is None:
+            return  # an instrument that the venue does not have
         market = named.market
         stamp = max(stamp, market.stamp)
         if change.kind == EventKind.TRADE:
@@ -221,7 +236,7 @@ class Sandbox:
             raise FeedError(f"the sandbox has no {exchange}", hint=f"valid: {', '.join(self.venues)}")
         venue = self.venues[exchange]
         market = venue.market(symbol)
-        named = venue.protocol.named[market.index]
+        named = venue.protocol.by_index[market.index]
         return {
             "symbol": symbol, "update_id": market.update_id, "ts": market.stamp,
             "bids": named.pairs(0, 0), "asks": named.pairs(1, 0),
@@ -234,7 +249,7 @@ class Sandbox:
     def state(self) -> dict[str, Any]:
         """Return counts: messages sent by exchange and kind, connections, faults done, how far behind schedule it is."""
         return {
-            "source": self.source.name, "synthetic": self.source.is_synthetic, "speed": self.speed,
+            "source": self.source_name, "synthetic": self.is_synthetic, "speed": self.speed,
             "paused": self._paused, "finished": self.finished.is_set(), "changes": self.changes,
             "seconds": (time.time_ns() - self.started_ns) / SECOND_NS,
             "behind_s": self.behind_ns / SECOND_NS, "behind_most_s": self.behind_most_ns / SECOND_NS,
@@ -248,3 +263,11 @@ class Sandbox:
             },
             "faults": self.faults.done,
         }  # fmt: skip
+
+
+def _made_up(protocol: Protocol, symbols: Sequence[str] | None, rate: float, seed: str) -> Source:
+    """Return the synthetic source of a venue: of the given symbols those that it can have, or its own defaults."""
+    wanted = [one for one in symbols or protocol.defaults if protocol.has_perpetuals or ":" not in one.partition("=")[0]]
+    if not wanted:
+        raise ConfigError(f"the sandbox's {protocol.name} has no perpetuals", hint=f"valid: {', '.join(protocol.defaults)}")
+    return synthetic(wanted, rate, seed)

@@ -25,11 +25,11 @@ OTHER = ("100", "0.01", "0.01")
 
 @dataclass(frozen=True)
 class Source:
-    """Markets and what happens in them; `streams(exchange)` begins anew from the first change, one or several streams."""
+    """Markets and what happens in them; `streams()` begins anew, with one or several streams."""
 
     name: str
     listings: tuple[Listing, ...]
-    streams: Callable[[str], list[Stream]]
+    streams: Callable[[], list[Stream]]
     is_synthetic: bool = False
 
 
@@ -54,16 +54,16 @@ def listing_of(text: str) -> Listing:
     return Listing(base, quote, settle, price, tick, lot)
 
 
-def synthetic(symbols: Sequence[str], rate: float, seed: int) -> Source:
-    """Return made-up markets that together tell `rate` messages a second (of each exchange)."""
+def synthetic(symbols: Sequence[str], rate: float, seed: str) -> Source:
+    """Return made-up markets that together tell `rate` messages a second."""
     listings = tuple(listing_of(symbol) for symbol in symbols)
     if rate <= 0:
         raise ConfigError(f"rate: expected messages a second above 0, got {rate}")
 
-    def stream(index: int, listing: Listing, seeds: str) -> Stream:
-        return ((index, change) for change in flow(listing, rate / len(listings), seeds))
+    def stream(index: int, listing: Listing) -> Stream:
+        return ((index, change) for change in flow(listing, rate / len(listings), f"{seed}:{listing.symbol}"))
 
-    def streams(exchange: str) -> list[Stream]:
-        return [stream(k, one, f"{seed}:{exchange}:{one.symbol}") for k, one in enumerate(listings)]
+    def streams() -> list[Stream]:
+        return [stream(index, listing) for index, listing in enumerate(listings)]
 
     return Source("synthetic", listings, streams, is_synthetic=True)
