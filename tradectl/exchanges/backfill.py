@@ -12,7 +12,7 @@ from typing import Any
 
 from tradectl.exchanges.model import FeedMarket, Need
 
-__all__ = ["fetch_depth", "fetch_missing_trades"]
+__all__ = ["fetch_depth", "fetch_missing_trades", "traded_between"]
 
 Rows = list[dict[str, Any]]
 PAGE = 1_000  # trades
@@ -26,6 +26,12 @@ async def fetch_depth(exchange: Any, market: FeedMarket) -> Any:
         get = exchange.fapiPublicGetDepth if linear else exchange.publicGetDepth
         return await get({"symbol": market.raw["id"], "limit": 1000})
     return await exchange.fetch_order_book(market.symbol)
+
+
+async def traded_between(exchange: Any, market: FeedMarket, after_ns: int, before_ns: int) -> bool:
+    """Say whether there was a trade in an interval of the venue's time."""
+    rows = await exchange.fetch_trades(market.symbol, None, 100)
+    return any(after_ns < (row.get("timestamp") or 0) * 1_000_000 < before_ns for row in rows)
 
 
 async def fetch_missing_trades(exchange: Any, need: Need) -> Rows:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from tradectl.exchanges.backfill import traded_between
 from tradectl.exchanges.backoff import Desk
 from tradectl.exchanges.capability import watch
 from tradectl.exchanges.codec import EventBuffer
@@ -23,12 +24,14 @@ from tradectl.exchanges.model import (
     Position,
 )
 from tradectl.exchanges.needs import Needs
+from tradectl.exchanges.rest_call import QUICK, call
 from tradectl.exchanges.tap import WATCHING, Link, attach
 
 __all__ = ["Feed", "Subscription"]
 
 KEEP_ALIVE_MS = 10_000  # a ping at least so often
 PAUSE_S = 0.05  # between two watches that ended well: an own decoder needs only one that is pending
+ON_ITS_WAY_NS = 2_000_000_000  # a younger trade may still come
 FUNDING_NS = 120_000_000_000  # venues send funding rates about once a minute
 MOST_TEXT = 240  # characters of an error that a note keeps
 
@@ -126,11 +129,28 @@ class Feed:
     def tick(self) -> None:
         """Once a second: look for silent channels, let the decoder's time pass."""
         now_ns = self._now_ns()
+        self._tasks = [task for task in self._tasks if not task.done()]
         self.desk.inbox.relieve(self)
         self._put(now_ns, self, CALL, self._pass_time)
         for one in self.subscriptions:
             if one.link is not None and one.link.opened and not one.link.lost and self._silent(one, now_ns):
-                self._stale(one, now_ns)
+                if one.channel == Channel.TRADES and self.exchange.has.get("fetchTrades"):
+                    one.quiet_ns = now_ns
+                    self._tasks.append(asyncio.create_task(self._ask_whether_quiet(one, now_ns)))
+                else:
+                    self._stale(one, now_ns)
+
+    async def _ask_whether_quiet(self, one: Subscription, now_ns: int) -> None:
+        """Give up a connection without trades only if there were some: most markets have quiet hours."""
+        after_ns = one.position.trade_ns or one.opened_ns
+        fetch = partial(traded_between, self.exchange, one.market, after_ns, now_ns - ON_ITS_WAY_NS)
+        try:
+            traded = await call(self.exchange, fetch, QUICK)
+        except Exception as error:  # told; without an answer the silence counts
+            self._note(one, "stale", f"its last trades cannot be had: {error}")
+            traded = True
+        if traded and one.link is not None and not one.link.lost:
+            self._stale(one, self._now_ns())
 
     def _silent(self, one: Subscription, now_ns: int) -> bool:
         """Say whether a channel has been silent for too long; its own messages count where it shares a connection."""
