@@ -112,12 +112,10 @@ def register(app: typer.Typer) -> None:
 
 
 def _write(result: dict[str, Any], folder: Path, quiet: bool) -> None:
-    """Write the files; say which, and what is missing for a picture."""
-    from tradectl.cli.output import err, out
-    from tradectl.cli.stress_files import PLOT_HINT, write_stress
+    """Write the files; say which."""
+    from tradectl.cli.output import out
+    from tradectl.cli.stress_files import write_stress
 
     paths = write_stress(result, folder)
     if not quiet:
         out().print(f"wrote {', '.join(str(path) for path in paths)}", markup=False)
-    if not any(path.suffix == ".html" for path in paths):
-        err().print(PLOT_HINT, markup=False)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tradectl.cli.output import count, money, percent, seconds
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-__all__ = ["AXIS_NAMES", "colour_of", "print_stress"]
+__all__ = ["AXIS_NAMES", "COLUMNS", "axis_rows", "colour_of", "ink_of", "lines_of", "print_stress", "titles_of"]
 
 AXIS_NAMES = {"queue": "queue model", "latency": "latency", "fee_level": "fees", "slippage": "ticks of slippage"}
 LOSS, GAIN, FILLED = (178, 24, 43), (0, 119, 72), (8, 88, 158)  # ends of the scales; their other end is PAPER
@@ -36,8 +36,7 @@ def print_stress(console: Console, result: Mapping[str, Any]) -> None:
 
     console.print(f"[bold]{escape(str(result['name']))}[/]: each axis alone, the others as in the config (•)")
     console.print(axes_table(result))
-    titles = {"pnl": f"P&L in {result['currency']}", "fill_ratio": "fill ratio"}
-    for figure, title in titles.items():
+    for figure, title in titles_of(result).items():
         console.print(heat_map(result["grid"], figure, title))
     for line in lines_of(result):
         console.print(line)
@@ -53,17 +52,39 @@ def axes_table(result: Mapping[str, Any]) -> Table:
     made.add_column("")
     for title, _key, _write in COLUMNS:
         made.add_column(title, justify="right")
-    base = result["base"]
-    for axis, title in AXIS_NAMES.items():
-        values = [value for value in result["axes"][axis] if value != "–"]
-        for k, value in enumerate(values):
-            wanted = {**{name: base[name] for name in AXIS_NAMES}, axis: value}
-            cell = next(one for one in result["cells"] if all(one[name] == wanted[name] for name in AXIS_NAMES))
-            name = f"{title} {value}" if k == 0 else f"{' ' * len(title)} {value}"
-            figures = [Text(write(cell[key]), style=_sign_style(key, cell[key])) for _, key, write in COLUMNS]
-            own = value == base[axis]
-            made.add_row(name + (" •" if own else ""), *figures, end_section=k == len(values) - 1)
+    for row in axis_rows(result):
+        title = AXIS_NAMES[row.axis]
+        name = f"{title if row.is_first else ' ' * len(title)} {row.value}"
+        figures = [Text(write(row.cell[key]), style=_sign_style(key, row.cell[key])) for _, key, write in COLUMNS]
+        made.add_row(name + (" •" if row.is_own else ""), *figures, end_section=row.is_last)
     return made
+
+
+def titles_of(result: Mapping[str, Any]) -> dict[str, str]:
+    """Return the titles of the heat maps by figure."""
+    return {"pnl": f"P&L in {result['currency']}", "fill_ratio": "fill ratio"}
+
+
+class AxisRow(NamedTuple):
+    """One value of an axis and its cell, the others as in the config."""
+
+    axis: str
+    value: str
+    cell: Mapping[str, Any]
+    is_own: bool  # it is what the config says
+    is_first: bool
+    is_last: bool
+
+
+def axis_rows(result: Mapping[str, Any]) -> Iterator[AxisRow]:
+    """Yield all values of all axes."""
+    base = {name: result["base"][name] for name in AXIS_NAMES}
+    for axis in AXIS_NAMES:
+        values = [value for value in result["axes"][axis] if value != "–"]
+        for value in values:
+            wanted = {**base, axis: value}
+            cell = next(one for one in result["cells"] if all(one[name] == wanted[name] for name in AXIS_NAMES))
+            yield AxisRow(axis, value, cell, value == base[axis], value == values[0], value == values[-1])
 
 
 def _sign_style(key: str, value: float | None) -> str:
@@ -99,9 +120,14 @@ def _coloured(value: float | None, figure: str, scale: float) -> Text:
     write = money if figure == "pnl" else percent
     if value is None:
         return Text(" – ")
-    red, green, blue = colour_of(value, figure, scale)
-    ink = "black" if 299 * red + 587 * green + 114 * blue > 140_000 else "white"
-    return Text(f" {write(value)} ", style=f"{ink} on #{red:02x}{green:02x}{blue:02x}")
+    colour = colour_of(value, figure, scale)
+    return Text(f" {write(value)} ", style=f"{ink_of(colour)} on #{bytes(colour).hex()}")
+
+
+def ink_of(colour: tuple[int, int, int]) -> str:
+    """Return the colour of writing that is read best on a colour."""
+    red, green, blue = colour
+    return "black" if 299 * red + 587 * green + 114 * blue > 140_000 else "white"
 
 
 def colour_of(value: float, figure: str, scale: float) -> tuple[int, int, int]:
