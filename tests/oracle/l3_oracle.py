@@ -10,7 +10,7 @@ TOOK, QUEUE, THROUGH = 5, 6, 7  # how a fill came about, as the fold numbers it
 
 @dataclass
 class Entry:
-    """An order that rests, or a recorded one of which own orders have taken everything (lots 0)."""
+    """An order that rests: `lots` are left of a recorded one, 0 where own orders have taken everything."""
 
     key: int
     side: int
@@ -23,6 +23,10 @@ class Entry:
     @property
     def surplus(self):
         return 0 if self.own else max(self.lots - self.shown, 0)
+
+    @property
+    def displayed(self):
+        return 0 if self.own else min(self.lots, self.shown)
 
 
 @dataclass
@@ -51,6 +55,8 @@ class L3Oracle:
     pending: list[tuple] = field(default_factory=list)
     unknown: int = 0
     spent: int = 0
+    remainders: int = 0
+    stray: bool = False  # the touch at the end of the last message was another than the recording's
     broken: bool = False
     healed: bool = False
     turn: int = 0
@@ -71,15 +77,19 @@ class L3Oracle:
         return next((e for e in self.entries if not e.own and e.key == key), None)
 
     def touch(self, side):
-        prices = [e.price for e in self.queue(side) if not e.own]
+        prices = [e.price for e in self.queue(side) if e.displayed]
         return prices[0] if prices else None
+
+    def recorded_touch(self, side):
+        prices = [side * e.price for e in self.entries if e.side == side and e.shown > 0]
+        return side * max(prices) if prices else None
 
     def shown(self, side):
         """Return the displayed levels of a side, best first."""
         levels = {}
         for e in self.queue(side):
-            if not e.own:
-                levels[e.price] = levels.get(e.price, 0) + e.lots
+            if e.displayed:
+                levels[e.price] = levels.get(e.price, 0) + e.displayed
         return list(levels.items())
 
     def tidy(self):
@@ -112,10 +122,16 @@ class L3Oracle:
         return lots
 
     def strike(self, entry):
-        """Let a recorded order trade with own orders and surplus that it crosses."""
-        if self.broken or entry.lots == 0:
+        """Let a recorded order trade with own orders that it crosses; surplus that it crosses ends."""
+        if entry.lots == 0:
             return False
         crossed = [e for e in self.queue(-entry.side) if e.side * (e.price - entry.price) >= 0]
+        for e in crossed:
+            e.lots -= e.surplus
+        self.tidy()
+        if self.broken:
+            return False
+        crossed = [e for e in crossed if e.own]
         before = entry.lots
         entry.lots = self.meet(crossed, entry.lots, entry.price, THROUGH)
         self.tidy()
@@ -160,9 +176,8 @@ class L3Oracle:
             self.entries.remove(entry)
             return
         moves = price != entry.price or lots > entry.shown
-        had = entry.lots
-        entry.price, entry.shown, entry.lots = price, lots, left
-        if moves or (had == 0 and left > 0):
+        entry.price, entry.shown, entry.lots = price, lots, min(left, lots) if moves else left
+        if moves:
             entry.turn = self.next_turn()
         if moves:
             self.strike(entry)
@@ -191,6 +206,7 @@ class L3Oracle:
             queue = self.queue(entry.side)
             left = self.meet(queue[: queue.index(entry)], lots, entry.price, QUEUE)
         entry.lots -= min(left, entry.lots)
+        self.remainders += entry.lots > 0 and entry.shown <= lots
         entry.shown = max(entry.shown - lots, 0)
         self.tidy()
 
@@ -222,6 +238,7 @@ class L3Oracle:
     def finish(self):
         """End a message: orders that waited meet the book; recorded orders that cross own ones trade with them."""
         bid, ask = self.touch(1), self.touch(-1)  # judged by what the message left
+        self.stray = (bid, ask) != (self.recorded_touch(1), self.recorded_touch(-1))
         self.told = [(self.shown(side) or [(None, 0)])[0] for side in (1, -1)]
         if self.healed:
             self.broken = self.healed = False
@@ -237,8 +254,9 @@ class L3Oracle:
         for side in (1, -1):
             struck = True
             while struck:
-                first = next((e for e in self.queue(side) if not e.own), None)
-                struck = first is not None and self.strike(first)
+                first = next((e for e in self.queue(side) if e.displayed), None)
+                own = [e for e in self.queue(-side) if e.own and first and side * (first.price - e.price) >= 0]
+                struck = bool(own) and self.strike(first)
 
     # --- own orders
 
@@ -310,7 +328,7 @@ class L3Oracle:
             self.fills.append((order.key, price, part, TAKER, TOOK, 0))
             order.filled += part
             for e in self.queue(-order.side):
-                if not e.own and e.price == price:
+                if e.displayed and e.price == price:
                     used = min(part, e.lots)
                     e.lots -= used
                     part -= used

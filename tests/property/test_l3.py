@@ -28,6 +28,7 @@ class Pair:
         self.spread, self.middle = spread, 10_000
         self.next_key = 1
         self.sent: list[int] = []
+        self.strayed = 0
 
     def price(self, side):
         self.middle += self.random.choice((-1, 0, 0, 0, 1))
@@ -71,6 +72,7 @@ class Pair:
         assert self.world.event(KINDS[kind], side, price, lots, key, flags) == FoldCode.DONE
         self.oracle.message(kind, side, price, lots, key, last=bool(flags & END), **ends)
         SEEN[kind] += 1
+        self.strayed += self.oracle.stray
 
     def snapshot(self):
         n = self.random.randint(1, 8)
@@ -121,7 +123,8 @@ class Pair:
                 for e in oracle.queue(side)
             ]
             assert rows == expected, side
-        assert (world.venue["n_unknown"], world.venue["n_spent"]) == (oracle.unknown, oracle.spent)
+        counted = [int(world.venue[name]) for name in ("n_unknown", "n_spent", "n_remainders", "strayed")]
+        assert counted == [oracle.unknown, oracle.spent, oracle.remainders, oracle.stray]
         for (price, lots), name, none in zip(oracle.told, ("bid", "ask"), (NO_BID, NO_ASK), strict=True):
             told = (none if price is None else price, lots)
             assert (world.venue[name], world.venue[f"{name}_lots"]) == told, name
@@ -153,6 +156,8 @@ def play(seed, steps, spread):
     SEEN.update(f"fill {how}" for _, _, _, _, how, _ in pair.world.fills)
     SEEN["spent"] += pair.oracle.spent
     SEEN["unknown"] += pair.oracle.unknown
+    SEEN["remainders"] += pair.oracle.remainders
+    SEEN["strayed"] += pair.strayed
 
 
 @settings(max_examples=10 if DISABLE_JIT else 60, deadline=None)
@@ -166,4 +171,5 @@ def test_many_random_messages_and_own_orders():
     for seed in range(400):
         play(seed, 400, (4, 12, 90)[seed % 3])
     wanted = {"LIMIT GTC", "LIMIT IOC", "LIMIT FOK", "MARKET GTC", "fill 5", "fill 6", "fill 7", "spent", "unknown"}
+    wanted |= {"remainders", "strayed"}
     assert wanted <= {name for name, n in SEEN.items() if n > 0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,16 @@ import pytest
 from tests.oracle.l3_oracle import L3Oracle, Own
 from tests.real.ladder_fold import read_rows
 from tests.unit.engine.l3_world import L3World
-from tradectl.core.codes import EventFlag, EventKind
+from tradectl.config.load import load_config
+from tradectl.config.wire import wire
+from tradectl.core.codes import Command, EventFlag, EventKind
 from tradectl.core.event import empty_events
 from tradectl.core.jit import DISABLE_JIT
 from tradectl.core.l3_check import validate_l3
 from tradectl.engine.advance import advance
+from tradectl.engine.host import command_event
+from tradectl.engine.spec import RunSpec
+from tradectl.engine.state import State
 
 LOBSTER = Path(__file__).parents[3] / "shared" / "data" / "lobster"
 pytestmark = pytest.mark.skipif(not LOBSTER.is_dir(), reason="../shared/data/lobster is not there")
@@ -156,3 +162,50 @@ def test_own_orders_among_real_ones_fill_as_the_oracle_says() -> None:
     for side, rows in zip((1, -1), world.book(), strict=True):
         assert [row[1] for row in rows] == [entry.price for entry in oracle.queue(side)]
     assert (world.venue["n_unknown"], world.venue["n_spent"]) == (oracle.unknown, oracle.spent)
+
+
+MAKER = """
+strategy:
+  path: {strategies}/market_maker.py
+  params: {{model: glft, gamma: 0.002, qty: 100, max_inventory: 10, requote_ticks: 2, interval: 0.2}}
+data: {{source: {data}, kind: book, profile: lobster, options: {{as: orders}}}}
+account: {{type: margin, currency: USD, balance: 1000000, leverage: 4}}
+execution: {{latency: {{entry: 1ms, response: 1ms}}}}
+"""
+
+
+def shown_touches(spec: RunSpec, events: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int, int]], State]:
+    """Fold event by event; return bid and ask after each, and of every fill the event and the touch told with it."""
+    state = State(spec)
+    state.fold(command_event(Command.START, int(events["ts_recv"][0])))
+    touch, fills = np.zeros((len(events), 2), np.int64), []
+    bid, ask = state.venues["bid"][:1], state.venues["ask"][:1]
+    for k in range(len(events)):
+        assert advance(state.address, events.ctypes.data, k, k + 1)[0] == 0
+        touch[k] = bid[0], ask[0]
+        if state.world.n_fills or state.world.n_orders > 1000 or state.world.n_equity > 1000:
+            fills += [(k, int(f["bid"]), int(f["ask"])) for f in state.drain()["fills"]]
+    return touch, fills, state
+
+
+def test_a_market_maker_sees_the_recorded_touch(tmp_path: Path) -> None:
+    """AMZN's day with the market maker in it: the touch is the recording's but where its orders used one up."""
+    config = tmp_path / "maker.yaml"
+    folder = Path(__file__).parents[2]
+    config.write_text(MAKER.format(strategies=folder / "strategies", data=LOBSTER / "AMZN_2012-06-21_5"))
+    wired = wire(load_config(config, env={}))
+    rows = np.concatenate(list(wired.chunks(65_536)))[:MOST]
+    events = empty_events(len(rows))
+    events[:] = rows
+    nobody = [replace(one, addresses={}) for one in wired.spec.strategies]
+    recorded, none, _ = shown_touches(replace(wired.spec, strategies=nobody), events)
+    seen, fills, state = shown_touches(wired.spec, events)
+    assert not none
+    other = sum((bid, ask) != tuple(recorded[k - 1].tolist()) for k, bid, ask in fills)
+    strayed = (seen != recorded).any(axis=1).mean()
+    if not DISABLE_JIT:
+        assert len(fills) > 1_000
+        assert state.venues[0]["n_remainders"] > 100
+    assert other <= 0.03 * len(fills), (other, len(fills))
+    assert strayed < 0.03
+    assert abs(state.venues[0]["n_strayed"] / state.venues[0]["n_messages"] - strayed) < 0.003

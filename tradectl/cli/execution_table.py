@@ -111,8 +111,10 @@ def feed_notes(summary: Mapping[str, Any]) -> list[str]:
         for name, text in (
             ("late", "late events"), ("gaps", "gaps"), ("crossed", "crossed messages"),
             ("unknown", "messages of unknown orders"), ("spent", "of orders that own ones had used up"),
+            ("remainders", "orders outlived their end in the recording, for own ones took an execution of theirs"),
+            ("strayed", "messages showed another touch than the recording's"),
         ):  # fmt: skip
-            parts += [f"{count(one[name])} {text}"] if one[name] else []
+            parts += [f"{count(one[name])} {text}"] if one.get(name) else []
         if one.get("broken_at_end"):
             parts.append("[yellow]not whole again after the last gap: nothing filled from there on[/]")
         lines.append(f"[cyan]book[/] {escape(one['instrument'])} ({one['level']}): {', '.join(parts)}")

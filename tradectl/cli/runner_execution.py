@@ -24,7 +24,7 @@ from tradectl.metrics.pnl import check_parts
 __all__ = ["acks_of", "books_of", "has_ticks", "measure_execution", "messages_of"]
 
 MS = 1e6  # ns
-COUNTED = ("n_messages", "n_late", "n_gaps", "n_crossed", "n_unknown", "n_spent")
+COUNTED = ("n_messages", "n_late", "n_gaps", "n_crossed", "n_unknown", "n_spent", "n_remainders", "n_strayed")
 
 
 def has_ticks(state: State) -> bool:

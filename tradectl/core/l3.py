@@ -1,8 +1,9 @@
 """The order-by-order book of a run: recorded and own orders in one queue per price, first in, first out.
 
 `l3` is an address (`core.l3_layout`), `index` a side: 0 bids, 1 asks, `slot` a place in its orders. The prices
-and quantities shown are those of recorded orders: own ones move neither the touch nor the depth. A recorded
-order keeps its slot while it has lots left here or in the recording; without lots here it is in no queue.
+and quantities displayed are those of recorded orders, of each the lesser of what is left of it here and what the
+recording shows; own ones move neither the touch nor the depth. A recorded order keeps its slot and its place in its
+queue while it has lots left here or in the recording.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from tradectl.core.l3_layout import l3_at, record_at
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
 
 __all__ = [
-    "entry_at", "forget_all", "l3_best", "l3_next", "l3_qty", "new_slot", "own_slot", "place", "record_of",
-    "set_lots", "side_book", "stand_own", "take_out", "withdraw_own",
+    "entry_at", "forget_all", "is_astray", "l3_best", "l3_next", "l3_qty", "new_slot", "own_slot", "place", "record_of",
+    "requeue", "set_lots", "side_book", "stand_own", "take_out", "withdraw_own",
 ]  # fmt: skip
 
 
@@ -103,6 +104,7 @@ def new_slot(l3: int, index: int, order_id: int, price_ticks: int) -> int:
     entry.id = order_id
     entry.price_ticks = price_ticks
     entry.qty_lots = 0
+    record.left_lots = 0
     record.shown_lots = 0
     record.index = index
     add_id(l3, order_id, slot)
@@ -111,36 +113,53 @@ def new_slot(l3: int, index: int, order_id: int, price_ticks: int) -> int:
 
 
 @kernel
+def _display(l3: int, index: int, slot: int, lots: int) -> None:
+    """Let a level display `lots` of a recorded order that stands in its queue."""
+    entry, book = entry_at(l3, slot), side_book(l3, index)
+    state = book_at(book, 0)
+    level = entry.price_ticks - state.low
+    if level >= 0 and level < state.window:
+        queue = level_at(book + state.levels, level)
+        queue.qty_lots = queue.qty_lots + lots - entry.qty_lots
+    entry.qty_lots = lots
+
+
+@kernel
 def set_lots(l3: int, slot: int, lots: int, shown_lots: int) -> None:
     """Let a recorded order have `lots` left, and `shown_lots` in the recording; it keeps its place.
 
-    Without `lots` it leaves its queue, without both the book. An order that had none goes last in its queue.
+    Without both it leaves the book; one that had neither goes last in its queue.
     """
     entry, record = entry_at(l3, slot), record_of(l3, slot)
-    before, index = entry.qty_lots, record.index
-    surplus = (lots > shown_lots) - (before > record.shown_lots)
-    if surplus != 0:
+    before, shown, index = record.left_lots, record.shown_lots, record.index
+    if before != shown or lots != shown_lots:
         state = l3_at(l3, 0)
-        state.n_surplus[index] = state.n_surplus[index] + surplus
+        state.n_surplus[index] = state.n_surplus[index] + (lots > shown_lots) - (before > shown)
+        state.n_deficit[index] = state.n_deficit[index] + (lots < shown_lots) - (before < shown)
+    record.left_lots = lots
     record.shown_lots = shown_lots
-    if lots == before:
-        pass
-    elif before == 0:
-        entry.qty_lots = lots
-        place(l3, index, slot)
-    elif lots == 0:
-        take_out(l3, index, slot)
-        entry.qty_lots = 0
-    else:
-        book = side_book(l3, index)
-        state = book_at(book, 0)
-        level = entry.price_ticks - state.low
-        if level >= 0 and level < state.window:
-            queue = level_at(book + state.levels, level)
-            queue.qty_lots = queue.qty_lots + lots - before
-        entry.qty_lots = lots
+    displayed = min(lots, shown_lots)
     if lots == 0 and shown_lots == 0:
+        if before != 0 or shown != 0:
+            take_out(l3, index, slot)
+        entry.qty_lots = 0
         _free(l3, slot)
+    elif before == 0 and shown == 0:
+        entry.qty_lots = displayed
+        place(l3, index, slot)
+    elif displayed != entry.qty_lots:
+        _display(l3, index, slot, displayed)
+
+
+@routine
+def requeue(l3: int, slot: int, price_ticks: int, lots: int, shown_lots: int) -> None:
+    """Let a recorded order go last in the queue of a price, with `lots` left and `shown_lots` in the recording."""
+    entry, index = entry_at(l3, slot), record_of(l3, slot).index
+    take_out(l3, index, slot)
+    entry.qty_lots = 0
+    entry.price_ticks = price_ticks
+    place(l3, index, slot)
+    set_lots(l3, slot, lots, shown_lots)
 
 
 @routine
@@ -148,7 +167,7 @@ def forget_all(l3: int) -> None:
     """Take out every recorded order; own orders stay."""
     state = l3_at(l3, 0)
     for slot in range(1, state.fresh):
-        if entry_at(l3, slot).qty_lots != 0 or record_of(l3, slot).shown_lots != 0:
+        if record_of(l3, slot).left_lots != 0 or record_of(l3, slot).shown_lots != 0:
             set_lots(l3, slot, 0, 0)
 
 
@@ -249,3 +268,35 @@ def _far_qty(book: int, index: int, price: int) -> int:
             lots += entry.qty_lots
         slot = entry.next
     return int(lots)
+
+
+@routine
+def _better_in_recording(l3: int, index: int) -> bool:
+    """Return whether the recording shows an order of a side at a better price than any that is displayed."""
+    book = side_book(l3, index)
+    state = book_at(book, 0)
+    level = state.best[index]
+    while level >= 0 and level < state.window and level_at(book + state.levels, level).qty_lots == 0:
+        slot = level_at(book + state.levels, level).head
+        while slot != 0:  # at most as many steps as orders in the queue
+            if slot <= l3_at(l3, 0).slots and record_of(l3, slot).shown_lots > 0:
+                return True
+            slot = entry_at(l3, slot).next
+        level = next_level(book, level, index)
+    if level >= 0 and level < state.window:
+        return False
+    displayed, slot = _far_next(book, index, NO_ASK if index == 0 else NO_BID), state.far_head[index]
+    while slot != 0:  # at most as many steps as far orders
+        better = (entry_at(l3, slot).price_ticks - displayed) * (1 - 2 * index) > 0
+        if better and slot <= l3_at(l3, 0).slots and record_of(l3, slot).shown_lots > 0:
+            return True
+        slot = entry_at(l3, slot).next
+    return False
+
+
+@kernel
+def is_astray(l3: int) -> bool:
+    """Return whether the touch is another than the recording's, for own orders have used up all that was there."""
+    state = l3_at(l3, 0)
+    bids = state.n_deficit[0] != 0 and _better_in_recording(l3, 0)
+    return bids or (state.n_deficit[1] != 0 and _better_in_recording(l3, 1))

@@ -15,7 +15,7 @@ __all__ = ["L3Row", "validate_l3"]
 
 
 class L3Row(NamedTuple):
-    """An order that rests: own ones have the place in the order table as `own` and no lots here."""
+    """An order in a queue: `lots` are left of it here; own ones have the place in the order table and no lots here."""
 
     order_id: int
     price_ticks: int
@@ -55,12 +55,13 @@ class _Views:
             order = self.orders[slot]
             _require(int(order["prev"]) == before, f"slot {slot} has a wrong prev")
             own, shown = slot - self.slots - 1, 0
-            lots = int(order["qty_lots"])
+            displayed = lots = int(order["qty_lots"])
             if own < 0:
                 record = self.records[slot]
-                shown = int(record["shown_lots"])
+                lots, shown = int(record["left_lots"]), int(record["shown_lots"])
                 _require(int(record["index"]) == index, f"slot {slot} rests on the wrong side")
-                _require(lots > 0, f"slot {slot} rests without lots")
+                _require(lots + shown > 0 and min(lots, shown) >= 0, f"slot {slot} rests without lots")
+                _require(displayed == min(lots, shown), f"slot {slot} displays {displayed} of {lots} and {shown}")
             else:
                 _require(lots == 0, f"own order {own} has lots of its own")
             rows.append(L3Row(int(order["id"]), int(order["price_ticks"]), lots, shown, max(own, -1)))
@@ -87,7 +88,8 @@ def _side(views: _Views, index: int) -> list[L3Row]:
         record = levels[level]
         queue = views.walk(int(record["head"]), int(record["tail"]), index)
         _require(all(row.price_ticks == low + level for row in queue), f"level {level} holds another price")
-        _require(sum(row.lots for row in queue) == int(record["qty_lots"]), f"level {level} has a wrong sum")
+        displayed = sum(min(row.lots, row.shown_lots) for row in queue)
+        _require(displayed == int(record["qty_lots"]), f"level {level} has a wrong sum")
         rows += queue
     far = views.walk(int(book["far_head"][index]), int(book["far_tail"][index]), index)
     _require(not far or bool(occupied), "there are far orders alone")
@@ -115,11 +117,11 @@ def validate_l3(blob: npt.NDArray[np.uint8]) -> tuple[list[L3Row], list[L3Row]]:
     _require(int(header["live"]) == len(known), "the count of known orders is wrong")
     found = {int(e["slot"]): int(e["id"]) for e in views.ids if e["slot"] != 0}
     _require(found == {s: int(views.orders[s]["id"]) for s in known}, "the ids do not lead to the known orders")
-    for s in known - views.seen:
-        _require(int(views.orders[s]["qty_lots"]) == 0, f"slot {s} has lots and does not rest")
-        _require(int(views.records[s]["shown_lots"]) > 0, f"slot {s} has nothing left and is known")
+    _require(known <= views.seen, "an order is known and in no queue")
     for index, rows in enumerate(sides):
         surplus = sum(row.own < 0 and row.lots > row.shown_lots for row in rows)
+        deficit = sum(row.own < 0 and row.lots < row.shown_lots for row in rows)
         _require(int(header["n_surplus"][index]) == surplus, "the count of surplus orders is wrong")
+        _require(int(header["n_deficit"][index]) == deficit, "the count of orders with a deficit is wrong")
         _require(int(header["n_own"][index]) == sum(row.own >= 0 for row in rows), "the count of own orders is wrong")
     return sides

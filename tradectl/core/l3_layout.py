@@ -5,7 +5,7 @@
 A side is a BOOK (`core.book_layout`) that only ever holds that side, so that a book may be crossed; both
 share `orders`. Slots 1 .. slots hold recorded orders, slot `slots` + 1 + k the own order k of the order
 table. The BOOK_ORDER of an own order has quantity 0: what is left of it stands in ORDER, and a level's
-quantity is what the recording put there. The handle is the blob's address; all of it is state.
+quantity is what it displays of recorded ones. The handle is the blob's address; all of it is state.
 """
 
 from __future__ import annotations
@@ -37,13 +37,15 @@ L3 = np.dtype(
         ("fresh", "<i8"),  # next slot that was never used
         ("live", "<i8"),  # recorded orders that are known
         ("n_own", "<i8", (2,)),  # own orders that rest, per side
-        ("n_surplus", "<i8", (2,)),  # recorded orders that hold more than the recording shows of them
+        ("n_surplus", "<i8", (2,)),  # recorded orders of which more is left here than the recording shows
+        ("n_deficit", "<i8", (2,)),  # and of which less is left
     ],
     align=True,
 )
 L3_RECORD = np.dtype(
     [
-        ("shown_lots", "<i8"),  # what the recording shows of an order; its BOOK_ORDER has what is really left
+        ("left_lots", "<i8"),  # what is left of an order here
+        ("shown_lots", "<i8"),  # what the recording shows of it; its BOOK_ORDER has the lesser: what is displayed
         ("index", "<i8"),  # its side: 0 bids, 1 asks
     ],
     align=True,

@@ -1,8 +1,9 @@
 """Own orders in the order-by-order book: where they stand, whom they take from, what reaches them.
 
-What the recording trades is traded once: where own orders, or lots that they left unfilled, stand ahead, the
-recorded execution or aggressor meets these first. An order that stands longer here than in the recording
-holds a *surplus*; it is met like an own order, by price, then time.
+What the recording trades is traded once: where own orders stand ahead, the recorded execution or aggressor meets these
+first. A recorded order whose execution they took has more left here than the recording shows: the *surplus* is not
+displayed and cannot be taken. It keeps its place, is met like an own order by later executions, by price, then time,
+and ends when the market has passed it: when a recorded order of the other side stands at its price or beyond.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from tradectl.core.layout import NONE, order_at
 from tradectl.core.orders import is_live, refresh_keys
 
 __all__ = [
-    "LAST", "consume_queue", "lots_ahead", "meet_ahead", "rest_in_queue", "stand_behind", "strike", "strike_crossed",
-    "strike_order",
+    "LAST", "consume_queue", "lots_ahead", "meet_ahead", "plain_first", "rest_in_queue", "stand_behind", "strike",
+    "strike_crossed", "strike_order",
 ]  # fmt: skip
 
 MAKER = int(LiquiditySide.MAKER)
@@ -46,7 +47,7 @@ def lots_ahead(world, l3, slot):
         entry = entry_at(l3, ahead)
         if entry.price_ticks == price:
             own = own_place(l3, ahead)
-            lots += entry.qty_lots if own < 0 else order_at(world.orders, own).leaves_lots
+            lots += record_of(l3, ahead).left_lots if own < 0 else order_at(world.orders, own).leaves_lots
         ahead = entry.prev
     return lots
 
@@ -81,7 +82,7 @@ def is_met(world, engine, l3, slot):
     """Return whether an execution may meet the order in a slot: an own one, or one that holds a surplus."""
     own = own_place(l3, slot)
     if own < 0:
-        return entry_at(l3, slot).qty_lots > record_of(l3, slot).shown_lots
+        return record_of(l3, slot).left_lots > record_of(l3, slot).shown_lots
     return not waits(world, engine, order_at(world.orders, own))
 
 
@@ -145,9 +146,9 @@ def meet_ahead(world, engine, market, venue, index, price_ticks, until, lots, ph
             break
         at = own_place(l3, slot)
         if at < 0:
-            entry, shown = entry_at(l3, slot), record_of(l3, slot).shown_lots
-            met = min(lots, entry.qty_lots - shown)
-            set_lots(l3, slot, entry.qty_lots - met, shown)
+            record = record_of(l3, slot)
+            met = min(lots, record.left_lots - record.shown_lots)
+            set_lots(l3, slot, record.left_lots - met, record.shown_lots)
         else:
             how = phase if entry_at(l3, slot).price_ticks == price_ticks else THROUGH
             met = fill_own(world, engine, market, l3, slot, lots, how)
@@ -168,14 +169,45 @@ def strike(world, engine, market, venue, index, price_ticks, until, lots, phase)
 
 
 @routine
+def end_surplus(l3, slot, index, price_ticks):
+    """Follow a queue or a far list from a slot on: surplus at a price or better ends."""
+    slots = l3_at(l3, 0).slots
+    while slot != 0:  # at most as many steps as orders in the list
+        after = entry_at(l3, slot).next
+        reached = (entry_at(l3, slot).price_ticks - price_ticks) * (1 - 2 * index) >= 0
+        if slot <= slots and reached and record_of(l3, slot).left_lots > record_of(l3, slot).shown_lots:
+            set_lots(l3, slot, record_of(l3, slot).shown_lots, record_of(l3, slot).shown_lots)
+        slot = after
+
+
+@routine
+def pass_surplus(l3, index, price_ticks):
+    """End the surplus of a side that is at a price or better, for the market of the other side has come there."""
+    book, toward = side_book(l3, index), 1 - 2 * index
+    state = book_at(book, 0)
+    if state.far_head[index] != 0:
+        end_surplus(l3, state.far_head[index], index, price_ticks)
+    level = state.best[index]
+    while level >= 0 and level < state.window and (state.low + level - price_ticks) * toward >= 0:
+        following = next_level(book, level, index)  # before an emptied level is gone
+        end_surplus(l3, level_at(book + state.levels, level).head, index, price_ticks)
+        level = following
+
+
+@routine
 def strike_order(world, engine, market, venue, slot):
-    """Let a recorded order that stands in the book trade with what it crosses on the other side; return the lots."""
+    """Let a recorded order that stands in the book trade with own ones that it crosses; return the lots.
+
+    It shows that the market has passed the surplus on the other side that it crosses.
+    """
     l3 = world.books + venue.ladder
-    entry, index = entry_at(l3, slot), record_of(l3, slot).index
-    before = entry.qty_lots
-    left = strike(world, engine, market, venue, 1 - index, entry.price_ticks, LAST, before, THROUGH)
+    price, record = entry_at(l3, slot).price_ticks, record_of(l3, slot)
+    if l3_at(l3, 0).n_surplus[1 - record.index] != 0:
+        pass_surplus(l3, 1 - record.index, price)
+    before = record.left_lots
+    left = strike(world, engine, market, venue, 1 - record.index, price, LAST, before, THROUGH)
     if left != before:
-        set_lots(l3, slot, left, record_of(l3, slot).shown_lots)
+        set_lots(l3, slot, left, record.shown_lots)
     return before - left
 
 
@@ -217,9 +249,9 @@ def consume_queue(l3, index, price_ticks, lots):
         slot = first_shown(l3, index, price_ticks)
         if slot == 0:
             return
-        entry = entry_at(l3, slot)
-        taken = min(lots, entry.qty_lots)
-        set_lots(l3, slot, entry.qty_lots - taken, record_of(l3, slot).shown_lots)
+        record = record_of(l3, slot)
+        taken = min(lots, record.left_lots)
+        set_lots(l3, slot, record.left_lots - taken, record.shown_lots)
         lots -= taken
 
 
@@ -228,8 +260,8 @@ def plain_first(l3, index, price_ticks):
     """Return the first recorded order without a surplus at a price, LAST where there is none."""
     slot = first_shown(l3, index, price_ticks)
     while slot != 0:  # at most as many steps as orders in the queue
-        entry = entry_at(l3, slot)
-        if entry.price_ticks == price_ticks and 0 < entry.qty_lots <= record_of(l3, slot).shown_lots:
+        record = record_of(l3, slot)
+        if entry_at(l3, slot).price_ticks == price_ticks and 0 < record.left_lots <= record.shown_lots:
             return slot
-        slot = entry.next
+        slot = entry_at(l3, slot).next
     return LAST

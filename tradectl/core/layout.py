@@ -79,10 +79,11 @@ VENUE = record(  # what an exchange shows of an instrument with tick data, and w
     *words("<i8", "bid bid_lots ask ask_lots ladder next_arrival own_bid own_ask stop_up stop_down"),
     *words("<i8", "ts_event ts_depth ts_trade trade_ticks trade_lots trade_id"),
     *words("<i8", "last_arrival queue_model n_messages n_late n_crossed n_gaps n_unknown n_spent"),
+    *words("<i8", "n_remainders n_strayed"),  # order by order: see `engine.l3_events`; messages that end `strayed`
     *words("<f8", "queue_power lot_size"),
     ("twice_seen", "<i8"),  # the mark at the end of the last message: what the next one's fills are measured by
     *words("<i8", "mark_due mark_tail"), ("mark_heads", "<i8", (3,)),  # pending mark-outs: `core.markouts`
-    ("trade_side", "i1"), *words("u1", "broken in_message touched trigger"),
+    ("trade_side", "i1"), *words("u1", "broken in_message touched trigger strayed"),
 )  # fmt: skip
 FRAME = record(  # a derived bar in the making; end 0: empty; size: of a bar by count, volume or notional
     *_BAR, *words("<i8", "end count size amount"), ("by", "u1")

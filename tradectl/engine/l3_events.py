@@ -1,7 +1,8 @@
 """Order-by-order messages in the fold: what each changes in the book, and which own orders it fills.
 
 Messages act on what is left of the order that they name. One that own orders have used up is only counted
-(VENUE.n_spent), as is one that is not known (n_unknown).
+(VENUE.n_spent), as is one that is not known (n_unknown). n_remainders counts orders that the recording executed whole
+and that have lots left here, for own orders took an execution of theirs.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from tradectl.core.book_layout import book_at
 from tradectl.core.codes import EventFlag, EventKind, FillPhase, Reason
 from tradectl.core.jit import kernel, routine
-from tradectl.core.l3 import entry_at, forget_all, l3_best, new_slot, record_of, set_lots, side_book
+from tradectl.core.l3 import entry_at, forget_all, l3_best, new_slot, record_of, requeue, set_lots, side_book
 from tradectl.core.l3_ids import slot_of_id
 from tradectl.core.l3_layout import l3_at
 from tradectl.core.l3_own import plain_first, stand_behind, strike, strike_order
@@ -59,32 +60,33 @@ def add_order(world, engine, market, venue, event, known):
 @kernel
 def cancel_order(venue, l3, slot, lots):
     """Take `lots` of a recorded order away, 0: all of it."""
-    entry, record = entry_at(l3, slot), record_of(l3, slot)
-    if entry.qty_lots == 0:
+    record = record_of(l3, slot)
+    if record.left_lots == 0:
         venue.n_spent += 1
     if lots <= 0 or lots >= record.shown_lots:
         set_lots(l3, slot, 0, 0)
     else:
-        set_lots(l3, slot, max(entry.qty_lots - lots, 0), record.shown_lots - lots)
+        set_lots(l3, slot, max(record.left_lots - lots, 0), record.shown_lots - lots)
 
 
 @routine
 def modify_order(world, engine, market, venue, slot, price_ticks, shown_lots):
-    """Give a recorded order a new price and open quantity: less at the same price keeps its place."""
+    """Give a recorded order a new price and open quantity: less at the same price keeps its place.
+
+    Any other change lets it stand anew, with no more than the recording shows.
+    """
     l3 = world.books + venue.ladder
     entry, record = entry_at(l3, slot), record_of(l3, slot)
-    lots = max(shown_lots + entry.qty_lots - record.shown_lots, 0)
-    if lots == 0 and entry.qty_lots == 0:
+    lots = max(shown_lots + record.left_lots - record.shown_lots, 0)
+    if lots == 0 and record.left_lots == 0:
         venue.n_spent += 1
     if shown_lots <= 0:
         set_lots(l3, slot, 0, 0)
     elif price_ticks == entry.price_ticks and shown_lots <= record.shown_lots:
         set_lots(l3, slot, lots, shown_lots)
     else:
-        set_lots(l3, slot, 0, shown_lots)  # out of its queue; it is known as long as it shows lots
-        entry.price_ticks = price_ticks
+        requeue(l3, slot, price_ticks, min(lots, shown_lots), shown_lots)
         if lots > 0:
-            set_lots(l3, slot, lots, shown_lots)
             cross(world, engine, market, venue, record.index, slot)
 
 
@@ -107,13 +109,16 @@ def execute_order(world, engine, market, venue, slot, lots):
     l3 = world.books + venue.ladder
     entry, record = entry_at(l3, slot), record_of(l3, slot)
     left = lots
-    if entry.qty_lots == 0:
+    if record.left_lots == 0:
         venue.n_spent += 1
     else:
         left = strike(world, engine, market, venue, record.index, entry.price_ticks, slot, lots, QUEUE)
         if left != lots:
             refresh_keys(world, market)
-    set_lots(l3, slot, entry.qty_lots - min(left, entry.qty_lots), max(record.shown_lots - lots, 0))
+    left = record.left_lots - min(left, record.left_lots)
+    if left > 0 and record.shown_lots <= lots:
+        venue.n_remainders += 1
+    set_lots(l3, slot, left, max(record.shown_lots - lots, 0))
 
 
 @kernel

@@ -10,7 +10,7 @@ from tradectl.core.account import mark_market
 from tradectl.core.codes import BookLevel, EventFlag, EventKind, FoldCode, GapScope, Hook, TriggerSource
 from tradectl.core.depth_view import shown_best, shown_qty
 from tradectl.core.jit import kernel, routine
-from tradectl.core.l3 import forget_all
+from tradectl.core.l3 import forget_all, is_astray
 from tradectl.core.l3_own import strike_crossed
 from tradectl.core.ladder import best, clear, set_level
 from tradectl.core.ladder_layout import NO_ASK, NO_BID, ladder_at
@@ -185,6 +185,8 @@ def end_touch(world, engine, market, venue, event):
     books = world.books
     bid, ask = shown_best(books, market, venue, 0), shown_best(books, market, venue, 1)
     bid_lots, ask_lots = shown_qty(books, market, venue, 0, bid), shown_qty(books, market, venue, 1, ask)
+    if market.level == BY_ORDER:
+        venue.strayed = 1 if is_astray(books + venue.ladder) else 0
     moved = bid != venue.bid or ask != venue.ask
     changed = moved or bid_lots != venue.bid_lots or ask_lots != venue.ask_lots
     if bid >= ask:
@@ -239,6 +241,7 @@ def end_message(world, engine, market, venue, event):
         for hook in range(ON_DEPTH, ON_QUOTE - 1, -1):  # in one place, for it is inlined
             if due & (1 << hook):
                 call_hooks(world, engine, event.instrument, hook)
+        venue.n_strayed += venue.strayed
     if engine.next_frame_end <= event.ts_recv:  # a bar by count, volume or notional is full
         close_frames(world, engine, event.ts_recv)
     if engine.equity_atoms != engine.checked_atoms:

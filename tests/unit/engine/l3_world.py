@@ -117,7 +117,7 @@ class L3World:
         return OrderStatus(int(self.order(order_id)["status"])).name
 
     def book(self):
-        """Check the book; return its bids and asks by price, then time: (key, price, lots), own keys as "own n"."""
+        """Check the book; return what is left in it by price, then time: (key, price, lots), own keys as "own n"."""
         sides = validate_l3(self.state.books)
         orders = self.state.orders
         return [
@@ -126,6 +126,7 @@ class L3World:
                 if row.own < 0
                 else (f"own {row.order_id}", row.price_ticks, int(orders[row.own]["leaves_lots"]))
                 for row in side
+                if row.own >= 0 or row.lots > 0
             ]
             for side in sides
         ]

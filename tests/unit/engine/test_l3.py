@@ -72,12 +72,48 @@ def test_what_an_execution_leaves_unfilled_stays_and_is_met_first(world):
     world.run((ADD, BUY, 10000, 9, 4), (CANCEL, BUY, 10000, 0, 1), (CANCEL, BUY, 10000, 0, 2))
     world.run((EXEC, BUY, 10000, 9, 4))  # 4 of the 9 lots fill the own order
     assert world.book()[0] == [(4, 10000, 4), (3, 9999, 4)]
-    world.run((ADD, BUY, 10000, 6, 5), (EXEC, BUY, 10000, 6, 5))  # these 4 lots are met first, 5 keeps 4
-    assert world.book()[0] == [(5, 10000, 4), (3, 9999, 4)]
-    world.run((ADD, SELL, 10000, 5, 14))  # a recorded order that crosses what is left trades with it
-    assert world.book() == [[(3, 9999, 4)], [(14, 10000, 1), (11, 10002, 3), (12, 10002, 6), (13, 10003, 8)]]
-    assert world.venue["n_spent"] == 0
-    assert world.venue["n_crossed"] == 0
+    assert (world.venue["bid"], world.venue["n_remainders"]) == (9999, 1)  # kept, not displayed
+    later = world.submit(BUY, 1, 10000)
+    nothing(world)
+    assert world.order(later)["front_post"] == 4
+    world.run((ADD, BUY, 10000, 6, 5), (EXEC, BUY, 10000, 6, 5))  # these 4 lots are met first, 5 keeps 5
+    assert world.fills[1:] == [(later, 10000, 1, MAKER, QUEUE, 0)]
+    assert world.book()[0] == [(5, 10000, 5), (3, 9999, 4)]
+    assert (world.venue["n_remainders"], world.venue["n_spent"], world.venue["n_strayed"]) == (2, 0, 0)
+
+
+@pytest.mark.parametrize("price", [10000, 9999])
+def test_a_remainder_ends_when_the_market_has_passed_it(world, price):
+    world.submit(BUY, 4, 10000)
+    nothing(world)
+    world.run((CANCEL, BUY, 10000, 0, 1), (ADD, BUY, 10000, 9, 4), (EXEC, BUY, 10000, 9, 4))
+    assert world.book()[0] == [(2, 10000, 7), (4, 10000, 4), (3, 9999, 4)]
+    world.run((CANCEL, BUY, 10000, 0, 2), (ADD, SELL, 10001, 5, 14))
+    assert world.book()[0] == [(4, 10000, 4), (3, 9999, 4)]
+    world.run((ADD, SELL, price, 5, 15))
+    assert world.book()[0] == [(3, 9999, 4)]
+    assert world.book()[1][0] == (15, price, 5)
+
+
+def test_a_partly_executed_order_displays_what_the_recording_shows(world):
+    world.submit(BUY, 4, 10001)
+    nothing(world)
+    world.run((EXEC, BUY, 10000, 3, 1))  # own orders take it: 5 lots are left, of which 2 are shown
+    assert world.book()[0][:2] == [("own 1", 10001, 1), (1, 10000, 5)]
+    assert world.venue["bid_lots"] == 9
+    world.run((MODIFY, BUY, 10000, 1, 1))
+    assert world.book()[0][1] == (1, 10000, 4)
+    world.run((MODIFY, BUY, 10000, 3, 1))  # it stands anew, with what the recording shows
+    assert world.book()[0][1:3] == [(2, 10000, 7), (1, 10000, 3)]
+
+
+def test_the_touch_strays_while_the_recording_shows_what_own_orders_used_up(world):
+    world.submit(BUY, 5, 10001)
+    nothing(world)
+    world.run((ADD, SELL, 10001, 5, 14), (ADD, BUY, 9990, 1, 5))
+    assert (world.venue["ask"], world.venue["strayed"]) == (10002, 1)
+    world.run((ADD, BUY, 9990, 1, 6), (CANCEL, SELL, 10001, 0, 14), (ADD, BUY, 9990, 1, 7))
+    assert (world.venue["ask"], world.venue["strayed"], world.venue["n_strayed"]) == (10002, 0, 3)
 
 
 def test_a_better_own_price_is_met_first(world):
