@@ -56,7 +56,9 @@ class ReplayedHub:
     limit = 20_000
     done: Callable[[], None] | None = None
 
-    def __init__(self, _plans: Any, _settings: Any, clock: EventClock, positions: Mapping[str, Position] | None = None) -> None:
+    def __init__(
+        self, _plans: Any, _settings: Any, clock: EventClock, positions: Mapping[str, Position] | None = None
+    ) -> None:
         self.clock = clock
         self.positions = dict(positions or {})
         self.notes: list[FeedNote] = []

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,14 @@ import yaml
 
 import tradectl.cli.runner_paper as runner
 from tests.paper.replayed import ROOT, EventClock, ReplayedHub, sample
+from tradectl.cli.main import run as program_run
 from tradectl.cli.paper_resume import read_again, restore
 from tradectl.cli.paper_session import Session
-from tradectl.cli.runner import RunResult, verify_run
+from tradectl.cli.runner import RunResult, run_backtest, verify_run
 from tradectl.core.codes import Command, EventKind
 from tradectl.db.session import SessionFolder
 from tradectl.engine.journal import Journal
-from tradectl.errors import FeedError, StoreError, StrategyError
+from tradectl.errors import DataError, FeedError, StoreError, StrategyError
 
 pytestmark = pytest.mark.xdist_group("paper")
 
@@ -51,11 +51,13 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> type[ReplayedHub]:
     return made
 
 
-def run(config: Path | None, out: Path, *watches: Any, resume: Path | None = None) -> RunResult:
+def run(
+    config: Path | None, out: Path, *watches: Any, resume: Path | None = None, trades: bool = True
+) -> RunResult:
     async def ends(session: Session) -> None:
         session.hub.done = lambda: session.stop("the sample is over")  # type: ignore[attr-defined]
 
-    request = runner.PaperRequest(config, resume, out=out, watches=(ends, *watches))
+    request = runner.PaperRequest(config, resume, out=out, trades=trades, watches=(ends, *watches))
     return runner.run_paper(request, lambda *_: None)
 
 
@@ -71,6 +73,39 @@ def test_a_session_equals_its_replay(tmp_path: Path, hub: type[ReplayedHub]) -> 
     assert verify_run(moved).exit_code == 0
     assert not list(moved.glob("snapshots/0*"))
     assert not (moved / ".rows").exists()
+
+
+def test_a_backtest_over_the_exported_journal_gives_the_same_bytes(tmp_path: Path, hub: type[ReplayedHub]) -> None:
+    hub.limit = 8_000
+    first = run(config_file(tmp_path), tmp_path / "runs")
+    table = tmp_path / "events.parquet"
+    assert program_run(["data", "export", str(first.run_dir), "--out", str(table)]) == 0
+    config = yaml.safe_load((first.run_dir / "run.yaml").read_text())
+    config["strategies"][0]["path"] = str(ROOT / "strategies" / "market_maker.py")
+    for name, source in (("from_parquet", table), ("from_folder", first.run_dir)):
+        config["data"] = [{"source": str(source), "kind": "journal"}]
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(config))
+        made = run_backtest(tmp_path / f"{name}.yaml", out=tmp_path / name)
+        assert made.summary["state_hash"] == first.summary["state_hash"]
+        assert made.summary["fills"] == first.summary["fills"] > 0
+    table.write_bytes(table.read_bytes()[:-40])
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        run_backtest(tmp_path / "from_parquet.yaml", out=tmp_path / "again")
+
+
+def test_a_recording_is_a_session_without_strategies(tmp_path: Path, hub: type[ReplayedHub]) -> None:
+    hub.limit = 5_000
+    recorded = run(config_file(tmp_path), tmp_path / "runs", trades=False)
+    assert recorded.summary["orders"] == 0
+    assert verify_run(recorded.run_dir).exit_code == 0
+    config = yaml.safe_load((ROOT / "configs" / "market_maker.yaml").read_text())
+    config["strategy"]["path"] = str(ROOT / "strategies" / "market_maker.py")
+    config["data"] = {"source": str(recorded.run_dir), "kind": "journal"}
+    (tmp_path / "again.yaml").write_text(yaml.safe_dump(config))
+    made = run_backtest(tmp_path / "again.yaml", out=tmp_path / "backtests")
+    assert made.summary["fills"] > 50
+    hub.begin = 5_000
+    assert run(None, tmp_path, resume=recorded.run_dir).summary["events"] > 10_000
 
 
 @pytest.mark.parametrize("burst", [1, 7, 5000])

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tradectl.cli import data_book, data_make
+from tradectl.cli import data_book, data_fetch, data_make, paper
 from tradectl.cli.app import command, group
 from tradectl.cli.data_source import DataInput, FixClock, Kind, block_options, data_input
 from tradectl.cli.options import Catalogue, From, Json, Profile, Quiet, Sets, Source, Symbols, Timeframe, To
@@ -31,6 +31,8 @@ def register(app: typer.Typer) -> None:
     _info(data)
     data_book.register(data)
     data_make.register(data)
+    data_fetch.register(data)
+    paper.register_record(data)
 
 
 def _import(data: typer.Typer) -> None:
@@ -103,7 +105,10 @@ def _export(data: typer.Typer) -> None:
         end: To = None,
         sets: Sets = None,
     ) -> None:
-        """Write the events that a run would see, or a run's journal, with their words decoded into columns."""
+        """Write the events that a run would see, or a run's journal, with their words decoded into columns.
+
+        A journal in a .parquet file is a source of its own: `data: {source: FILE.parquet, kind: journal}`.
+        """
         from tradectl.cli.output import count, out
         from tradectl.cli.progress import Meter
         from tradectl.config.wire_data import open_data
@@ -114,7 +119,8 @@ def _export(data: typer.Typer) -> None:
         with Meter() as meter:
             opened = open_data(found.config, found.folder, meter.counter("reading data"))
             chunks = opened.chunks(65_536)
-            rows = export_events(chunks, opened.instruments, opened.timeframes_ns, target)
+            meta = opened.meta() if found.is_journal else None
+            rows = export_events(chunks, opened.instruments, opened.timeframes_ns, target, meta)
         out().print(f"{count(rows)} events: [bold]{target}[/]")
 
 

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ class PaperRequest:
     overrides: Mapping[str, Any] | None = None
     out: Path | None = None
     duration_s: float | None = None
+    trades: bool = True  # False: no strategies, the feeds are only recorded
     watches: Sequence[Watch] = ()
 
 
@@ -75,6 +76,8 @@ async def _run(request: PaperRequest, progress: Progress) -> RunResult:
         else:
             assert request.config is not None
             loaded = load_config(request.config, request.sets, overrides=request.overrides)
+            if not request.trades:
+                loaded = replace(loaded, config=loaded.config.model_copy(update={"strategies": ()}))
             hub = Hub(plans_of(loaded), settings_of(loaded.config), clock)
         try:
             progress("feeds", 0, None)

@@ -44,7 +44,8 @@ def conflicts_of(config: RunConfig) -> list[Conflict]:
 
 
 def _at_least_one(config: RunConfig) -> Iterator[Conflict]:
-    if not config.strategies:
+    is_recording = config.feed is not None and any(block.kind == "journal" for block in config.data)
+    if not config.strategies and not is_recording:
         yield Conflict(("strategies",), "expected at least one element; got an empty list")
     if not config.data and config.feed is None:
         yield Conflict(("data",), "expected a block `data` (history, for `backtest`) or `feed` (live, for `paper`)")

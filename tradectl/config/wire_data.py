@@ -18,6 +18,7 @@ from tradectl.errors import ConfigError, DataError, nearest
 
 if TYPE_CHECKING:
     from tradectl.config.models import DataBlock, RunConfig
+    from tradectl.history.journal_table import JournalTable
     from tradectl.history.model import DataBlock as HistoryBlock
     from tradectl.history.model import DataReport, InstrumentSpec
 
@@ -202,13 +203,22 @@ def journal_folder(place: str) -> Path:
     raise DataError(f"no such run or journal: {path}", hint=nearest(path.name, names) if names else "")
 
 
+def _journal(place: str) -> Journal | JournalTable:
+    """Return the journal of a run folder, or one that was exported to a Parquet file."""
+    if place.endswith(".parquet"):
+        from tradectl.history.journal_table import JournalTable
+
+        return JournalTable(Path(place))
+    return Journal(journal_folder(place))
+
+
 def _open_journal(config: RunConfig, block: DataBlock, folder: Path) -> Opened:
     if len(block.source) > 1:
         raise ConfigError("data.source: a journal is one folder; name one")
     for name, value in (("symbols", block.symbols), ("from", block.from_), ("to", block.to)):
         if value is not None:
             raise ConfigError(f"data.{name}: a journal is replayed whole; `{name}` is only for `kind: bars`")
-    journal = Journal(journal_folder(places_of(block, folder)[0]))
+    journal = _journal(places_of(block, folder)[0])
     return replace(of_meta(journal.meta, config), chunks=journal.chunks, paths=journal.paths)
 
 

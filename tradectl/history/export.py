@@ -16,11 +16,14 @@ from polars.io.plugins import register_io_source
 from tradectl.core.codes import EventFlag, EventKind, MarketStatus
 from tradectl.core.event import empty_events
 from tradectl.core.instrument import Instrument
+from tradectl.engine.journal import JournalMeta
 from tradectl.errors import ConfigError
 from tradectl.history.stamps import format_timeframe
 from tradectl.history.writer import write_atomically
 
-__all__ = ["decode", "export_events", "write_frames"]
+__all__ = ["JOURNAL_META", "decode", "export_events", "write_frames"]
+
+JOURNAL_META = "tradectl.journal"  # key in a Parquet file's head
 
 PRICE_WORDS = ("open", "high", "low", "close")
 
@@ -30,11 +33,13 @@ def decode(
     instruments: Sequence[Instrument],
     timeframes_ns: Sequence[int],
     sequence: int = 0,
+    raw: bool = False,
 ) -> pl.DataFrame:
     """Return a frame of events in their order; `sequence` is the first one's position.
 
     Columns: stamps, kind, instrument, timeframe, flags; prices and volume of bars in units; of other kinds
-    the raw words w0..w4, and the name of a STATUS.
+    the raw words w0..w4, and the name of a STATUS. With `raw` the words of all kinds and `aux` too, so that nothing
+    is lost.
     """
     n = len(events)
     kind, index = events["kind"], events["instrument"].astype(np.int64)
@@ -67,7 +72,8 @@ def decode(
     shown = frame.with_columns(columns).with_columns(
         [pl.when(is_bar).then(pl.col(name)).alias(name) for name in PRICE_WORDS]
         + [pl.when(is_bar & ~unknown).then(pl.col("volume")).alias("volume")]
-        + [pl.when(~is_bar).then(word).alias(word.name) for word in words]
+        + [word if raw else pl.when(~is_bar).then(word).alias(word.name) for word in words]
+        + [pl.Series("aux", events["aux"].astype(np.int64))] * raw
     )
     statuses = {int(s): s.name for s in MarketStatus}
     return shown.with_columns(
@@ -92,26 +98,37 @@ def export_events(
     instruments: Sequence[Instrument],
     timeframes_ns: Sequence[int],
     out: Path,
+    meta: JournalMeta | None = None,
 ) -> int:
-    """Write events (of a history or a journal) to `out`, a .parquet or .csv file; return how many."""
+    """Write events to `out`, a .parquet or .csv file; return how many.
+
+    With the `meta` of the journal that they come from, a Parquet file is itself a journal (`kind: journal`).
+    """
     written = 0
+    raw = meta is not None and out.suffix == ".parquet"
 
     def frames() -> Iterable[pl.DataFrame]:
         nonlocal written
         for chunk in chunks:
-            yield decode(chunk, instruments, timeframes_ns, written)
+            yield decode(chunk, instruments, timeframes_ns, written, raw)
             written += len(chunk)
 
-    write_frames(out, frames(), decode(empty_events(0), [], []))
+    about = {JOURNAL_META: meta.to_json()} if meta is not None else None
+    write_frames(out, frames(), decode(empty_events(0), [], [], raw=raw), about)
     return written
 
 
-def write_frames(out: Path, frames: Iterable[pl.DataFrame], empty: pl.DataFrame) -> None:
-    """Stream frames into one .parquet or .csv file, which appears when it is whole; `empty` gives the columns."""
+def write_frames(
+    out: Path, frames: Iterable[pl.DataFrame], empty: pl.DataFrame, about: dict[str, str] | None = None
+) -> None:
+    """Stream frames into one .parquet or .csv file, which appears when it is whole; `empty` gives the columns.
+
+    `about` is kept in the head of a Parquet file.
+    """
     if out.suffix == ".csv":
         write_atomically(out, lambda path: _csv(path, chain([empty], frames)))
     elif out.suffix == ".parquet":
-        write_atomically(out, lambda path: _parquet(path, frames, empty))
+        write_atomically(out, lambda path: _parquet(path, frames, empty, about))
     else:
         raise ConfigError(f"{out.name}: unknown kind of file", hint="valid: .parquet, .csv")
 
@@ -124,7 +141,9 @@ def _csv(path: Path, frames: Iterable[pl.DataFrame]) -> None:
             stream.write(text.getvalue())
 
 
-def _parquet(path: Path, frames: Iterable[pl.DataFrame], empty: pl.DataFrame) -> None:
+def _parquet(
+    path: Path, frames: Iterable[pl.DataFrame], empty: pl.DataFrame, about: dict[str, str] | None
+) -> None:
     """Stream frames into one file; Polars pulls them one by one."""
 
     def source(columns: Any, predicate: Any, rows: Any, size: Any) -> Iterator[pl.DataFrame]:
@@ -133,4 +152,4 @@ def _parquet(path: Path, frames: Iterable[pl.DataFrame], empty: pl.DataFrame) ->
             yield frame if columns is None else frame.select(columns)
 
     lazy = register_io_source(source, schema=empty.schema)
-    lazy.sink_parquet(path, compression="zstd", maintain_order=True)
+    lazy.sink_parquet(path, compression="zstd", maintain_order=True, metadata=about)
