@@ -51,9 +51,14 @@ def market_cache() -> Path:
 
 
 async def load_markets(
-    exchange: Any, cache: Path | None, symbols: Iterable[str] = (), told: Callable[[str], None] | None = None
+    exchange: Any,
+    cache: Path | None,
+    symbols: Iterable[str] = (),
+    told: Callable[[str], None] | None = None,
+    *,
+    offline: bool = True,
 ) -> dict[str, Any]:
-    """Return ccxt's markets by symbol, fetched, or where that fails as the folder `cache` has them.
+    """Return ccxt's markets by symbol, fetched, or where that fails (and `offline`) as the folder `cache` has them.
 
     Only the kinds of market that `symbols` need are asked for (none: all that can be traded here), so that no
     other host is called. `told` hears of repeated calls, and of a copy used and its age.
@@ -68,7 +73,7 @@ async def load_markets(
             exchange.markets = None  # or ccxt would answer from it from now on
             raise FeedError(f"{exchange.id}: {host_of(exchange)} sent no markets")
     except FeedError as error:
-        kept = None if path is None else _read(path)
+        kept = _read(path) if path is not None and offline else None
         if kept is None:
             raise
         saved_s, markets = kept
