@@ -20,6 +20,7 @@ from tradectl.cli import (
     explain,
     paper,
     report,
+    sandbox,
     strategy,
     stress,
     verify,
@@ -33,7 +34,7 @@ __all__ = ["app", "main", "run"]
 BUG, INTERRUPTED = 70, 130
 
 app = group("tradectl", "Backtest and paper-trade Python strategies on one set of compiled kernels.")
-for _unit in (backtest, paper, control, verify, report, explain, stress, bench, warmup, doctor):
+for _unit in (backtest, paper, control, verify, report, explain, stress, bench, sandbox, warmup, doctor):
     _unit.register(app)
 for _unit in (config, data, strategy):
     _unit.register(app)

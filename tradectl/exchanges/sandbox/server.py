@@ -51,13 +51,14 @@ class Sandbox:
     """A local exchange; `async with Sandbox(["binance"]) as server` serves at `server.endpoint` until the block ends.
 
     Market time is the wall clock: what a source tells is stamped when it is due, at `speed` times the source's pace,
-    on an absolute schedule; what is late is sent at once and counted. While paused nothing happens but `advance`.
+    on an absolute schedule; what is late is sent at once and counted. While paused nothing happens but `advance`;
+    with `waits` it is paused until somebody subscribes.
     """
 
     def __init__(
         self, exchanges: Sequence[str] = ("binance",), source: Source | Sequence[str] | None = None, *,
         seed: int = 1, rate: float = DEFAULT_RATE, speed: float = 1.0, port: int = 0, host: str = "127.0.0.1",
-        faults: Sequence[Fault] = (), loops: bool = False, paused: bool = False, keep: int = KEPT_TRADES,
+        faults: Sequence[Fault] = (), loops: bool = False, paused: bool = False, waits: bool = False, keep: int = KEPT_TRADES,
     ) -> None:  # fmt: skip
         if speed <= 0 or not exchanges:
             raise ConfigError("sandbox: at least one exchange and a speed above 0 are needed")
@@ -76,7 +77,8 @@ class Sandbox:
         self.faults = Faults(list(self.venues.values()), faults, seed)
         self.finished = asyncio.Event()
         self.changes = self.slow_clients = self.behind_ns = self.behind_most_ns = self.behind_count = 0
-        self._paused = paused
+        self._paused = paused or waits
+        self._waits = waits  # for the first subscription
         self._heap: list[tuple[int, int, int, Change, Stream, Venue]] = []
         self._origin = self.started_ns  # wall time at which the source's clock shows `_source_start`
         self._source_start = 0
@@ -168,6 +170,9 @@ class Sandbox:
         while True:
             now = time.time_ns()
             self.faults.tick(now - self.started_ns)
+            if self._waits and any(venue.outlet.listeners for venue in self.venues.values()):
+                self._waits = False
+                self.resume()
             if not self._paused:
                 self._catch_up(now)
                 if not self._heap and not self._again():
