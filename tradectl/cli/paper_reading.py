@@ -6,8 +6,10 @@ Live feeds have no order-by-order books, so a resting order's queue is ORDER.fro
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +90,7 @@ class Working:
 
 
 class Reader:
-    """Reads one session's state."""
+    """Reads one session's state; `short` are the instruments' names, without the venue where that is clear."""
 
     def __init__(self, session: Session) -> None:
         folded = session.folded
@@ -96,6 +98,11 @@ class Reader:
         self.names = Names.of(self.state)
         self.currency = str(folded.wired.config.account.currency)
         self.start_atoms = folded.days.initial_atoms
+        instruments = self.state.spec.instruments
+        bare = Counter(one.symbol for one in instruments)
+        self.short = [one.symbol if bare[one.symbol] == 1 else one.id for one in instruments]
+        self.price_places = {name: places(one.tick_size) for name, one in zip(self.short, instruments, strict=True)}
+        self.qty_places = {name: places(one.lot_size) for name, one in zip(self.short, instruments, strict=True)}
 
     def price(self, ticks: float, index: int) -> float:
         """Return a price."""
@@ -245,6 +252,11 @@ class Reader:
             "status": OrderStatus(int(row["status"])).name,
             "reason": Reason(int(row["reason"])).name,
         }
+
+
+def places(step: Decimal) -> int:
+    """Return the digits behind the point that multiples of a step have."""
+    return max(-int(step.normalize().as_tuple().exponent), 0)
 
 
 class RowTail:
