@@ -24,9 +24,12 @@ from tradectl.cli.main import run as program_run
 from tradectl.cli.paper_resume import read_again, restore
 from tradectl.cli.paper_session import Session
 from tradectl.cli.runner import RunResult, run_backtest, verify_run
+from tradectl.config.wire import wire
+from tradectl.config.wire_data import of_meta
 from tradectl.core.codes import Command, EventKind
 from tradectl.db.session import SessionFolder
 from tradectl.engine.journal import Journal
+from tradectl.engine.state import State
 from tradectl.errors import DataError, FeedError, StoreError, StrategyError
 
 pytestmark = pytest.mark.xdist_group("paper")
@@ -91,6 +94,35 @@ def test_a_backtest_over_the_exported_journal_gives_the_same_bytes(tmp_path: Pat
     table.write_bytes(table.read_bytes()[:-40])
     with pytest.raises(DataError, match="cannot be read as Parquet"):
         run_backtest(tmp_path / "from_parquet.yaml", out=tmp_path / "again")
+
+
+def test_where_a_session_and_its_replay_part(tmp_path: Path, hub: type[ReplayedHub]) -> None:
+    hub.limit = 5_000
+    result = run(config_file(tmp_path), tmp_path / "runs")
+    path = result.run_dir / "fills.parquet"
+    fills = pl.read_parquet(path)
+    row = len(fills) // 2
+    changed = fills.with_columns(
+        pl.when(pl.int_range(pl.len()) == row).then(pl.col("qty_lots") + 1).otherwise(pl.col("qty_lots"))
+    )
+    changed.select(fills.columns).write_parquet(path)
+    found = verify_run(result.run_dir)
+    assert found.exit_code == 1
+    told = next(one for one in found.differences if one.startswith("first divergent event"))
+    number = int(told.split("number ")[1].split(", ")[0].replace(",", ""))
+    stop = restore_up_to(result.run_dir, number)
+    assert (stop, restore_up_to(result.run_dir, number - 1)) == (row + 1, row)
+    recorded, now = (line.split("equity ")[1].split(" lots")[0] for line in told.splitlines()[1:])
+    assert recorded != now
+
+
+def restore_up_to(folder: Path, number: int) -> int:
+    """Return the fills of a session after so many events."""
+    loaded, journal = read_again(folder)
+    wired = wire(loaded, opened=of_meta(journal.meta, loaded.config))
+    state = State(wired.spec)
+    state.fold(np.concatenate(list(journal.chunks()))[:number])
+    return int(state.engine[0]["n_fills"])
 
 
 def test_a_recording_is_a_session_without_strategies(tmp_path: Path, hub: type[ReplayedHub]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tradectl.cli.runner import Progress, VerifyResult
 from tradectl.cli.runner_data import find_data
+from tradectl.cli.runner_diverge import divergence
 from tradectl.cli.runner_fold import Folded, ledger_rows, start_fold
 from tradectl.config.load import Loaded, load_text
 from tradectl.config.wire import wire
@@ -64,7 +65,9 @@ def _verify(path: Path, data: Sequence[str], progress: Progress, scratch: Path) 
         return VerifyResult(path, DIFFERS, False, (*found, f"what stands there does not run: {error}"), source=source)
     folded = start_fold(wired, scratch / "spool")
     folded.run(progress)
-    found += _differences(run, folded)
+    tables = list(compare_tables(run.path, folded.spool, Names.of(folded.state), positions_table(folded.state)))
+    parted = divergence(run.path, wired, tables)
+    found += [str(one) for one in tables] + ([parted] if parted else []) + _differences(run, folded)
     rows = sum(folded.spool.counts.values())
     folded.spool.close()
     versions = differing_versions(lock)
@@ -73,9 +76,8 @@ def _verify(path: Path, data: Sequence[str], progress: Progress, scratch: Path) 
 
 
 def _differences(run: Run, folded: Folded) -> list[str]:
-    """Return the first difference of each table, then of the figures and the state."""
-    tables = compare_tables(run.path, folded.spool, Names.of(folded.state), positions_table(folded.state))
-    found = [str(one) for one in tables]
+    """Return the differences of the figures and the state."""
+    found = []
     snapshot = run.path / SNAPSHOT
     if not snapshot.is_file():
         found.append(f"{SNAPSHOT} is missing")
