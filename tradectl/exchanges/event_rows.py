@@ -47,5 +47,5 @@ def put_gap(
     Its exchange time (`stamps[0]`) is that of what came last: no order arrives by a gap.
     """
     ts_event, recv_ns = stamps
-    its_time, since = min(ts_event, recv_ns) or recv_ns, since_ns or recv_ns
+    its_time, since = min(ts_event, recv_ns) or recv_ns, min(since_ns, recv_ns) or recv_ns
     out.add(its_time, recv_ns, GAP, 0, END, index, scope, since, recv_ns, reason)
