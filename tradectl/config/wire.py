@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradectl.config.load import Loaded
 from tradectl.config.wire_data import Opened, find_instrument, open_data
+from tradectl.config.wire_hooks import unheard
 from tradectl.config.wire_latency import recorded_latencies
 from tradectl.config.wire_numbers import (
     account_spec,
@@ -102,6 +103,9 @@ def wire(
     timings.compile_s = time.perf_counter() - start
     timings.was_cached = fold.was_cached and all(h.was_cached for h in hooks)
     spec = _spec(config, folder, data, strategies, hooks)
+    if data.report is not None:
+        for block, one in zip(config.strategies, strategies, strict=True):
+            data.report.notes += unheard(block.label, one, data.kinds)
     return Wired(config, spec, data, strategies, hooks, timings)
 
 
