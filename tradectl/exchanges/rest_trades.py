@@ -174,7 +174,7 @@ async def _coinbaseexchange(source: Source, since: int, end: int) -> Pages:
 
     async def below(number: int, limit: int) -> list[Trade]:
         rows = await source.get("publicGetProductsIdTrades", id=source.id, limit=limit, after=number)
-        return sorted((_coinbase_trade(row, invert=True) for row in rows), key=lambda t: int(t.id))
+        return sorted((_coinbase_trade(row) for row in rows), key=lambda t: int(t.id))
 
     newest = await source.get("publicGetProductsIdTrades", id=source.id, limit=1)
     low, high = 0, int(newest[0]["trade_id"]) if newest else 0
@@ -224,7 +224,7 @@ async def _coinbase(source: Source, since: int, end: int) -> Pages:
                 "v3PublicGetBrokerageMarketProductsProductIdTicker",
                 product_id=source.id, limit=1000, start=str(start // SECOND), end=str(last),
             )  # fmt: skip
-            rows = [_coinbase_trade(row, invert=False) for row in answer["trades"]]
+            rows = [_coinbase_trade(row) for row in answer["trades"]]
             fresh = {row.id: row for row in rows if row.id not in found}
             found |= fresh
             if len(rows) < 1000 or not fresh:
@@ -256,9 +256,9 @@ def _okx_trade(row: dict[str, Any]) -> Trade:
     return Trade(int(row["ts"]) * MS, str(row["tradeId"]), str(row["px"]), str(row["sz"]), _side(row["side"]))
 
 
-def _coinbase_trade(row: dict[str, Any], *, invert: bool) -> Trade:
-    """Return a row of either Coinbase interface; the older one tells the resting order's side."""
-    side = -_side(row["side"]) if invert else _side(row["side"])
+def _coinbase_trade(row: dict[str, Any]) -> Trade:
+    """Return a row of either interface of Coinbase; both tell the resting order's side."""
+    side = -_side(row["side"])
     return Trade(_stamp(row["time"]), str(row["trade_id"]), str(row["price"]), str(row["size"]), side)
 
 

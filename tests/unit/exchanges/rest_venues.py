@@ -55,7 +55,7 @@ def coinbase(trades: Sequence[Made], now: int) -> dict[str, Answer]:
     def page(query: Query) -> Any:
         start, end = int(query["start"]) * 1000, int(query["end"]) * 1000
         found = [t for t in trades if start <= t[0] < end][-int(query["limit"]) :]
-        words = {1: "BUY", -1: "SELL"}
+        words = {1: "SELL", -1: "BUY"}  # of the resting order
         rows = [
             {"trade_id": str(t[1]), "price": t[2], "size": t[3], "time": _iso(t[0]), "side": words[t[4]]}
             for t in found
