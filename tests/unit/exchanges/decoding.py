@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +28,10 @@ def market(
     return FeedMarket(
         index, exchange, symbol, raw_id, instrument, frozenset(channels), Decimal(step), MINUTE, raw or {}
     )
+
+
+def compact(message: Any) -> str:
+    return json.dumps(message, separators=(",", ":"))
 
 
 class Heard:
@@ -102,6 +106,7 @@ class Driver(Heard):
         assert decoder is not None
         self.decoder, self.markets = decoder, markets
         self.out = EventBuffer()
+        self.write: Callable[[Any], str] = compact
         self.now = 1_700_000_000 * SECOND
 
     @property
@@ -112,7 +117,7 @@ class Driver(Heard):
 
     def say(self, message: Any, channel: Channel | None = None) -> list[Any]:
         """Let a message (text, or what becomes JSON) come; `channel`: what it has to be taken for."""
-        text = message if isinstance(message, str) else json.dumps(message, separators=(",", ":"))
+        text = message if isinstance(message, str) else self.write(message)
         found = self.decoder.classify(text)
         assert found is not None, text
         assert channel in (None, found)

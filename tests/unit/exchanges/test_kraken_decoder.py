@@ -43,12 +43,16 @@ def test_kraken_without_an_answer_takes_the_depth_from_the_snapshot(shown: int, 
     assert driver.decoder.books[0].depth == depth  # type: ignore[attr-defined]
 
 
-def test_kraken_takes_decimals_from_the_instrument_where_the_market_names_none() -> None:
+def test_kraken_s_checksum_is_of_the_digits_as_they_came() -> None:
+    """Whole numbers, trailing zeros, and more digits than a float holds."""
     venue = Kraken()
-    driver = Driver(market(venue.exchange, venue.raw_id))
-    venue.change([("100.0", "1.000")], [("100.2", "1.500")])
+    driver = Driver(market("kraken", "BTC/USD", step="0.00000001"))
+    driver.write = venue.driver().write
+    venue.change([("100", "12345678901.12345678"), ("99.50", "0.10000000")], [("100.2", "7")])
     driver.say(venue.snapshot())
-    assert driver.book() == venue.levels()
+    assert driver.say(venue.update([("99.5", "0")], [("100.30", "0.00000001")]))
+    assert not driver.needs
+    assert driver.book()["asks"] == {1002: 700_000_000, 1003: 1}
 
 
 def kraken_trade(trade_id: int, symbol: str = "BTC/USD", **changes: Any) -> dict:

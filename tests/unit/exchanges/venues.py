@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import re
+from typing import Any
 
-from tests.unit.exchanges.decoding import Driver, market
+from tests.unit.exchanges.decoding import Driver, compact, market
 from tradectl.exchanges.model import Channel
 from tradectl.history.importers.checksum import kraken_checksum, okx_checksum
 from tradectl.history.importers.textbook import TextBook
@@ -18,14 +19,13 @@ class Venue:
     """How one venue writes: the test's server, with its book (in text) and its numbering."""
 
     exchange, raw_id, ordered = "", "", True
-    settings: ClassVar[dict[str, Any]] = {}
 
     def __init__(self) -> None:
         self.shown = TextBook()
         self.number = 100
 
     def driver(self) -> Driver:
-        made = Driver(market(self.exchange, self.raw_id, raw=self.settings))
+        made = Driver(market(self.exchange, self.raw_id))
         made.connect()
         return made
 
@@ -54,17 +54,19 @@ class Venue:
 
 class Kraken(Venue):
     exchange, raw_id, ordered = "kraken", "BTC/USD", False
-    settings: ClassVar[dict[str, Any]] = {"info": {"pair_decimals": "1", "lot_decimals": "3"}}
+
+    def driver(self) -> Driver:
+        """Return a driver that writes prices and quantities as JSON numbers with all their digits."""
+        made = super().driver()
+        made.write = lambda message: re.sub(r'("price"|"qty"):"([^"]*)"', r"\1:\2", compact(message))
+        return made
 
     def book(self, whole: bool, bids: Levels, asks: Levels) -> Any:
-        text = [
-            [(f"{float(p):.1f}", f"{float(q):.3f}") for p, q in self.shown.top(side, 10)] for side in (1, -1)
-        ]
         data = {
             "symbol": self.raw_id,
-            "bids": [{"price": float(p), "qty": float(q)} for p, q in bids],
-            "asks": [{"price": float(p), "qty": float(q)} for p, q in asks],
-            "checksum": kraken_checksum(*text),
+            "bids": [{"price": p, "qty": q} for p, q in bids],
+            "asks": [{"price": p, "qty": q} for p, q in asks],
+            "checksum": kraken_checksum(self.shown.top(1, 10), self.shown.top(-1, 10)),
             "timestamp": "2023-11-14T22:13:20.000001Z",
         }
         return {"channel": "book", "type": "snapshot" if whole else "update", "data": [data]}

@@ -96,6 +96,10 @@ class VenueDecoder:
         """Return the channel of a message of market data; None: it is for ccxt."""
         raise TypeError(f"{type(self).__name__} reads no messages")
 
+    def read(self, text: str) -> Any:
+        """Return a message parsed."""
+        return loads(text)
+
     def message(self, message: Any, recv_ns: int, out: EventBuffer) -> None:
         """Append the events of a parsed message; each venue has its own."""
         raise TypeError(f"{type(self).__name__} reads no messages")
@@ -104,7 +108,7 @@ class VenueDecoder:
         """Append a message's events; raises Malformed, after which nothing of it stands in `out`."""
         length = len(out)
         try:
-            self.message(loads(text), recv_ns, out)
+            self.message(self.read(text), recv_ns, out)
         except UNREADABLE as error:
             out.cut(length)
             raise Malformed(f"{type(error).__name__}: {error}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 
-__all__ = ["CheckedBook"]
+__all__ = ["CheckedBook", "Level"]
 
 Level = tuple[str, str]
 

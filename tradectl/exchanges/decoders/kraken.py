@@ -1,14 +1,14 @@
-"""Kraken's WebSocket v2: book with checksum, trade, ticker, ohlc; numbers in messages are JSON numbers."""
+"""Kraken's WebSocket v2: book with checksum, trade, ticker, ohlc."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from tradectl.exchanges.codec import EventBuffer
 from tradectl.exchanges.decoders.base import SIDES, Lines, VenueDecoder
-from tradectl.exchanges.decoders.checked_book import CheckedBook
+from tradectl.exchanges.decoders.checked_book import CheckedBook, Level
 from tradectl.exchanges.decoders.text import iso_ns, loads
 from tradectl.exchanges.depth_line import Row
 from tradectl.exchanges.model import Channel, FeedMarket, FeedSettings, GapReason
@@ -25,24 +25,19 @@ MINUTE = 60_000_000_000  # ns
 
 
 class _Book:
-    """What the checksum of one book needs: its levels in text with the decimals that the venue gives the market."""
+    """What the checksum of one book needs: its levels in the venue's own digits, as many as were subscribed to."""
 
-    def __init__(self, market: FeedMarket) -> None:
-        info = market.raw.get("info") or {}
-        price_decimals = int(info.get("pair_decimals", _decimals(market.instrument.tick_size)))
-        qty_decimals = int(info.get("lot_decimals", _decimals(market.qty_step)))
-        self.formats = f"%.{price_decimals}f", f"%.{qty_decimals}f"
-        self.depth = 0  # levels a side; 0: not known
+    def __init__(self) -> None:
+        self.depth = 0  # levels a side
         self.levels = CheckedBook()
 
-    def put(self, rows: Sequence[Row], numbers: Sequence[tuple[float, float]]) -> None:
-        """Apply rows, whose numbers as they came are given beside them."""
-        price_format, qty_format = self.formats
-        for (side, ticks, lots), (price, qty) in zip(rows, numbers, strict=True):
-            self.levels.put(side, ticks, lots, (price_format % price, qty_format % qty))
+    def put(self, rows: Sequence[Row], texts: Sequence[Level]) -> None:
+        """Apply rows, with the texts that they were read from."""
+        for (side, ticks, lots), level in zip(rows, texts, strict=True):
+            self.levels.put(side, ticks, lots, level)
 
     def cut(self) -> list[Row]:
-        """Drop the levels beyond the depth that was subscribed to: the venue does not tell of them any more."""
+        """Drop the levels beyond the depth: the venue does not tell of them any more."""
         return [(side, ticks, 0) for side in (1, -1) for ticks in self.levels.cut(side, self.depth)]
 
     def checksum(self) -> int:
@@ -55,7 +50,7 @@ class KrakenDecoder(VenueDecoder):
 
     def __init__(self, markets: Sequence[FeedMarket], settings: FeedSettings) -> None:
         super().__init__(markets, settings)
-        self.books = {index: _Book(lines.market) for index, lines in self.lines.items()}
+        self.books = {index: _Book() for index in self.lines}
         self.depths: dict[str, int] = {}  # by name
 
     def classify(self, text: str) -> Channel | None:
@@ -73,6 +68,10 @@ class KrakenDecoder(VenueDecoder):
             self.depths[result["symbol"]] = int(result["depth"])
         except (ValueError, KeyError, TypeError):
             return  # it is ccxt's to complain; the depth is then known from the snapshot
+
+    def read(self, text: str) -> Any:
+        """Return a message parsed, its numbers in their own digits: the checksum is of them."""
+        return json.loads(text, parse_float=str)
 
     def message(self, message: Any, recv_ns: int, out: EventBuffer) -> None:
         """Append the events of `{channel, type, data: […]}`."""
@@ -98,8 +97,8 @@ class KrakenDecoder(VenueDecoder):
         if not (is_snapshot or lines.book.whole):
             self.await_snapshot(lines, stamps[1])
             return
-        bids = [(level["price"], level["qty"]) for level in data["bids"]]
-        asks = [(level["price"], level["qty"]) for level in data["asks"]]
+        bids = [(str(level["price"]), str(level["qty"])) for level in data["bids"]]
+        asks = [(str(level["price"]), str(level["qty"])) for level in data["asks"]]
         rows, book, length = lines.book.rows(bids, asks), self.books[lines.index], len(out)
         if is_snapshot:
             most = max(len(bids), len(asks))
@@ -143,9 +142,3 @@ class KrakenDecoder(VenueDecoder):
             if one is data[-1] or lines.bars.last_end:
                 lines.bars.last_end = lines.bars.last_end or begin_ns
                 lines.bars.update(begin_ns + frame_ns, bar, recv_ns, out)
-
-
-def _decimals(step: Decimal) -> int:
-    """Return how many decimals the multiples of a step have."""
-    exponent = step.normalize().as_tuple().exponent
-    return max(-exponent, 0) if isinstance(exponent, int) else 0
