@@ -67,7 +67,7 @@ def host_of(exchange: Any) -> str:
 
 
 def _refuse_pages(exchange: Any) -> None:
-    """Make every answer that is no JSON an error: ccxt reads a web page as an answer that holds nothing."""
+    """Make every answer that is no whole JSON an error: ccxt reads a web page as an answer that holds nothing."""
     from ccxt.base.errors import BadResponse
 
     if exchange.options.get("refusesPages"):
@@ -76,8 +76,9 @@ def _refuse_pages(exchange: Any) -> None:
     original = exchange.on_rest_response
 
     def checked(code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any) -> Any:
-        if code < 400 and body.lstrip()[:1] not in ("{", "["):
-            raise BadResponse(f"{url.partition('?')[0]} answered {body.strip()[:40]!r}, not JSON")
+        text = body.strip()
+        if code < 400 and text[:1] + text[-1:] not in ("{}", "[]"):
+            raise BadResponse(f"{url.partition('?')[0]} answered {text[:40]!r}, not JSON")
         return original(code, reason, url, method, headers, body, *rest)
 
     exchange.on_rest_response = checked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 from tradectl.errors import FeedError
 from tradectl.exchanges.rest import venue_now
-from tradectl.exchanges.rest_call import call
+from tradectl.exchanges.rest_call import call, host_of
 from tradectl.history.model import iso
 
 __all__ = ["Trade", "TradeBatch", "fetch_trades"]
@@ -88,7 +89,7 @@ async def fetch_trades(
         Decimal(str(source.market.get("contractSize") or 1)) if source.market.get("contract") else Decimal(1)
     )
     done, last_id, first = since_ns, 0, True
-    async for begin, page in pages(source, since_ns, end):
+    async for begin, page in _checked(exchange, pages(source, since_ns, end)):
         if first and begin > since_ns and told is not None:
             told(f"{exchange.id} gives no trades of {symbol} before {iso(begin)}")
         batch = TradeBatch(max(done, begin), max(done, begin))
@@ -111,6 +112,19 @@ async def fetch_trades(
         yield batch
     if done < min(end, now_ns - LATE_NS):
         yield TradeBatch(done, min(end, now_ns - LATE_NS))
+
+
+async def _checked(exchange: Any, pages: Pages) -> Pages:
+    """Yield pages of trades that are some; FeedError for an answer that is not what the venue's protocol says."""
+    try:
+        async for begin, page in pages:
+            for trade in page:
+                if not (0.0 < float(trade.price) < math.inf and 0.0 < float(trade.qty) < math.inf):
+                    raise ValueError(f"price {trade.price}, quantity {trade.qty}")
+            yield begin, page
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        said = f"{host_of(exchange)} sent what is no trade: {error!r}"
+        raise FeedError(f"{exchange.id}: {said}") from error
 
 
 def _number(text: str) -> int:

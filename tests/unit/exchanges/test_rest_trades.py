@@ -118,3 +118,29 @@ def test_no_trades_are_no_error(venue: str) -> None:
     batches = got(venue, [])
     assert rows(batches) == []
     assert batches[-1].until_ns == (NOW - 60_000) * NS
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '[{"a": 1, "p": "NaN", "q": "1", "T": 5, "m": true}]',
+        '[{"a": 1, "p": "1.00", "q": "-1", "T": 5, "m": true}]',
+        '[{"a": 1, "q": "1", "T": 5, "m": true}]',
+        '[{"a": 1, "p": "1", "q": "1", "T": "soon", "m": true}]',
+        '["a"]',
+        '{"rows": []}',
+    ],
+)
+def test_what_is_no_trade_is_an_error_that_names_the_host(answer: str) -> None:
+    routes = VENUES["binance"]([], NOW)
+    server = Fake(routes, failures=deque([(200, answer, {})]), only="aggTrades")
+    with pytest.raises(FeedError, match=r"127\.0\.0\.1:\d+ sent what is no trade"):
+        over(server, fetched)
+
+
+def test_an_answer_that_is_cut_is_asked_for_again() -> None:
+    trades = made_trades(20)
+    server = Fake(
+        VENUES["binance"](trades, NOW), failures=deque([(200, '[{"a": 1, "p', {})]), only="aggTrades"
+    )
+    assert rows(over(server, lambda exchange: fetched(exchange, T0 * NS))) == expected(trades)
