@@ -70,15 +70,22 @@ def register(app: typer.Typer) -> None:
         port: Annotated[
             int, typer.Option("--port", metavar="P", min=0, max=65_535, help="Port; 0: any free one.")
         ] = 9001,
-        speed: Annotated[float, typer.Option("--speed", metavar="X", help="Times the source's own pace.")] = 1.0,
+        speed: Annotated[
+            float, typer.Option("--speed", metavar="X", help="Times the source's own pace.")
+        ] = 1.0,
         duration: Annotated[
             str | None, typer.Option("--duration", metavar="TIME", help="End after this long: 90s, 10m, 8h.")
         ] = None,
-        seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of markets and of chance.")] = 1,
+        seed: Annotated[
+            int, typer.Option("--seed", metavar="N", min=0, help="Of markets and of chance.")
+        ] = 1,
         rate: Annotated[
             float | None,
             typer.Option(
-                "--rate", metavar="N", help="Synthetic: messages a second of each exchange (200).", show_default=False
+                "--rate",
+                metavar="N",
+                help="Synthetic: messages a second of each exchange (200).",
+                show_default=False,
             ),
         ] = None,
         faults: Faults = None,
@@ -119,11 +126,13 @@ def _recorded(source: str, symbols: list[str], runs: Path) -> Source:
     from tradectl.exchanges.sandbox.recorded import recorded
 
     path = Path(source)
-    return recorded(path if path.exists() else find_folder(source, runs, f"journal/{META}", "journaled run"), symbols)
+    return recorded(
+        path if path.exists() else find_folder(source, runs, f"journal/{META}", "journaled run"), symbols
+    )
 
 
 async def _serve(sandbox: Sandbox, lasts_ns: int, as_json: bool) -> None:
-    """Serve until the source ends, the time is over or the user stops it; say where, and in the end what was sent."""
+    """Serve until the source ends, the time is over or the user stops it; say where, then what was sent."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -144,7 +153,8 @@ def _tell_start(sandbox: Sandbox, as_json: bool) -> None:
         print_json({"event": "started", "endpoint": sandbox.endpoint, **_what(sandbox.state())})
         return
     state = sandbox.state()
-    out().print(f"sandbox: [bold]{sandbox.endpoint}[/] · {'SYNTHETIC markets' if state['synthetic'] else state['source']}")
+    what = "SYNTHETIC markets" if state["synthetic"] else state["source"]
+    out().print(f"sandbox: [bold]{sandbox.endpoint}[/] · {what}")
     for name, one in state["exchanges"].items():
         out().print(f"  {name}: {', '.join(one['symbols'])}")
     out().print("  feed: {exchanges: {NAME: {endpoint: " + sandbox.endpoint + "}}} · Ctrl-C ends it")
@@ -164,4 +174,7 @@ def _tell_end(state: dict[str, Any], as_json: bool) -> None:
     sent = sum(sum(one["sent"].values()) for one in state["exchanges"].values())
     faults = ", ".join(f"{kind} {number}" for kind, number in state["faults"]["kinds"].items())
     late = f" · {seconds(state['behind_most_s'])} behind at most" if state["behind_most_s"] > 0.25 else ""
-    out().print(f"{count(sent)} messages sent in {seconds(state['seconds'])}{late}" + (f" · faults: {faults}" if faults else ""))
+    out().print(
+        f"{count(sent)} messages sent in {seconds(state['seconds'])}{late}"
+        + (f" · faults: {faults}" if faults else "")
+    )

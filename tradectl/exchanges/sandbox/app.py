@@ -1,4 +1,4 @@
-"""The HTTP side of the sandbox: WebSocket sessions and REST calls go to their venue, `/sandbox/…` is its own."""
+"""The HTTP side of the sandbox: sessions and calls go to their venue, `/sandbox/…` is its own."""
 
 from __future__ import annotations
 

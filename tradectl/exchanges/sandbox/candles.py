@@ -1,4 +1,4 @@
-"""Candles of one market: every second and minute without a gap, coarser ones made of them; before the start, made up."""
+"""Candles of one market: all seconds and minutes, coarser ones made of these; before the start, made up."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Candles:
         self._history(price, start_ns, random.Random(seed), unit)
 
     def _history(self, price: int, start_ns: int, chance: random.Random, unit: int) -> None:
-        """Make up what was before: a walk backwards from the first price; the last hour in seconds, its minutes of them."""
+        """Make up what was before, backwards from the first price; the last hour also in seconds."""
         minute = start_ns - start_ns % MINUTE_NS
         seconds, minutes = self._rows[SECOND_NS], self._rows[MINUTE_NS]
         close = price

@@ -37,7 +37,7 @@ KINDS = {
     "refuse": Kind("all connections end, and none is taken for a while", for_s=5.0),
     "gap": Kind("messages are left out", count=1),
     "stale": Kind("nothing is sent for a while, but pings are answered", for_s=10.0),
-    "malformed": Kind("messages are broken: cut JSON, NaN prices; html: REST answers a page", 1, 0.0, ("json", "nan", "html")),
+    "malformed": Kind("messages are cut or have a NaN; html: REST answers a page", 1, 0.0, ("json", "nan", "html")),
     "slow_snapshot": Kind("the next books over REST take a while", count=1, for_s=5.0),
     "limit": Kind("REST answers 429 with Retry-After for a while", for_s=3.0),
     "checksum": Kind("messages carry a wrong checksum", count=1),
@@ -60,7 +60,7 @@ Message = tuple[Outlet, str, str, str]  # outlet, topic, kind, text
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault: `at_ns` after the start, then each `every_ns` (by chance: on average); `kind` any: drawn anew each time."""
+    """One fault, `at_ns` after the start and then each `every_ns`, by chance on average; `kind` any: one of all."""
 
     kind: str
     at_ns: int = 0
@@ -281,9 +281,9 @@ class Faults:
         """Return the fault of a kind that is on for a venue."""
         now = time.time_ns()
         for one in self._active:
-            if one.fault.kind == kind and one.concerns(exchange) and one.left > 0 and now < one.until_ns:
-                if way in ("", one.fault.way):
-                    return one
+            is_on = one.fault.kind == kind and one.left > 0 and now < one.until_ns
+            if is_on and one.concerns(exchange) and way in ("", one.fault.way):
+                return one
         return None
 
     def refuses(self, exchange: str) -> bool:

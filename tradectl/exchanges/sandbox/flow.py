@@ -1,7 +1,7 @@
-"""A synthetic market: orders that come, go and trade around a touch that leans now to one side, now to the other.
+"""A synthetic market: orders that come, go and trade around a touch that leans now here, now there.
 
-The lean is a bounded walk. It makes one side's orders larger, tips the coin of the takers and so moves the price: an
-imbalance of the book foretells the next move, as it does on real venues. A seed gives the same changes everywhere.
+The lean is a bounded walk. It makes one side's orders larger, tips the coin of the takers and so moves the price:
+an imbalance of the book foretells the next move, as on real venues. A seed gives the same changes everywhere.
 """
 
 from __future__ import annotations

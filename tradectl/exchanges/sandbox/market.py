@@ -1,4 +1,4 @@
-"""One market as its venue knows it: the book, every trade, candles, funding. What the sandbox tells is derived from it.
+"""One market as its venue knows it: book, trades, candles, funding; what the sandbox tells is derived from it.
 
 Prices are ticks, quantities lots, times ns UTC. Nothing here knows a venue's protocol.
 """
@@ -220,7 +220,9 @@ class Market:
     def trade(self, row: tuple[int, int, int], stamp: int) -> Trade:
         """Note a trade (taker's side, price, lots)."""
         side, price, lots = row
-        stamp = max(stamp, self.trade_stamp + 1)  # no two trades share a stamp: venues that page by time lose none
+        stamp = max(
+            stamp, self.trade_stamp + 1
+        )  # no two trades share a stamp: venues that page by time lose none
         self.stamp = self.trade_stamp = stamp
         self.candles.trade(stamp, price, lots, side)
         return self.trades.add(stamp, side, price, lots)

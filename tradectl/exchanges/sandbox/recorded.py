@@ -50,7 +50,9 @@ class _Reader:
         elif kind == TRADE and w0 > 0 and w1 > 0:
             yield Change(at, TRADE, [(side or 1, w0, w1)])
         elif kind == QUOTE and not self.has_depth:
-            touch = [(index, price, lots) for index, price, lots in ((BIDS, w0, w1), (ASKS, w2, w3)) if lots > 0]
+            touch = [
+                (index, price, lots) for index, price, lots in ((BIDS, w0, w1), (ASKS, w2, w3)) if lots > 0
+            ]
             yield Change(at, DEPTH, touch, whole=True)
         elif kind == BAR and not self.has_trades and not flags & LEFT_OUT:
             part = max(w4 // 4, 1)
@@ -98,7 +100,10 @@ def recorded(path: Path, symbols: Sequence[str] = ()) -> Source:
 
 
 def _source(
-    name: str, instruments: Sequence[Instrument], chunks: Callable[[], Iterable[Events]], symbols: Sequence[str]
+    name: str,
+    instruments: Sequence[Instrument],
+    chunks: Callable[[], Iterable[Events]],
+    symbols: Sequence[str],
 ) -> Source:
     first_prices, kinds = _look(chunks(), len(instruments))
     named = {k: _pair(one) for k, one in enumerate(instruments) if _pair(one) and k in first_prices}
@@ -142,7 +147,11 @@ def _look(chunks: Iterable[Events], count: int) -> tuple[dict[int, int], list[fr
         for index in range(count):
             mine: Any = chunk[chunk["instrument"] == index]
             kinds[index] |= set(mine["kind"].tolist())
-            priced = (price for kind, price in zip(mine["kind"], mine["w0"], strict=True) if kind in PRICED and price > 0)
+            priced = (
+                price
+                for kind, price in zip(mine["kind"], mine["w0"], strict=True)
+                if kind in PRICED and price > 0
+            )
             for price in islice(priced, 0 if index in prices else 1):
                 prices[index] = int(price)
         if seen >= LOOKED_THROUGH:

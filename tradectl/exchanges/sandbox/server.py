@@ -1,4 +1,4 @@
-"""The sandbox server: several venues behind one port, told apart by the first segment of the path, their real host."""
+"""The sandbox server: several venues behind one port, told apart by their real host, the path's first segment."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ class Sandbox:
     def __init__(
         self, exchanges: Sequence[str] = ("binance",), source: Source | Sequence[str] | None = None, *,
         seed: int = 1, rate: float = DEFAULT_RATE, speed: float = 1.0, port: int = 0, host: str = "127.0.0.1",
-        faults: Sequence[Fault] = (), loops: bool = False, paused: bool = False, waits: bool = False, keep: int = KEPT_TRADES,
+        faults: Sequence[Fault] = (), loops: bool = False, paused: bool = False, waits: bool = False,
+        keep: int = KEPT_TRADES,
     ) -> None:  # fmt: skip
         if speed <= 0 or not exchanges:
             raise ConfigError("sandbox: at least one exchange and a speed above 0 are needed")
@@ -252,7 +253,7 @@ class Sandbox:
         }  # fmt: skip
 
     def state(self) -> dict[str, Any]:
-        """Return counts: messages sent by exchange and kind, connections, faults done, how far behind schedule it is."""
+        """Return counts of messages sent, connections and faults, and how far it is behind its schedule."""
         return {
             "source": self.source_name, "synthetic": self.is_synthetic, "speed": self.speed,
             "paused": self._paused, "finished": self.finished.is_set(), "changes": self.changes,
@@ -271,8 +272,14 @@ class Sandbox:
 
 
 def _made_up(protocol: Protocol, symbols: Sequence[str] | None, rate: float, seed: str) -> Source:
-    """Return the synthetic source of a venue: of the given symbols those that it can have, or its own defaults."""
-    wanted = [one for one in symbols or protocol.defaults if protocol.has_perpetuals or ":" not in one.partition("=")[0]]
+    """Return a venue's synthetic source: of the given symbols those that it can have, or its defaults."""
+    wanted = [
+        one
+        for one in symbols or protocol.defaults
+        if protocol.has_perpetuals or ":" not in one.partition("=")[0]
+    ]
     if not wanted:
-        raise ConfigError(f"the sandbox's {protocol.name} has no perpetuals", hint=f"valid: {', '.join(protocol.defaults)}")
+        raise ConfigError(
+            f"the sandbox's {protocol.name} has no perpetuals", hint=f"valid: {', '.join(protocol.defaults)}"
+        )
     return synthetic(wanted, rate, seed)

@@ -50,10 +50,12 @@ class Status(Exception):
 class Named:
     """A market under its venue's names, with the functions that write its numbers.
 
-    `places` are the least decimals of prices and quantities; `unit` is the base quantity that the venue counts as one.
+    `places` are the least decimals of prices and quantities; `unit` is what the venue counts as one.
     """
 
-    def __init__(self, market: Market, raw_id: str, places: tuple[int, int] = (0, 0), unit: Decimal = ONE) -> None:
+    def __init__(
+        self, market: Market, raw_id: str, places: tuple[int, int] = (0, 0), unit: Decimal = ONE
+    ) -> None:
         self.market, self.raw_id = market, raw_id
         self.listing: Listing = market.listing
         self.is_perpetual = bool(self.listing.settle)
@@ -156,7 +158,9 @@ class Protocol(ABC):
 
     def candle_text(self, named: Named, row: Candle, interval: str, step: int, now: int) -> str:
         """Return a candle as the venue's message."""
-        raise ValueError(f"{self.name} tells no candles of {named.raw_id}: {interval}, {row.start}, {step}, {now}")
+        raise ValueError(
+            f"{self.name} tells no candles of {named.raw_id}: {interval}, {row.start}, {step}, {now}"
+        )
 
     def is_due(self, topic: str, now: int, every: int) -> bool:
         """Return whether a topic's time has come, and note it."""

@@ -1,4 +1,4 @@
-"""Binance: spot and USD-M futures, REST v3 / fapi v1 and the streams of diffs, trades, quotes, candles and mark prices."""
+"""Binance: spot and USD-M futures, REST v3 and fapi v1, streams of books, trades, quotes, candles, mark prices."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ class Binance(Protocol):
     def name_market(self, market: Market) -> tuple[str, Named]:
         """Name a market: of spot, or of USD-M where it settles."""
         futures = bool(market.listing.settle)
-        named = Named(market, f"{market.listing.base}{market.listing.quote}", (0, 0) if futures else (PLACES, PLACES))
+        named = Named(
+            market, f"{market.listing.base}{market.listing.quote}", (0, 0) if futures else (PLACES, PLACES)
+        )
         return self._key(futures, named.raw_id), named
 
     @staticmethod
@@ -87,11 +89,7 @@ class Binance(Protocol):
 
     def _get_exchangeInfo(self, request: Request) -> Any:
         futures = request.host in FUTURES_HOSTS
-        rows = (
-            []
-            if request.host in DELIVERY_HOSTS
-            else [n for n in self.named if n.is_perpetual == futures]
-        )
+        rows = [] if request.host in DELIVERY_HOSTS else [n for n in self.named if n.is_perpetual == futures]
         return {
             "timezone": "UTC", "serverTime": request.now // MS, "rateLimits": [], "exchangeFilters": [],
             "symbols": [symbol_info(named) for named in rows],
@@ -113,7 +111,7 @@ class Binance(Protocol):
     def _get_trades(self, request: Request) -> Any:
         named = self._find(request)
         return [
-            trade(named, trade)
+            trade_row(named, trade)
             for trade in named.market.trades.latest(min(request.number("limit", 500), 1_000))
         ]
 
@@ -166,9 +164,7 @@ class Binance(Protocol):
 
     def _get_premiumIndex(self, request: Request) -> Any:
         rows = (
-            [self._find(request)]
-            if "symbol" in request.query
-            else [n for n in self.named if n.is_perpetual]
+            [self._find(request)] if "symbol" in request.query else [n for n in self.named if n.is_perpetual]
         )
         made = [
             {

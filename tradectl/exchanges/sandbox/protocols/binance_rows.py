@@ -8,7 +8,15 @@ from tradectl.exchanges.sandbox.candles import Candle
 from tradectl.exchanges.sandbox.market import Trade
 from tradectl.exchanges.sandbox.protocols.base import MS, Named, json_text
 
-__all__ = ["AGGREGATES_BEHIND", "PLACES", "aggregate_row", "kline_event", "kline_row", "symbol_info", "trade_row"]
+__all__ = [
+    "AGGREGATES_BEHIND",
+    "PLACES",
+    "aggregate_row",
+    "kline_event",
+    "kline_row",
+    "symbol_info",
+    "trade_row",
+]
 
 PLACES = 8  # decimals that spot writes in every number
 AGGREGATES_BEHIND = 500_000  # an aggregate trade's id is that much below its trade's: the two are never equal

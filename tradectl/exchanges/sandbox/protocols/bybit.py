@@ -57,7 +57,9 @@ class Bybit(Protocol):
 
     def _get_instruments_info(self, request: Request) -> Any:
         category = request.query.get("category", "")
-        there = [n for n in self.named if _category(n) == category and request.query.get("status") != "PreLaunch"]
+        there = [
+            n for n in self.named if _category(n) == category and request.query.get("status") != "PreLaunch"
+        ]
         return {"category": category, "list": [_instrument(named) for named in there], "nextPageCursor": None}
 
     def _get_orderbook(self, request: Request) -> Any:
@@ -103,7 +105,13 @@ class Bybit(Protocol):
         except (ValueError, KeyError, TypeError):
             connection.say('{"success":false,"ret_msg":"error:request","op":""}')
             return
-        answer = {"success": True, "ret_msg": "", "conn_id": "sandbox", "req_id": message.get("req_id"), "op": method}
+        answer = {
+            "success": True,
+            "ret_msg": "",
+            "conn_id": "sandbox",
+            "req_id": message.get("req_id"),
+            "op": method,
+        }
         if method == "ping":
             connection.say(json_text({**answer, "ret_msg": "pong"}))
             return
@@ -122,7 +130,11 @@ class Bybit(Protocol):
         name, *middle, symbol = topic.split(".")
         if f"{category}/{symbol}" not in self.by_id:
             return False
-        return not middle if name == "publicTrade" else name == "orderbook" and middle in [[str(n)] for n in DEPTHS]
+        return (
+            not middle
+            if name == "publicTrade"
+            else name == "orderbook" and middle in [[str(n)] for n in DEPTHS]
+        )
 
     def _subscribe(self, connection: Connection, category: str, topic: str) -> None:
         key, (name, *middle, symbol) = f"{category}/{topic}", topic.split(".")
@@ -150,8 +162,9 @@ class Bybit(Protocol):
         if self.is_heard(key := f"{_category(named)}/{topic}"):
             self.outlet.send(key, "trades", (
                 f'{{"topic":"{topic}","type":"snapshot","ts":{stamp},"data":[{{"T":{stamp},"s":"{named.raw_id}",'
-                f'"S":"{"Buy" if trade.side > 0 else "Sell"}","v":"{named.qty(trade.lots)}","p":"{named.price(trade.price)}",'
-                f'"L":"ZeroTick","i":"{_trade_id(named, trade)}","BT":false,"RPI":false,"seq":{trade.id}}}]}}'
+                f'"S":"{"Buy" if trade.side > 0 else "Sell"}","v":"{named.qty(trade.lots)}",'
+                f'"p":"{named.price(trade.price)}","L":"ZeroTick","i":"{_trade_id(named, trade)}",'
+                f'"BT":false,"RPI":false,"seq":{trade.id}}}]}}'
             ))  # fmt: skip
 
 
@@ -166,8 +179,9 @@ def _trade_id(named: Named, trade: Trade) -> str:
 def _book(named: Named, topic: str, kind: str, levels: Sequence[Level], count: int) -> str:
     stamp = named.market.depth_stamp // MS
     return (
-        f'{{"topic":"{topic}","type":"{kind}","ts":{stamp},"data":{{"s":"{named.raw_id}","b":[{named.changed(levels, BIDS)}],'
-        f'"a":[{named.changed(levels, ASKS)}],"u":{count},"seq":{named.market.update_id}}},"cts":{stamp}}}'
+        f'{{"topic":"{topic}","type":"{kind}","ts":{stamp},"data":{{"s":"{named.raw_id}",'
+        f'"b":[{named.changed(levels, BIDS)}],"a":[{named.changed(levels, ASKS)}],'
+        f'"u":{count},"seq":{named.market.update_id}}},"cts":{stamp}}}'
     )
 
 
@@ -184,5 +198,10 @@ def _instrument(named: Named) -> dict[str, Any]:
             "deliveryTime": "0", "fundingInterval": 480, "leverageFilter": {"minLeverage": "1", "maxLeverage": "100"},
             "lotSizeFilter": {**lots, "qtyStep": named.lot_text, "minNotionalValue": str(listing.min_notional)},
         }  # fmt: skip
-    filters = {**lots, "basePrecision": named.lot_text, "minOrderAmt": str(listing.min_notional), "maxOrderAmt": "4000000"}
+    filters = {
+        **lots,
+        "basePrecision": named.lot_text,
+        "minOrderAmt": str(listing.min_notional),
+        "maxOrderAmt": "4000000",
+    }
     return {**shared, "marginTrading": "none", "lotSizeFilter": filters}

@@ -14,7 +14,14 @@ from tradectl.exchanges.sandbox.protocols.base import Named, Protocol, Request, 
 __all__ = ["Coinbase"]
 
 CHANNELS = {"level2": "l2_data", "market_trades": "market_trades", "heartbeats": "heartbeats"}
-INTERVALS = {"ONE_MINUTE": 1, "FIVE_MINUTE": 5, "FIFTEEN_MINUTE": 15, "THIRTY_MINUTE": 30, "ONE_HOUR": 60, "ONE_DAY": 1_440}
+INTERVALS = {
+    "ONE_MINUTE": 1,
+    "FIVE_MINUTE": 5,
+    "FIFTEEN_MINUTE": 15,
+    "THIRTY_MINUTE": 30,
+    "ONE_HOUR": 60,
+    "ONE_DAY": 1_440,
+}
 MOST_TRADES, MOST_CANDLES, TRADES_SHOWN = 1_000, 350, 10
 FIAT = ("USD", "EUR", "GBP")
 
@@ -60,13 +67,19 @@ class Coinbase(Protocol):
         seconds = request.now // SECOND_NS
         if request.path.startswith("v2"):
             return {"data": {"iso": utc_text(request.now, 0), "epoch": seconds}}
-        return {"iso": utc_text(request.now, 0), "epochSeconds": str(seconds), "epochMillis": str(request.now // 1_000_000)}
+        return {
+            "iso": utc_text(request.now, 0),
+            "epochSeconds": str(seconds),
+            "epochMillis": str(request.now // 1_000_000),
+        }
 
     def _codes(self) -> list[str]:
         return sorted({code for named in self.named for code in (named.listing.base, named.listing.quote)})
 
     def _get_currencies(self, _request: Request) -> Any:
-        return {"data": [{"id": code, "name": code, "min_size": "0.01"} for code in self._codes() if code in FIAT]}
+        return {
+            "data": [{"id": code, "name": code, "min_size": "0.01"} for code in self._codes() if code in FIAT]
+        }
 
     def _get_crypto(self, _request: Request) -> Any:
         there = [code for code in self._codes() if code not in FIAT]
@@ -148,14 +161,17 @@ class Coinbase(Protocol):
         """Return a message under the connection's next number; `events` is JSON."""
         number = self.numbers.get(connection, 0)
         self.numbers[connection] = number + 1
-        return (
-            f'{{"channel":"{channel}","client_id":"","timestamp":"{utc_text(now)}","sequence_num":{number},"events":{events}}}'
-        )
+        head = f'{{"channel":"{channel}","client_id":"","timestamp":"{utc_text(now)}"'
+        return f'{head},"sequence_num":{number},"events":{events}}}'
 
     @staticmethod
     def _first(channel: str, named: Named) -> str:
         if channel == "level2":
-            return _updates(named, "snapshot", [(side, *row) for side in (BIDS, ASKS) for row in named.market.best(side, 0)])
+            return _updates(
+                named,
+                "snapshot",
+                [(side, *row) for side in (BIDS, ASKS) for row in named.market.best(side, 0)],
+            )
         if channel == "market_trades":
             rows = [_trade(named, trade) for trade in reversed(named.market.trades.latest(TRADES_SHOWN))]
             return json_text([{"type": "snapshot", "trades": rows}]) if rows else ""
@@ -176,21 +192,29 @@ class Coinbase(Protocol):
     def on_trade(self, named: Named, trade: Trade) -> None:
         """Tell of a trade."""
         if self.outlet.listeners:
-            self._tell("market_trades", "trades", named, json_text([{"type": "update", "trades": [_trade(named, trade)]}]))
+            self._tell(
+                "market_trades",
+                "trades",
+                named,
+                json_text([{"type": "update", "trades": [_trade(named, trade)]}]),
+            )
 
     def on_time(self, now: int) -> None:
         """Let those who listen to heartbeats hear one a second."""
         if self.is_due("heartbeat", now, SECOND_NS):
             for connection in self.outlet.connections:
                 if self._topic(connection, "heartbeats", "") in connection.topics:
-                    events = json_text([{"current_time": utc_text(now), "heartbeat_counter": str(now // SECOND_NS)}])
+                    events = json_text(
+                        [{"current_time": utc_text(now), "heartbeat_counter": str(now // SECOND_NS)}]
+                    )
                     connection.say(self._message(connection, "heartbeats", events, now))
 
 
 def _updates(named: Named, kind: str, levels: Sequence[Level]) -> str:
     price, qty, stamp = named.price, named.qty, utc_text(named.market.depth_stamp, 6)
     rows = ",".join([
-        f'{{"side":"{"offer" if side else "bid"}","event_time":"{stamp}","price_level":"{price(p)}","new_quantity":"{qty(n)}"}}'
+        f'{{"side":"{"offer" if side else "bid"}","event_time":"{stamp}",'
+        f'"price_level":"{price(p)}","new_quantity":"{qty(n)}"}}'
         for side, p, n in levels
     ])  # fmt: skip
     return f'[{{"type":"{kind}","product_id":"{named.raw_id}","updates":[{rows}]}}]'

@@ -34,7 +34,7 @@ def rate_text(market: Market, now: int) -> str:
 
 
 def past_rates(market: Market, begins: int, ends: int, count: int) -> list[tuple[int, str]]:
-    """Return (time, rate) of payments in [begins, ends], oldest first: the first `count`, the last ones if begins is 0."""
+    """Return (time, rate) of the first `count` payments in [begins, ends]; of the last ones if `begins` is 0."""
     newest = ends - ends % FUNDING_NS
     first = max(-(-begins // FUNDING_NS) * FUNDING_NS, newest - PAST * FUNDING_NS)
     stamps = range(first, newest + 1, FUNDING_NS)

@@ -21,7 +21,12 @@ LEGACY = {"BTC": ("XXBT", "XBT"), "ETH": ("XETH", "ETH"), "XRP": ("XXRP", "XRP")
 FIAT = ("USD", "EUR", "GBP", "CAD", "JPY")
 MOST_CANDLES, MOST_TRADES, TRADES_SHOWN = 720, 1_000, 50
 HEARTBEAT = '{"channel":"heartbeat"}'
-STATUS = {"version": "2.0.10", "system": "online", "api_version": "v2", "connection_id": 6_447_481_662_169_813_000}
+STATUS = {
+    "version": "2.0.10",
+    "system": "online",
+    "api_version": "v2",
+    "connection_id": 6_447_481_662_169_813_000,
+}
 
 
 def _asset(code: str) -> tuple[str, str]:
@@ -45,7 +50,7 @@ class Kraken(Protocol):
     def name_market(self, market: Market) -> tuple[str, Named]:
         """Name a market: by its id of REST; v2 knows it by its symbol."""
         (base, base_alt), (quote, quote_alt) = _asset(market.listing.base), _asset(market.listing.quote)
-        raw_id = f"{base}{quote}" if len(base) == len(quote) == 4 else f"{base_alt}{quote_alt}"
+        raw_id = f"{base}{quote}" if base != base_alt and quote != quote_alt else f"{base_alt}{quote_alt}"
         named = Named(market, raw_id)
         self.by_id[market.listing.symbol] = named
         return raw_id, named
@@ -84,8 +89,9 @@ class Kraken(Protocol):
             made[named.raw_id] = {
                 "altname": f"{base_alt}{quote_alt}", "wsname": f"{base_alt}/{quote_alt}", "aclass_base": "currency",
                 "base": base, "aclass_quote": "currency", "quote": quote, "lot": "unit",
-                "pair_decimals": _decimals(named.tick_text), "cost_decimals": 8, "lot_decimals": _decimals(named.lot_text),
-                "lot_multiplier": 1, "leverage_buy": [], "leverage_sell": [], "fees": [[0, 0.4]], "fees_maker": [[0, 0.25]],
+                "pair_decimals": _decimals(named.tick_text), "lot_decimals": _decimals(named.lot_text),
+                "cost_decimals": 8, "lot_multiplier": 1, "leverage_buy": [], "leverage_sell": [],
+                "fees": [[0, 0.4]], "fees_maker": [[0, 0.25]],
                 "ordermin": named.lot_text, "costmin": "0.5", "tick_size": named.tick_text, "status": "online",
             }  # fmt: skip
         return made
@@ -188,7 +194,8 @@ class Kraken(Protocol):
         channel = wanted.get("channel")
         if channel == "book" and wanted.get("snapshot", True):
             bids, asks = (
-                [(side, *level) for level in named.market.best(side, wanted.get("depth", 10))] for side in (BIDS, ASKS)
+                [(side, *level) for level in named.market.best(side, wanted.get("depth", 10))]
+                for side in (BIDS, ASKS)
             )
             connection.say(_book(named, "snapshot", [*bids, *asks]))
         elif channel == "trade" and wanted.get("snapshot", False):
@@ -244,7 +251,8 @@ def _book(named: Named, kind: str, levels: Sequence[Level]) -> str:
     """Return a message of the book: levels as numbers with all their digits, the checksum of the ten best."""
     price, qty, market = named.price, named.qty, named.market
     bids, asks = (
-        ",".join([f'{{"price":{price(p)},"qty":{qty(n)}}}' for k, p, n in levels if k == side]) for side in (BIDS, ASKS)
+        ",".join([f'{{"price":{price(p)},"qty":{qty(n)}}}' for k, p, n in levels if k == side])
+        for side in (BIDS, ASKS)
     )
     best = [[(price(p), qty(n)) for p, n in market.best(side, KRAKEN_LEVELS)] for side in (BIDS, ASKS)]
     return (
@@ -255,8 +263,8 @@ def _book(named: Named, kind: str, levels: Sequence[Level]) -> str:
 
 def _trades(named: Named, kind: str, rows: Sequence[Trade]) -> str:
     made = ",".join(
-        f'{{"symbol":"{named.listing.symbol}","side":"{"buy" if t.side > 0 else "sell"}","price":{named.price(t.price)},'
-        f'"qty":{named.qty(t.lots)},"ord_type":"market","trade_id":{t.id},"timestamp":"{utc_text(t.ts, 6)}"}}'
+        f'{{"symbol":"{named.listing.symbol}","side":"{"buy" if t.side > 0 else "sell"}",'
+        f'"price":{named.price(t.price)},"qty":{named.qty(t.lots)},"ord_type":"market","trade_id":{t.id},"timestamp":"{utc_text(t.ts, 6)}"}}'
         for t in rows
     )
     return f'{{"channel":"trade","type":"{kind}","data":[{made}]}}'
@@ -264,12 +272,15 @@ def _trades(named: Named, kind: str, rows: Sequence[Trade]) -> str:
 
 def _ticker(named: Named, kind: str, now: int) -> str:
     market = named.market
-    (bid, bid_qty), (ask, ask_qty) = ((market.best(side, 1) or [(market.last_price, 0)])[0] for side in (BIDS, ASKS))
+    (bid, bid_qty), (ask, ask_qty) = (
+        (market.best(side, 1) or [(market.last_price, 0)])[0] for side in (BIDS, ASKS)
+    )
     last = named.price(market.last_price)
     return (
         f'{{"channel":"ticker","type":"{kind}","data":[{{"symbol":"{named.listing.symbol}","bid":{named.price(bid)},'
         f'"bid_qty":{named.qty(bid_qty)},"ask":{named.price(ask)},"ask_qty":{named.qty(ask_qty)},"last":{last},'
-        f'"volume":0,"vwap":{last},"low":{last},"high":{last},"change":0,"change_pct":0,"timestamp":"{utc_text(now, 6)}"}}]}}'
+        f'"volume":0,"vwap":{last},"low":{last},"high":{last},"change":0,"change_pct":0,'
+        f'"timestamp":"{utc_text(now, 6)}"}}]}}'
     )
 
 

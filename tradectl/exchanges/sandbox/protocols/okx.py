@@ -111,7 +111,10 @@ class Okx(Protocol):
             return
         try:
             message = json.loads(text)
-            method, wanted = message["op"], [(arg["channel"], arg.get("instId", "")) for arg in message["args"]]
+            method, wanted = (
+                message["op"],
+                [(arg["channel"], arg.get("instId", "")) for arg in message["args"]],
+            )
         except (ValueError, KeyError, TypeError):
             connection.say(json_text({"event": "error", "code": "60012", "msg": f"Illegal request: {text}"}))
             return
@@ -132,7 +135,9 @@ class Okx(Protocol):
         if channel in DEPTHS:
             if not self.is_heard(topic):
                 self.books[topic] = Window(named.market, DEPTHS[channel], tells_leaving=True)
-            connection.say(_book(named, channel, "snapshot", _best(named, channel), (-1, self.books[topic].update_id)))
+            connection.say(
+                _book(named, channel, "snapshot", _best(named, channel), (-1, self.books[topic].update_id))
+            )
         self.outlet.listen(connection, topic)
 
     def on_depth(self, named: Named, levels: Sequence[Level]) -> None:
@@ -173,7 +178,8 @@ def _book(named: Named, channel: str, action: str, levels: Sequence[Level], ids:
     """Return a message of a book channel; only `books` says whether it is a snapshot, and its checksum."""
     price, qty, market = named.price, named.qty, named.market
     bids, asks = (
-        ",".join([f'["{price(p)}","{qty(n)}","0","1"]' for k, p, n in levels if k == side]) for side in (BIDS, ASKS)
+        ",".join([f'["{price(p)}","{qty(n)}","0","1"]' for k, p, n in levels if k == side])
+        for side in (BIDS, ASKS)
     )
     head, tail = "", ""
     if channel == "books":

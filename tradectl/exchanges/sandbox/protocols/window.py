@@ -1,4 +1,4 @@
-"""The best N levels of a book, as venues tell them that show no more: what changes in the window, not in the book."""
+"""The best N levels of a book, as venues tell them that show no more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Window"]
 class Window:
     """What the listeners of one subscription have been shown of a book.
 
-    With `tells_leaving` a level that falls beyond the N best is told as removed; without, the client is to cut it off.
+    With `tells_leaving` a level that falls beyond the N best is told as removed; else the client cuts it off.
     `count` numbers the messages, the snapshot's included; `update_id` is the book's when the last one was told.
     """
 
