@@ -15,6 +15,7 @@ from tradectl.exchanges.model import FeedMarket, Need
 __all__ = ["fetch_depth", "fetch_missing_trades", "traded_between"]
 
 Rows = list[dict[str, Any]]
+MS, SECOND_NS = 1_000_000, 1_000_000_000  # ns
 PAGE = 1_000  # trades
 MOST_PAGES = 200  # of one request
 
@@ -31,12 +32,14 @@ async def fetch_depth(exchange: Any, market: FeedMarket) -> Any:
 async def traded_between(exchange: Any, market: FeedMarket, after_ns: int, before_ns: int) -> bool:
     """Say whether there was a trade in an interval of the venue's time."""
     rows = await exchange.fetch_trades(market.symbol, None, 100)
-    return any(after_ns < (row.get("timestamp") or 0) * 1_000_000 < before_ns for row in rows)
+    return any(after_ns < (row.get("timestamp") or 0) * MS < before_ns for row in rows)
 
 
 async def fetch_missing_trades(exchange: Any, need: Need) -> Rows:
     """Return the trades that a need asks for, ordered as the venue numbers them."""
-    return await PAGED.get(exchange.id, _unified)(exchange, need)
+    rows = await PAGED.get(exchange.id, _unified)(exchange, need)
+    # pages reach back further: what is older than the last trade there is was had, or is from before the session
+    return [row for row in rows if ((row.get("timestamp") or 0) + 1) * MS > need.since_ns]
 
 
 def _reached(rows: Rows, need: Need) -> bool:
@@ -93,10 +96,26 @@ async def _okx(exchange: Any, need: Need) -> Rows:
         answer = await exchange.publicGetMarketHistoryTrades({**asked, "after": after} if after else asked)
         page = _parsed(exchange, answer["data"], need)
         rows = page + rows
-        if not page or int(page[0]["id"]) <= need.after or page[0]["timestamp"] * 1_000_000 < need.since_ns:
+        if not page or int(page[0]["id"]) <= need.after or page[0]["timestamp"] * MS < need.since_ns:
             break
         after = str(page[0]["id"])
     return rows
+
+
+async def _coinbase(exchange: Any, need: Need) -> Rows:
+    """Pages go back in time, by whole seconds, from a minute ahead of our clock to the last trade there is."""
+    rows: dict[str, dict[str, Any]] = {}
+    start, end = need.since_ns // SECOND_NS, exchange.seconds() + 60
+    for _ in range(MOST_PAGES):
+        asked = {"product_id": need.market.raw["id"], "start": str(start), "end": str(end), "limit": PAGE}
+        answer = await exchange.v3PublicGetBrokerageMarketProductsProductIdTicker(asked)
+        page = _parsed(exchange, answer.get("trades") or [], need)
+        rows = {row["id"]: row for row in page} | rows
+        oldest = page[0]["timestamp"] // 1_000 + 1 if page else start
+        if len(page) < PAGE or int(page[0]["id"]) <= need.after + 1 or oldest >= end:
+            break
+        end = oldest
+    return sorted(rows.values(), key=_order)
 
 
 async def _coinbase_exchange(exchange: Any, need: Need) -> Rows:
@@ -114,12 +133,21 @@ async def _coinbase_exchange(exchange: Any, need: Need) -> Rows:
     return rows
 
 
+async def _bybit(exchange: Any, need: Need) -> Rows:
+    """There are only the latest trades (60 of spot, 1,000 of contracts), newest first; ids do not tell their order."""
+    raw = need.market.raw
+    asked = {
+        "category": "linear" if raw.get("linear") else "spot",
+        "symbol": raw["id"],
+        "limit": PAGE if raw.get("linear") else 60,
+    }
+    answer = await exchange.publicGetV5MarketRecentTrade(asked)
+    return [exchange.parse_trade(row, dict(raw)) for row in reversed(answer["result"]["list"])]
+
+
 async def _unified(exchange: Any, need: Need) -> Rows:
-    """Ask for the latest trades, as many as the venue gives: bybit, and all that have no pages by id."""
-    since_ms = (need.since_ns // 1_000_000) or None
-    if exchange.id == "bybit":
-        since_ms = None  # it would only be used to leave rows out
-    rows = await exchange.fetch_trades(need.market.symbol, since_ms, PAGE)
+    """Ask for the trades since the last one there is, as many as the venue gives at once."""
+    rows = await exchange.fetch_trades(need.market.symbol, (need.since_ns // MS) or None, PAGE)
     return sorted(rows, key=_order)
 
 
@@ -135,6 +163,8 @@ def _order(row: dict[str, Any]) -> tuple[int, int]:
 PAGED: dict[str, Callable[[Any, Need], Awaitable[Rows]]] = {
     "binance": _binance,
     "binanceusdm": _binance,
+    "bybit": _bybit,
+    "coinbase": _coinbase,
     "coinbaseexchange": _coinbase_exchange,
     "kraken": _kraken,
     "okx": _okx,
