@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tradectl.cli.app import command
 from tradectl.cli.options import Json, Run, RunsFolder
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 __all__ = ["register"]
 
@@ -42,13 +46,10 @@ def register(app: typer.Typer) -> None:
         status changes nothing. Every command is an event of the session: it is journaled, and `verify` replays it.
         """
         from tradectl.cli.output import print_json
-        from tradectl.cli.paper_control import WORDS, ask
+        from tradectl.cli.paper_control import ask
         from tradectl.db.catalogue import find_folder
         from tradectl.db.session import SESSION
-        from tradectl.errors import ConfigError, nearest
 
-        if word not in WORDS:
-            raise ConfigError(f"unknown command {word!r}", hint=nearest(word, WORDS))
         status = ask(find_folder(run, folder, SESSION, "session"), word)
         if as_json:
             print_json(status)
@@ -58,11 +59,68 @@ def register(app: typer.Typer) -> None:
 
 def _tell(word: str, status: dict[str, Any]) -> None:
     """Print what a session answered."""
-    from tradectl.cli.output import money, write
+    from tradectl.cli.output import money, out, percent, write
 
     run, trading = status["run"], status["trading_state"]
-    if word == "status":
-        write(f"{run}: equity {money(status['equity'])} {status['currency']}, trading is {trading}")
-    else:
-        live, held = len(status["orders"]), len(status["positions"])
-        write(f"{run}: {word} done; trading is {trading}, {live} orders live, {held} positions")
+    held, orders = status["positions"], status["orders"]
+    if word != "status":
+        write(f"{run}: {word} done; trading is {trading}, {len(orders)} live orders, {len(held)} open positions")
+        return
+    counts = status["counts"]
+    write(f"{run}: trading is {trading}" + (", drawdown limit breached" if status["breached"] else ""))
+    write(
+        f"equity {money(status['equity'])} {status['currency']}, P&L {money(status['pnl'])},"
+        f" drawdown {percent(status['drawdown'])}, fees {money(status['fees'])}"
+    )
+    write(
+        f"{counts['events']:,} events to {status['last_event']}; {counts['orders']:,} orders,"
+        f" {counts['fills']:,} fills, {counts['denied'] + counts['rejected']:,} refused"
+    )
+    for made in (_positions(held), _orders(orders), _feeds(status["feeds"])):
+        if made is not None:
+            out().print(made)
+    for note in status["notes"]:
+        write(" ".join(str(part) for part in note.values()))
+    for name in status["disabled"]:
+        write(f"strategy {name} raised and is off")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.10g}"
+
+
+def _positions(held: Sequence[Mapping[str, Any]]) -> RenderableType | None:
+    from tradectl.cli.output import money, table
+
+    rows = [
+        [one["strategy"], one["instrument"], *(_number(one[key]) for key in ("qty", "avg_price", "mark")),
+         money(one["unrealised"]), money(one["realised"])]
+        for one in held
+    ]  # fmt: skip
+    columns = ["strategy", "instrument", "qty", "avg price", "mark", "open P&L", "realised"]
+    return table("positions", columns, rows, right=range(2, 7)) if rows else None
+
+
+def _orders(orders: Sequence[Mapping[str, Any]]) -> RenderableType | None:
+    from tradectl.cli.output import seconds, table
+
+    keys = ("leaves", "price", "stop", "queue_ahead")
+    rows = [
+        [str(one["order_id"]), one["instrument"], one["side"], one["order_type"], *(_number(one[key]) for key in keys),
+         one["status"].replace("_", " "), seconds(one["age_s"])]
+        for one in orders
+    ]  # fmt: skip
+    columns = ["order", "instrument", "side", "type", "qty", "price", "stop", "ahead", "status", "age"]
+    return table("working orders", columns, rows, right=(0, 4, 5, 6, 7, 9)) if rows else None
+
+
+def _feeds(feeds: Sequence[Mapping[str, Any]]) -> RenderableType | None:
+    from tradectl.cli.output import count, table
+
+    keys = ("connections", "messages", "gaps", "dropped")
+    rows = [
+        [one["instrument"], one["channel"], one["state"], *(count(one[key]) for key in keys), f"{one['lag_ms']:,.1f}"]
+        for one in feeds
+    ]
+    columns = ["instrument", "channel", "state", "connections", "messages", "gaps", "left out", "lag ms"]
+    return table("feeds", columns, rows, right=range(3, 8)) if rows else None

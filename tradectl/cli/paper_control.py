@@ -157,8 +157,10 @@ def _forget(path: Path, place: Path) -> None:
 def ask(folder: Path, word: str, patience_s: float = PATIENCE_S) -> dict[str, Any]:
     """Send a command to the session that runs in a folder; return its status.
 
-    ConfigError for an unknown command, StoreError where no session runs there or it does not answer.
+    ConfigError for an unknown command; StoreError where no session runs there, it does not answer, or it has failed.
     """
+    if word not in WORDS:
+        raise ConfigError(f"unknown command {word!r}", hint=nearest(word, WORDS))
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as made:
             made.settimeout(patience_s)
@@ -175,7 +177,7 @@ def ask(folder: Path, word: str, patience_s: float = PATIENCE_S) -> dict[str, An
         hint = f"tradectl paper --resume {folder.name} goes on with it"
         raise StoreError(f"{folder.name} is not running", hint=hint) from None
     if not found.get("ok"):
-        raise ConfigError(str(found.get("error")), hint=str(found.get("hint", "")))
+        raise StoreError(f"{folder.name}: {found.get('error')}", hint=str(found.get("hint", "")))
     return dict(found["status"])
 
 

@@ -109,12 +109,14 @@ def _row(cells: Sequence[Cell], table: Table, kept: Sequence[int], widths: Seque
 
 
 def flow(pieces: Iterable[Cell], width: int) -> Line:
-    """Return pieces in a row of exactly `width` cells; from the first that does not fit on they are left out."""
+    """Return pieces in a row of exactly `width` cells; the first is cut where it must, later ones are left out."""
     line: Line = []
     used = 0
     for text, style in pieces:
         gap = len(GAP) if used else 0
         if used + gap + cell_len(text) > width:
+            if not used:
+                return [piece(fit(text, width), style)]
             break
         line.append(piece(GAP[:gap]))
         line.append(piece(text, style))

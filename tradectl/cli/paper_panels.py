@@ -145,7 +145,7 @@ class Scene:
 
     def _positions(self) -> Table:
         columns = (
-            Column("instrument", rank=self._alone), Column("strategy", rank=8), Column("qty", True),
+            Column("instrument", rank=self._alone), Column("strategy", rank=10), Column("qty", True),
             Column("avg price", True, 2), Column("mark", True, 3), Column("open P&L", True),
             Column("realised", True, 4),
         )  # fmt: skip

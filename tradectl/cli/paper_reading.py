@@ -162,7 +162,7 @@ class Reader:
                     qty,
                     average,
                     mark,
-                    None if worth is None else worth - cost,
+                    None if worth is None else round(worth - cost, 8),  # to the atom
                     int(row["realised_atoms"]) / ATOMS_PER_UNIT,
                     int(row["fees_atoms"]) / ATOMS_PER_UNIT,
                 )
@@ -222,7 +222,7 @@ class Reader:
         """Return a FILL record as plain values."""
         index = int(row["instrument"])
         return {
-            "ts": iso(int(row["ts_event"])),
+            "at": iso(int(row["ts_event"])),
             "fill_id": int(row["fill_id"]),
             "order_id": int(row["order_id"]),
             "strategy": self.names.strategies[int(row["strategy"])],
@@ -240,7 +240,7 @@ class Reader:
         """Return an ORDER record that ended as plain values."""
         index, limit = int(row["instrument"]), int(row["price_ticks"])
         return {
-            "ts": iso(int(row["ts_last"])),
+            "at": iso(int(row["ts_last"])),
             "order_id": int(row["id"]),
             "strategy": self.names.strategies[int(row["strategy"])],
             "instrument": self.names.symbols[index],
@@ -297,7 +297,10 @@ class NoteTail:
 
 def iso(ts_ns: int) -> str | None:
     """Return ns UTC as text to the microsecond; None for 0."""
-    return datetime.fromtimestamp(ts_ns / 1e9, UTC).isoformat(timespec="microseconds") if ts_ns else None
+    if not ts_ns:
+        return None
+    moment = datetime.fromtimestamp(ts_ns // 1_000_000_000, UTC)
+    return moment.replace(microsecond=ts_ns // 1000 % 1_000_000).isoformat(timespec="microseconds")
 
 
 def last_ns(health: ChannelHealth, now_ns: int) -> float | None:
@@ -322,7 +325,7 @@ def feed_of(one: ChannelHealth, now_ns: int) -> dict[str, Any]:
 
 def note_of(note: FeedNote) -> dict[str, Any]:
     """Return a note as plain values, without what is empty."""
-    told = {"ts": iso(note.ts_ns), "until": iso(note.until_ns)}
+    told = {"at": iso(note.ts_ns), "until": iso(note.until_ns)}
     told |= {name: value for name, value in vars(note).items() if not name.endswith("_ns")}
     return {name: value for name, value in told.items() if value}
 

@@ -111,7 +111,7 @@ class View:
         elif key in KEYS:
             self.session.command(KEYS[key])
         elif key == "f":
-            self.asked = "cancel all orders, close all positions at the market and halt?"
+            self.asked = "flatten all positions and halt?"
         elif key == "q":
             self.session.stop("stopped by its user")
         elif key in NEXT or key in PREVIOUS:
@@ -165,7 +165,7 @@ class View:
             told = reader.fill(row)
             self._fills.appendleft(
                 Fill(
-                    clock_text(told["ts"]), reader.short[int(row["instrument"])], told["side"], told["qty"],
+                    clock_text(told["at"]), reader.short[int(row["instrument"])], told["side"], told["qty"],
                     told["price"], told["liquidity_side"].lower(), told["realised"],
                 )
             )  # fmt: skip
