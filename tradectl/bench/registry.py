@@ -37,6 +37,7 @@ BENCHES: dict[str, Bench] = {
     "bars": Bench("tradectl.bench.bars:bench_bars", "the fold over bars with strategies"),
     "startup": Bench("tradectl.bench.startup:bench_startup", "help, a warm run, the first compilation"),
     "events": Bench("tradectl.bench.events:bench_events", "the fold over tick data, a run from Parquet to summary"),
+    "paper": Bench("tradectl.bench.paper:bench_paper", "a paper session against the sandbox exchange"),
 }
 
 
