@@ -11,9 +11,10 @@ from tradectl.core.codes import EventFlag, EventKind
 from tradectl.core.instrument import Instrument
 from tradectl.engine.journal import META, Journal
 from tradectl.engine.ports import Events
-from tradectl.errors import ConfigError, DataError, nearest
+from tradectl.errors import DataError
 from tradectl.exchanges.sandbox.market import ASKS, BIDS, Change, Listing
-from tradectl.exchanges.sandbox.sources import Source, Stream
+from tradectl.exchanges.sandbox.sources import Source, Stream, chosen
+from tradectl.exchanges.sandbox.traffic import read_traffic
 from tradectl.history.model import DataBlock
 from tradectl.history.open import open_history
 
@@ -87,7 +88,7 @@ def changes_of(chunks: Iterable[Events], places: dict[int, int], kinds: Sequence
 def recorded(path: Path, symbols: Sequence[str] = ()) -> Source:
     """Return a run's journal, or whatever book data stands at a path, as a source.
 
-    `symbols` chooses instruments by their pair; one that settles (`BTC/USDT:USDT`) makes its pair a perpetual.
+    `symbols` chooses some, as `chosen` says.
     """
     folder = path / "journal" if (path / "journal" / META).is_file() else path
     if (folder / META).is_file():
@@ -95,6 +96,8 @@ def recorded(path: Path, symbols: Sequence[str] = ()) -> Source:
         return _source(str(path), journal.instruments, journal.chunks, symbols)
     if not path.exists():
         raise DataError(f"{path}: there is no such run, file or folder")
+    if (traffic := read_traffic(path)) is not None:
+        return chosen(traffic, symbols)
     history = open_history([DataBlock(str(path), kind="book")], {})
     return _source(str(path), history.instruments, history.chunks, symbols)
 
@@ -107,20 +110,11 @@ def _source(
 ) -> Source:
     first_prices, kinds = _look(chunks(), len(instruments))
     named = {k: _pair(one) for k, one in enumerate(instruments) if _pair(one) and k in first_prices}
-    wanted = {symbol.partition(":")[0]: symbol for symbol in symbols}
-    for pair in wanted:
-        if pair not in named.values():
-            raise ConfigError(f"{name} has no {pair}", hint=nearest(pair, named.values()))
-    places: dict[int, int] = {}
-    listings: list[Listing] = []
-    for index, pair in named.items():
-        if not wanted or pair in wanted:
-            symbol = wanted.get(pair) or instruments[index].symbol
-            places[index] = len(listings)
-            listings.append(_listing(instruments[index], pair, symbol.partition(":")[2], first_prices[index]))
+    places = {index: place for place, index in enumerate(named)}
+    listings = tuple(_listing(instruments[index], pair, first_prices[index]) for index, pair in named.items())
     if not listings:
         raise DataError(f"{name} holds no trades, depth or quotes of a pair")
-    return Source(name, tuple(listings), lambda: [changes_of(chunks(), places, kinds)])
+    return chosen(Source(name, listings, lambda: [changes_of(chunks(), places, kinds)]), symbols)
 
 
 def _pair(instrument: Instrument) -> str:
@@ -129,8 +123,9 @@ def _pair(instrument: Instrument) -> str:
     return f"{SAME.get(base, base)}/{SAME.get(quote, quote)}" if quote else ""
 
 
-def _listing(instrument: Instrument, pair: str, settle: str, price_ticks: int) -> Listing:
+def _listing(instrument: Instrument, pair: str, price_ticks: int) -> Listing:
     base, _, quote = pair.partition("/")
+    settle = instrument.symbol.partition(":")[2]
     return Listing(
         base, quote, settle, price_ticks * instrument.tick_size, instrument.tick_size, instrument.lot_size,
         instrument.min_notional,

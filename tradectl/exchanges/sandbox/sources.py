@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
-from tradectl.errors import ConfigError
+from tradectl.errors import ConfigError, nearest
 from tradectl.exchanges.sandbox.flow import flow
 from tradectl.exchanges.sandbox.market import Change, Listing
 
-__all__ = ["Source", "Stream", "listing_of", "synthetic"]
+__all__ = ["Source", "Stream", "chosen", "listing_of", "synthetic"]
 
 Stream = Iterator[tuple[int, Change]]  # index of the listing, what happens
 
@@ -67,3 +67,25 @@ def synthetic(symbols: Sequence[str], rate: float, seed: str) -> Source:
         return [stream(index, listing) for index, listing in enumerate(listings)]
 
     return Source("synthetic", listings, streams, is_synthetic=True)
+
+
+def chosen(source: Source, symbols: Sequence[str]) -> Source:
+    """Return a source's markets of these pairs (none: all); `BTC/USDT:USDT` makes a perpetual of its pair."""
+    pairs = {f"{one.base}/{one.quote}": index for index, one in enumerate(source.listings)}
+    settled = {symbol.partition(":")[0]: symbol.partition(":")[2] for symbol in symbols}
+    for pair in settled:
+        if pair not in pairs:
+            raise ConfigError(f"{source.name} has no {pair}", hint=nearest(pair, pairs))
+    if not settled:
+        return source
+    places = {pairs[pair]: place for place, pair in enumerate(settled)}
+    kept = [(source.listings[pairs[pair]], settle) for pair, settle in settled.items()]
+    listings = tuple(replace(one, settle=settle or one.settle) for one, settle in kept)
+
+    def streams() -> list[Stream]:
+        return [
+            ((places[index], change) for index, change in stream if index in places)
+            for stream in source.streams()
+        ]
+
+    return Source(source.name, listings, streams)

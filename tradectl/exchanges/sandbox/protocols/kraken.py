@@ -264,7 +264,8 @@ def _book(named: Named, kind: str, levels: Sequence[Level]) -> str:
 def _trades(named: Named, kind: str, rows: Sequence[Trade]) -> str:
     made = ",".join(
         f'{{"symbol":"{named.listing.symbol}","side":"{"buy" if t.side > 0 else "sell"}",'
-        f'"price":{named.price(t.price)},"qty":{named.qty(t.lots)},"ord_type":"market","trade_id":{t.id},"timestamp":"{utc_text(t.ts, 6)}"}}'
+        f'"price":{named.price(t.price)},"qty":{named.qty(t.lots)},"ord_type":"market",'
+        f'"trade_id":{t.id},"timestamp":"{utc_text(t.ts, 6)}"}}'
         for t in rows
     )
     return f'{{"channel":"trade","type":"{kind}","data":[{made}]}}'
