@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,6 +100,8 @@ def register(data: typer.Typer) -> None:
         are not over are left out; holes are told. Markets (all, or those of the symbols) are shown, with tick and
         lot sizes, minima and fees, and kept for when the network is down.
         """
+        import asyncio
+
         from tradectl.history.stamps import parse_timeframe
 
         *symbols, what = words
