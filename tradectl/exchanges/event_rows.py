@@ -14,6 +14,7 @@ MS = 1_000_000  # ns
 REMEMBERED = (
     8_192  # numbers of one grid: prices come again and again, and reading a text is most of a level's cost
 )
+MOST = 1 << 62  # steps
 END = int(EventFlag.MESSAGE_END)
 BOOK, TRADES_ALONE = int(GapScope.BOOK), int(GapScope.TRADES)
 GAP = int(EventKind.GAP)
@@ -32,6 +33,8 @@ class Steps(dict[str | float, int]):
     def __missing__(self, number: str | float) -> int:
         off = self.grid.off
         steps = self.grid.steps(number)
+        if not -MOST < steps < MOST:
+            raise OverflowError(f"{number} is more than an event holds")
         if self.grid.off == off:
             if len(self) >= REMEMBERED:
                 self.clear()

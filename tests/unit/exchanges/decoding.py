@@ -17,6 +17,9 @@ ALL = frozenset(Channel)
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 SETTINGS = FeedSettings()
+TRADE, DEPTH, GAP = int(EventKind.TRADE), int(EventKind.DEPTH), int(EventKind.GAP)
+BEGIN, END = int(EventFlag.SNAPSHOT_BEGIN), int(EventFlag.SNAPSHOT_END)
+ENDS = int(EventFlag.MESSAGE_END | EventFlag.LAST)
 
 
 def market(
@@ -46,40 +49,43 @@ class Heard:
         self._inside: set[int] = set()  # instruments whose snapshot has begun
         self._last_recv = 0
 
-    def take(self, events: Any) -> list[Any]:
-        for event in events:
-            self._one(event)
+    def take(self, events: Any) -> Any:
         if len(events):
-            flags = int(events[-1]["flags"])
-            assert flags & (EventFlag.MESSAGE_END | EventFlag.LAST), "the last event ends its message"
-        self.events += list(events)
-        return list(events)
+            self.read(events.tolist())
+            self.events += list(events)
+        return events
 
-    def _one(self, event: Any) -> None:
-        assert event["ts_recv"] >= self._last_recv
-        assert event["ts_event"] > 0
-        self._last_recv = int(event["ts_recv"])
-        index, kind, flags = int(event["instrument"]), int(event["kind"]), int(event["flags"])
-        if kind == EventKind.TRADE:
-            self.trades.append(tuple(int(event[name]) for name in ("w2", "side", "w0", "w1")))
-        elif kind == EventKind.GAP:
-            assert event["w0"] <= event["w1"]
-            self.gaps.append((int(event["aux"]), GapReason(int(event["w2"]))))
-            if event["aux"] == 0:
+    def read(self, rows: list[Any]) -> None:
+        """Follow events, each a tuple of its fields."""
+        for row in rows:
+            self._one(*row)
+        assert rows[-1][4] & ENDS, "the last event ends its message"
+
+    def _one(
+        self, ts_event: int, ts_recv: int, kind: int, side: int, flags: int, index: int, aux: int, *words: int
+    ) -> None:
+        assert ts_recv >= self._last_recv
+        assert ts_event > 0
+        self._last_recv = ts_recv
+        if kind == TRADE:
+            self.trades.append((words[2], side, words[0], words[1]))
+        elif kind == GAP:
+            assert words[0] <= words[1]
+            self.gaps.append((aux, GapReason(words[2])))
+            if aux == 0:
                 assert index not in self.broken, "a book breaks once"
                 self.broken.add(index)
-        elif kind == EventKind.DEPTH:
-            if flags & EventFlag.SNAPSHOT_BEGIN:
+        elif kind == DEPTH:
+            if flags & BEGIN:
                 self.books[index] = {}
                 self._inside.add(index)
             assert index in self._inside or index not in self.broken, "nothing of a broken book is told"
-            book = self.books[index]
-            key = (int(event["side"]), int(event["w0"]))
-            if event["w1"]:
-                book[key] = int(event["w1"])
+            book, key = self.books[index], (side, words[0])
+            if words[1]:
+                book[key] = words[1]
             else:
                 book.pop(key, None)
-            if flags & EventFlag.SNAPSHOT_END:
+            if flags & END:
                 self._inside.discard(index)
                 self.broken.discard(index)
 
@@ -115,7 +121,7 @@ class Driver(Heard):
         asked, self.decoder.needs[:] = list(self.decoder.needs), []
         return asked
 
-    def say(self, message: Any, channel: Channel | None = None) -> list[Any]:
+    def say(self, message: Any, channel: Channel | None = None) -> Any:
         """Let a message (text, or what becomes JSON) come; `channel`: what it has to be taken for."""
         text = message if isinstance(message, str) else self.write(message)
         found = self.decoder.classify(text)
@@ -126,7 +132,7 @@ class Driver(Heard):
             self.decoder.decode(text, self.now, self.out)
         finally:
             taken = self.take(self.out.take())
-        return taken
+        return list(taken)
 
     def connect(self) -> None:
         for one in self.markets:

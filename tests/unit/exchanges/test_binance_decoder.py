@@ -449,3 +449,13 @@ def test_markets_that_nobody_asked_for_are_left_aside() -> None:
     driver.say({"u": 10, "s": "ETHUSDT", "b": "100.0", "B": "1", "a": "100.2", "A": "2"})
     assert not driver.events
     assert not driver.needs
+
+
+@pytest.mark.parametrize("number", ["1e30", "-1e30", "9223372036854775807"])
+def test_numbers_that_an_event_cannot_hold_are_malformed(number: str) -> None:
+    driver = spot()
+    driver.say(trade(7))
+    with pytest.raises(Malformed):
+        driver.say(trade(8, p=number))
+    driver.say(trade(8))
+    assert driver.ids() == [7, 8]
