@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +22,7 @@ from tradectl.core.codes import FoldCode
 from tradectl.core.jit import DISABLE_JIT
 from tradectl.engine.state import State
 
+MODES = ["NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"]
 BARS = 120 if DISABLE_JIT else 700
 SMALL = 120
 CASES: dict[str, dict[str, Any]] = {
@@ -45,7 +47,7 @@ def wired_run(folder: Path, case: str, bars: int = BARS, jit: bool = True) -> Wi
 def fold(wired: Wired, cuts: list[int], events: Any) -> tuple[str, str, int]:
     """Fold events in slices; return the hash of the state, of all rows, and the number of fills."""
     state, rows, fills = State(wired.spec), hashlib.blake2b(digest_size=16), 0
-    parts: dict[str, list[Any]] = {"fills": [], "orders": [], "equity": [], "markouts": []}
+    parts: dict[str, list[Any]] = defaultdict(list)
     edges = [0, *cuts, len(events)]
     for low, high in pairwise(edges):
         while low < high:
@@ -110,17 +112,22 @@ for case in CASES:
 """
 
 
-@pytest.mark.parametrize("mode", ["NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"])
-@pytest.mark.skipif(DISABLE_JIT, reason="compares with compiled kernels, of which there are none here")
-def test_plain_and_bounds_checked_kernels_write_the_same_bytes(mode: str, tmp_path: Path) -> None:
+def assert_same_output(script: str, mode: str, folder: Path, lines: int) -> None:
+    """Run a script in two processes, one with the environment's `mode` set: they print the same lines."""
     texts = []
     for name, extra in (("compiled", {}), (mode, {mode: "1"})):
-        command = [sys.executable, "-c", SCRIPT, str(tmp_path / name)]
+        command = [sys.executable, "-c", script, str(folder / name)]
         done = subprocess.run(
             command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)} | extra, capture_output=True, text=True,
             check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         texts.append(done.stdout)
-    assert texts[0].count("\n") == len(CASES)
+    assert texts[0].count("\n") == lines
     assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.skipif(DISABLE_JIT, reason="compares with compiled kernels, of which there are none here")
+def test_plain_and_bounds_checked_kernels_write_the_same_bytes(mode: str, tmp_path: Path) -> None:
+    assert_same_output(SCRIPT, mode, tmp_path, lines=len(CASES))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -17,8 +14,7 @@ from tests.golden.protocol import Config, InstrumentSpec
 from tests.golden_ticks.kernel_backend import events_of, spec_of
 from tests.golden_ticks.protocol import Event, TickConfig
 from tests.oracle.ticks_random import make_run
-from tests.parity.helpers import ROOT
-from tests.property.test_slices import fold
+from tests.property.test_slices import MODES, assert_same_output, fold
 from tradectl.core.codes import AccountType, BookLevel, Command, EventKind, QueueModel, TriggerSource
 from tradectl.core.jit import DISABLE_JIT
 from tradectl.engine.spec import RunSpec, StrategySpec
@@ -149,17 +145,7 @@ for level in LEVELS:
 """
 
 
-@pytest.mark.parametrize("mode", ["NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.skipif(DISABLE_JIT, reason="compares with compiled kernels, of which there are none here")
 def test_plain_and_bounds_checked_kernels_write_the_same_bytes(mode: str, tmp_path: Path) -> None:
-    texts = []
-    for name, extra in (("compiled", {}), (mode, {mode: "1"})):
-        command = [sys.executable, "-c", SCRIPT, str(tmp_path / name)]
-        done = subprocess.run(
-            command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)} | extra, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        texts.append(done.stdout)
-    assert texts[0].count("\n") == len(LEVELS)
-    assert texts[0] == texts[1]
+    assert_same_output(SCRIPT, mode, tmp_path, lines=len(LEVELS))
