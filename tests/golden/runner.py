@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from tests.golden.protocol import ATOMS, E9, Backend, Config, FillRow, OrderRow, Result, StepReport
 from tests.golden.script import START_S, Expected, Script
 from tests.golden.words import ScriptError, atoms, grid
 from tradectl.core.codes import FillPhase, LiquiditySide, OrderStatus, Reason, TradingState
 
-__all__ = ["run_script"]
+__all__ = ["play", "run_script"]
 
 ENDINGS = (OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.DENIED, OrderStatus.REJECTED)
 TAKEN = ("ACCEPTED", "SUBMITTED", "OK")
@@ -205,7 +206,11 @@ class Checker:
 def run_script(script: Script, backend: Backend) -> Result:
     """Run a script; raise `ScriptError` at the first line that does not come true."""
     backend.configure(script.config)
-    checker = Checker(script, backend)
+    return play(script, backend, Checker(script, backend))
+
+
+def play(script: Any, backend: Any, checker: Any) -> Any:
+    """Let a configured backend take a script's steps, and a checker look at each of them; return the result."""
     for step, expected in zip(script.steps, script.expected, strict=True):
         checker.step(expected, backend.step(step))
     result = backend.result()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tests.golden.protocol import FillRow
-from tests.golden.runner import TAKEN, decimal, money
+from tests.golden.runner import TAKEN, decimal, money, play
 from tests.golden.script import Expected
 from tests.golden.words import ScriptError, atoms, grid
 from tests.golden_ticks.protocol import OrderState, Result, StepReport, TickBackend, Told
@@ -154,13 +154,5 @@ class Checker:
 def run_script(script: TickScript, backend: TickBackend) -> Result:
     """Run a script; raise `ScriptError` at the first line that does not come true."""
     backend.configure(script.ticks)
-    checker = Checker(script, backend)
-    for step, expected in zip(script.steps, script.expected, strict=True):
-        checker.step(expected, backend.step(step))
-    result = backend.result()
-    if script.end is not None:
-        for item in script.end.items:
-            checker.value(script.end, item, result)
-    if not result.audit_ok:
-        raise ScriptError(f"{script.name}: the audit of {backend.name} does not balance")
+    result: Result = play(script, backend, Checker(script, backend))
     return result
