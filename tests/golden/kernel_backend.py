@@ -128,6 +128,10 @@ class KernelBackend:
             {"kind": EventKind.STATUS, "instrument": i, "w0": status, "w1": price} for i, status, price in step.statuses
         ]
         rows += [{"kind": EventKind.COMMAND, "w0": command} for command in step.commands]
+        rows += [
+            {"kind": EventKind.FUNDING, "instrument": i, "ts_event": ts, "w0": rate, "w1": price}
+            for i, ts, rate, price in step.funding
+        ]
         for i in sorted({*step.bars, *step.details}):
             for flags, bar in [
                 *((int(EventFlag.DETAIL), b) for b in step.details.get(i, [])),
@@ -231,7 +235,7 @@ class KernelBackend:
         """Return the rows of the run so far."""
         c, e = self.state.currencies[0], self.state.engine[0]
         cost = sum(int(p["cost_atoms"]) for p in self.state.positions)
-        booked = int(c["balance_atoms"]) + cost + int(c["fees_atoms"])
+        booked = int(c["balance_atoms"]) + cost + int(c["fees_atoms"]) + int(c["funding_atoms"])
         audit = booked == int(c["initial_atoms"]) + int(c["realised_atoms"])
         return Result(
             self.fills,
@@ -246,4 +250,5 @@ class KernelBackend:
             int(e["n_ambiguous"]),
             e["trading_state"],
             audit,
+            int(c["funding_atoms"]),
         )

@@ -152,6 +152,7 @@ Request = Submit | Cancel | Modify
 class Step:
     """One timestamp: statuses, commands, the batch of bars that end at it, then what the hooks ask for.
 
+    `funding` (instrument, time, rate in 1e-12, mark price in ticks or 0) comes first.
     In this order: `statuses` (instrument, status, price in ticks or 0 for the last one), `commands`, `bars`
     by instrument index (`details`: the finer bars inside them, in time order), then `requests` one by one.
     A step has at least one status, command or bar, and requests only where it has a bar.
@@ -164,6 +165,7 @@ class Step:
     details: dict[int, list[Bar]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     warmup: bool = False  # its bars are history from before a session
+    funding: list[tuple[int, int, int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -230,6 +232,7 @@ class Result:
     ambiguous_bars: int
     trading_state: TradingState
     audit_ok: bool
+    funding_atoms: int = 0  # paid
 
 
 class Backend(Protocol):

@@ -197,6 +197,7 @@ class Checker:
         return {
             "balance": result.balance_atoms,
             "fees": result.fees_atoms,
+            "funding": result.funding_atoms,
             "equity": result.equity[-1][1] if result.equity else result.balance_atoms,
             "cost": result.positions[index].cost_atoms,
             "realised": result.positions[index].realised_atoms,

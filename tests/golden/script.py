@@ -147,6 +147,16 @@ class Parser:
         self.before_bars().warmup = True
         return self.do_bar(words)
 
+    def do_funding(self, words: list[str]) -> int:
+        """`funding [NAME] RATE [mark P] [before S]`: settled at the next bar's end, or S seconds before it."""
+        named = words[0][0].isalpha()
+        index, rest = self.split_name(words) if named else (0, words)
+        told, step = dict(zip(rest[1::2], rest[2::2], strict=True)), self.before_bars()
+        price = exact(told.get("mark", "0"), self.script.config.instruments[index].tick_size)
+        ts = step.ts - int(Decimal(told.get("before", "0")) * E9)
+        step.funding.append((index, ts, int(Decimal(rest[0]) * 10**12), price))
+        return -1
+
     def do_detail(self, words: list[str]) -> int:
         """`detail [NAME] O H L C`: a finer bar inside the next bar."""
         index, bar = self.read_bar(words)

@@ -180,7 +180,7 @@ class KernelBackend:
         state = self.state
         c, e = state.currencies[0], state.engine[0]
         cost = [int(p["cost_atoms"]) for p in state.positions]
-        booked = int(c["balance_atoms"]) + sum(cost) + int(c["fees_atoms"])
+        booked = int(c["balance_atoms"]) + sum(cost) + int(c["fees_atoms"]) + int(c["funding_atoms"])
         return Result(
             [int(p["lots"]) for p in state.positions], [int(p["seen_lots"]) for p in state.positions], cost,
             int(c["balance_atoms"]), int(c["fees_atoms"]), int(e["equity_atoms"]),
@@ -188,4 +188,5 @@ class KernelBackend:
             int(state.venues["n_gaps"].sum()),
             booked == int(c["initial_atoms"]) + int(c["realised_atoms"]),
             (int(e["n_acks"]), int(e["n_late_acks"]), int(e["late_acks_ns"])),
+            int(c["funding_atoms"]),
         )  # fmt: skip

@@ -113,6 +113,7 @@ class Result:
     gaps: int
     audit_ok: bool
     acks: tuple[int, int, int]  # answers, late ones, by how much in all, ns
+    funding_atoms: int = 0  # paid
 
 
 class TickBackend(Protocol):

@@ -28,7 +28,7 @@ _TEXT = """
 8.4/late.trade_through 8.4/late.depth 8.4/late.counted
 
 8.5/nothing_fills 8.5/until_snapshot 8.5/until_quote 8.5/IOC_FOK 8.5/others_wait 8.5/post_only 8.5/stops
-8.5/trades_alone 8.5/clear 8.5/trades_missing 8/warmup
+8.5/trades_alone 8.5/clear 8.5/trades_missing 8/warmup 8/funding
 """
 
 RULES: tuple[str, ...] = tuple(_TEXT.split())

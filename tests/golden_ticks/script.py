@@ -155,6 +155,17 @@ class TickParser(Parser):
         """`clear [NAME]`"""
         self.add(EventKind.CLEAR, (), index=self.split_name(words)[0])
 
+    def on_funding(self, words: list[str]) -> None:
+        """`funding [NAME] RATE [mark P]`"""
+        index, rest = self.split_name(words)
+        price = exact(rest[2], self.script.config.instruments[index].tick_size) if rest[1:] else 0
+        self.add(EventKind.FUNDING, (int(Decimal(rest[0]) * 10**12), price), index=index)
+
+    def on_mark(self, words: list[str]) -> None:
+        """`mark [NAME] P`: the venue's mark price."""
+        index, rest = self.split_name(words)
+        self.add(EventKind.MARK, (exact(rest[0], self.script.config.instruments[index].tick_size),), index=index)
+
     def on_timer(self, words: list[str]) -> None:
         """`timer [grace]`: time passes without data, in seconds."""
         self.add(EventKind.TIMER, (seconds(words[0]) if words else 0,))

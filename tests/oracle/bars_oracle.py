@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from fractions import Fraction
 
 from tests.golden.protocol import (
@@ -53,6 +54,7 @@ class Oracle:
         self.fills: list[FillRow] = []
         self.equity: list[tuple[int, int]] = []
         self.ambiguous = 0
+        self.dues: list[tuple[int, int, int, int]] = []  # funding that waits for its bar
         self.breached = False
         self.peak = config.balance_atoms
         self.next_id = 1
@@ -69,6 +71,9 @@ class Oracle:
             self.status_event(instrument, status, price)
         for command in step.commands:
             self.command(command)
+        for index, ts, rate, price in step.funding:
+            self.world.marked[index] = price or self.world.marked.get(index, 0)
+            self.dues.append((index, ts, rate, self.world.marked[index]))
         self.world.warming = step.warmup
         if step.warmup:
             self.warm(step.bars)
@@ -95,16 +100,26 @@ class Oracle:
         indexes = sorted(i for i in bars if self.world.status[i] != MarketStatus.DELISTED)
         for index in indexes:
             self.begin(index, bars[index])
+        self.settle(indexes, lambda i: self.world.begun[i], lambda i: self.world.last[i] or 0)
         self.arrivals(indexes)
         acting = [i for i in indexes if not bars[i].synthetic]
         acted: set[int] = set()
         for reducing in (True, False):
             for index in acting:
                 self.open_pass(index, bars[index].open, reducing, acted)
+        self.settle(indexes, lambda _: self.now - 1, lambda i: bars[i].open)
         for index in acting:
             self.path(index, bars[index], details.get(index, []))
+        self.settle(indexes, lambda _: self.now, lambda i: bars[i].close)
         for index in indexes:
             self.world.last[index] = bars[index].close
+
+    def settle(self, indexes: list[int], until: Callable[[int], int], price: Callable[[int], int]) -> None:
+        """Settle the funding that is due until a time, at the mark or else the price that the bars tell."""
+        due = [row for row in self.dues if row[0] in indexes and row[1] <= until(row[0])]
+        self.dues = [row for row in self.dues if row not in due]
+        for index, _, rate, mark in due:
+            self.world.charge(index, mark or price(index), rate)
 
     def warm(self, bars: dict[int, Bar]) -> None:
         """Take bars of warm-up: prices, and nothing else."""
@@ -368,6 +383,9 @@ class Oracle:
         for order in world.orders:
             if order.live and order.instrument == index:
                 world.end(order, OrderStatus.CANCELED, Reason.INSTRUMENT_DELISTED)
+        for row in [row for row in self.dues if row[0] == index]:
+            self.dues.remove(row)
+            world.charge(index, row[3] or world.last[index] or 0, row[2])
         lots = world.positions[index].lots
         if not lots:
             return
@@ -388,8 +406,8 @@ class Oracle:
         ]
         held = sum(p.cost_atoms for p in positions)
         realised = sum(p.realised_atoms for p in positions)
-        balanced = world.balance + held + world.fees == self.config.balance_atoms + realised
+        balanced = world.balance + held + world.fees + world.funding == self.config.balance_atoms + realised
         return Result(
             list(self.fills), list(self.orders), positions, world.balance, world.fees, list(self.equity),
-            self.ambiguous, world.trading, balanced,
+            self.ambiguous, world.trading, balanced, world.funding,
         )  # fmt: skip

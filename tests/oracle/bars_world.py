@@ -124,6 +124,8 @@ class World:
     fills: list[FillRow] = field(default_factory=list)  # of the current step
     priorities: int = 0
     trading: TradingState = TradingState.ACTIVE
+    funding: int = 0  # paid, atoms
+    marked: dict[int, int] = field(default_factory=dict)  # mark prices told, ticks
     warming: bool = False  # what happens now is history from before the session
 
     @classmethod
@@ -141,6 +143,15 @@ class World:
             begun=[0] * n,
             ended=[0] * n,
         )
+
+    def charge(self, instrument: int, price: int, rate: int) -> None:
+        """Settle funding at a rate in 1e-12: notional and charge are each rounded against the trader."""
+        lots = self.positions[instrument].lots
+        exact = abs(lots) * price * self.config.instruments[instrument].atoms_per_tick_lot
+        notional = ceil(exact) if lots * rate > 0 else floor(exact)
+        paid = ceil(Fraction((notional if lots > 0 else -notional) * rate, 10**12))
+        self.funding += paid
+        self.balance -= paid
 
     def clone(self) -> World:
         """Copy what can change, so that a path can be tried."""

@@ -268,7 +268,18 @@ def make_flow(seed: int, n_steps: int = 40) -> Flow:
             sent += made
             step.requests += made
         steps.append(step)
+    add_funding(random.Random(f"funding {seed}"), steps, n)
     return Flow(seed, config, steps)
+
+
+def add_funding(rng: random.Random, steps: list[Step], n: int) -> None:
+    """Let every third run settle funding now and then: at a bar's end, inside it or before it."""
+    if rng.random() < 0.33:
+        for step in steps:
+            while step.bars and rng.random() < 0.15:
+                before = rng.choice([0, 0, MINUTE // 2, MINUTE, 2 * MINUTE])
+                rate, price = rng.randrange(-5 * 10**9, 5 * 10**9), rng.choice([0, 0, rng.randrange(1, 10**4)])
+                step.funding.append((rng.randrange(n), step.ts - before, rate, price))
 
 
 def random_events(rng: random.Random, step: Step, delisted: list[bool], halted: list[bool]) -> None:
@@ -322,7 +333,7 @@ def compare(
     text = fills if fills and not text else "\n".join(part for part in (text, fills) if part)
     for name in ("orders", "positions", "equity"):
         text = text or first_difference(name, getattr(result_a, name), getattr(result_b, name))
-    for name in ("balance_atoms", "fees_atoms", "ambiguous_bars", "trading_state", "audit_ok"):
+    for name in ("balance_atoms", "fees_atoms", "funding_atoms", "ambiguous_bars", "trading_state", "audit_ok"):
         a, b = getattr(result_a, name), getattr(result_b, name)
         if not text and a != b:
             text = f"{name}: a {a}, b {b}"

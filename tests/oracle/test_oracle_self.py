@@ -22,7 +22,7 @@ def ledger(oracle: Oracle) -> int:
     world = oracle.world
     cost = sum(p.cost for p in world.positions)
     realised = sum(p.realised for p in world.positions)
-    return world.balance + cost + world.fees - oracle.config.balance_atoms - realised
+    return world.balance + cost + world.fees + world.funding - oracle.config.balance_atoms - realised
 
 
 def recompute(flow: Flow, oracle: Oracle) -> tuple[int, int, list[int]]:
@@ -53,7 +53,7 @@ def test_ledger_balances_after_every_step(seed: int) -> None:
         world = oracle.world
         assert ledger(oracle) == 0
         balance, fees, lots = recompute(flow, oracle)
-        assert (balance, fees, lots) == (world.balance, world.fees, [p.lots for p in world.positions])
+        assert (balance, fees, lots) == (world.balance + world.funding, world.fees, [p.lots for p in world.positions])
         for position in world.positions:
             assert position.lots * position.cost >= 0 or abs(position.cost) <= 1
             assert position.lots or position.cost == 0

@@ -99,6 +99,11 @@ class TickOracle:
             self.quote(market, event)
         elif event.kind == EventKind.TRADE:
             self.trade(market, event)
+        elif event.kind == EventKind.MARK:
+            world.marked[event.instrument] = event.words[0]
+        elif event.kind == EventKind.FUNDING:
+            mark = world.marked[event.instrument] = event.words[1] or world.marked.get(event.instrument, 0)
+            world.charge(event.instrument, mark or world.last[event.instrument] or 0, event.words[0])
         elif event.kind == EventKind.GAP:
             self.gaps += 1
             if event.aux == GapScope.BOOK:
@@ -469,11 +474,11 @@ class TickOracle:
         """Return what stands at the end."""
         world = self.world
         held, realised = sum(p.cost for p in world.positions), sum(p.realised for p in world.positions)
-        balanced = world.balance + held + world.fees == self.config.base.balance_atoms + realised
+        balanced = world.balance + held + world.fees + world.funding == self.config.base.balance_atoms + realised
         return Result(
             [p.lots for p in world.positions], list(world.seen_lots), [p.cost for p in world.positions],
             world.balance, world.fees, world.equity(), self.late, self.crossed, self.gaps, balanced,
-            (len(world.acks), sum(late > 0 for late in world.acks), sum(world.acks)),
+            (len(world.acks), sum(late > 0 for late in world.acks), sum(world.acks)), world.funding,
         )  # fmt: skip
 
 

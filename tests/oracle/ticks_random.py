@@ -253,7 +253,7 @@ def random_request(rng: random.Random, shapes: list[Shape], sent: list[Submit]) 
 
 def make_run(seed: int, n_steps: int = 40) -> Run:
     """Return the random run of `seed`."""
-    rng = random.Random(seed)
+    rng, other = random.Random(seed), random.Random(f"funding {seed}")
     config = random_config(rng)
     shapes = [Shape(level) for level in config.levels]
     now, jitter, busy = 1000, rng.choice([0, 0, 3, 12]), rng.choice([0.3, 0.7, 1.2])
@@ -266,6 +266,12 @@ def make_run(seed: int, n_steps: int = 40) -> Run:
             events = snapshot(rng, shapes[index], stamps(rng, shapes[index], now, 0), now, index)
         if number >= len(shapes) and rng.random() < 0.06:
             events = other_event(rng, now)
+        if number >= len(shapes) and other.random() < 0.04:
+            kind, words = other.choice([
+                (EventKind.MARK, (other.randrange(80, 120),)),
+                (EventKind.FUNDING, (other.randrange(-(10**10), 10**10), other.choice([0, 0, 97]))),
+            ])  # fmt: skip
+            events = [*events, Event(kind, now, now, words, 0, END, index)]
         step = Step(events)
         step.requests = [
             random_request(rng, shapes, sent) for _ in range(min(4, int(rng.expovariate(1 / busy))))

@@ -95,7 +95,9 @@ def check_money(state: State) -> None:
         realised = sum(int(state.positions[k]["realised_atoms"]) for k in mine)
         fees = sum(int(state.positions[k]["fees_atoms"]) for k in mine)
         assert (currency["realised_atoms"], currency["fees_atoms"]) == (realised, fees)
-        paid = int(currency["initial_atoms"]) + realised - fees - cost
+        funding = sum(int(state.positions[k]["funding_atoms"]) for k in mine)
+        assert currency["funding_atoms"] == funding
+        paid = int(currency["initial_atoms"]) + realised - fees - funding - cost
         assert currency["balance_atoms"] == paid
         value = sum(int(market["value_atoms"]) for market in state.markets if market["currency"] == c)
         assert currency["value_atoms"] == value

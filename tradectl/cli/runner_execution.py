@@ -12,10 +12,10 @@ import polars as pl
 from tradectl.cli.runner_fold import Folded, ledger_rows
 from tradectl.core.codes import BookLevel
 from tradectl.core.instrument import ATOMS_PER_UNIT
-from tradectl.core.layout import MARKOUT
 from tradectl.db.audit import Market
 from tradectl.db.parquet import COMPRESSION
-from tradectl.db.tables import Names, markouts_table
+from tradectl.db.spool import KINDS
+from tradectl.db.tables import OPTIONAL, TABLES, Names
 from tradectl.engine.state import State
 from tradectl.metrics.execution import measure
 from tradectl.metrics.execution_tables import orders_frame, scales
@@ -40,9 +40,10 @@ def measure_execution(
     A ledger that is `balanced` is what the parts of the profit add up to, or InvariantViolation is raised.
     """
     tables = {kind: pl.scan_parquet(folder / f"{kind}.parquet") for kind in ("orders", "fills")}
-    path = folder / "markouts.parquet"
-    empty = markouts_table(np.zeros(0, MARKOUT), Names.of(folded.state))
-    tables["markouts"] = pl.scan_parquet(path) if path.is_file() else empty.lazy()
+    for kind in sorted(OPTIONAL):
+        path = folder / f"{kind}.parquet"
+        empty = TABLES[kind](np.zeros(0, KINDS[kind]), Names.of(folded.state))
+        tables[kind] = pl.scan_parquet(path) if path.is_file() else empty.lazy()
     gained = int(folded.state.engine[0]["equity_atoms"]) - folded.days.initial_atoms
     span = (folded.days.first_ts, folded.days.last_ts)
     ledgers = ledger_rows(folded)

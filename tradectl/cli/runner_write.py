@@ -62,9 +62,9 @@ def write_results(folder: Folder, folded: Folded) -> tuple[dict[str, Any], dict[
 
 
 def write_rows(folder: Folder, folded: Folded, writer: Executor) -> Future[None]:
-    """Write fills, positions and the final state; return the writing of orders and equity."""
+    """Write fills, funding, positions and the final state; return the writing of orders and equity."""
     names = Names.of(folded.state)
-    write_tables(folded.spool, names, folder.path, ["fills"])
+    write_tables(folded.spool, names, folder.path, ["fills", "funding"])
     rest = writer.submit(write_tables, folded.spool, names, folder.path, ["orders", "equity", "markouts"])
     write_frame(positions_table(folded.state), folder.path / "positions.parquet")
     folder.write_bytes(SNAPSHOT, snapshot_bytes(folded.state))

@@ -11,6 +11,8 @@ __all__ = ["EVENT", "empty_events"]
 
 # BAR: w0..w4 = open, high, low, close (ticks), volume (lots; -1 = unknown); ts_event = exclusive end;
 #      aux = index of its timeframe among the run's source timeframes.
+# FUNDING: w0 = rate (1e-12; above 0 longs pay), w1 = mark price in ticks (0: the last mark, else the last price).
+# MARK: w0 = mark price in ticks.  GAP: aux = GapScope.
 # STATUS: w0 = MarketStatus, w1 = price in ticks (0: the last one).  COMMAND: w0 = Command.
 EVENT = np.dtype(
     [

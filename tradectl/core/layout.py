@@ -18,10 +18,12 @@ __all__ = [
     "BAR",
     "CURRENCY",
     "DETAIL",
+    "DUE",
     "ENGINE",
     "EQUITY",
     "FILL",
     "FRAME",
+    "FUNDED",
     "LATENCY",
     "MARKET",
     "MARKOUT",
@@ -73,6 +75,7 @@ MARKET = record(
     *words("<i8", "max_order_lots max_position_lots max_position_notional"),
     *words("<f8", "tick_num tick_den lot_num lot_den"),
     *words("<i8", "index twice_mark"),  # tick data: bid + ask, or twice the last print; 0: marked at `last`
+    ("mark_ticks", "<i8"),  # the venue's mark price, 0: none was told
     *words("u1", "status has_price synthetic attention level travels mid_bars"),
 )
 VENUE = record(  # what an exchange shows of an instrument with tick data, and what is due there
@@ -98,9 +101,11 @@ TIMER = record(("at", "<i8"))  # when a strategy's state record wants to be call
 POSITION = record(
     *words("<i8", "lots cost_atoms realised_atoms fees_atoms open_buy_lots open_sell_lots opened_batch n_trades"),
     *words("<i8", "ts_opened seen_lots"),  # seen: what reports have told the strategy
+    ("funding_atoms", "<i8"),
 )
 CURRENCY = record(
-    *words("<i8", "initial_atoms balance_atoms reserved_atoms value_atoms fees_atoms realised_atoms rate_pico")
+    *words("<i8", "initial_atoms balance_atoms reserved_atoms value_atoms fees_atoms realised_atoms rate_pico"),
+    ("funding_atoms", "<i8"),
 )
 ORDER = record(  # a cache line each: what matching looks at, what is reserved, its history, what is pending
     *words("<i8", "id price_ticks trigger_ticks qty_lots leaves_lots"),
@@ -155,6 +160,7 @@ ENGINE = record(
     ("max_drawdown", "<f8"),
     # counters
     *words("<i8", "n_orders n_fills n_denied n_rejected n_shrunk n_ambiguous n_trades n_bars n_synthetic"),
+    ("n_dues", "<i8"),  # settlements of funding that wait for their bar
     *words("<i8", "n_warmup warm_end"),  # bars of warm-up; it is over when `n_events` gets there
     *words("<i8", "fault_strategy fault_reason ts_breach n_cancels n_modifies"),
     *words("<i8", "mark_free mark_fresh n_unmarked"),  # the pool of pending mark-outs; fills without room in it
@@ -169,18 +175,24 @@ FILL = record(
     ("side", "i1"),
     *words("u1", "liquidity_side phase ambiguous order_type time_in_force"),
 )
+DUE = record(*words("<i8", "ts_event rate_pico price_ticks instrument"))  # funding that waits; price 0: not told
+FUNDED = record(  # what a position paid (below 0: received) at a settlement, and the last fill before it
+    *words("<i8", "ts_event rate_pico price_ticks lots funding_atoms fill_id"),
+    *words("<i4", "instrument strategy"),
+)
 EQUITY = record(*words("<i8", "ts_event equity_atoms"))
 WORLD = record(
     # addresses of the state
     *words("<i8", "engine currencies markets positions orders requests reports frames details strategies blob"),
-    *words("<i8", "venues books timers latencies markouts"),
+    *words("<i8", "venues books timers latencies markouts dues"),
     *words("<i8", "hooks used scratch self_address"),
     # sizes
     *words("<i8", "n_currencies n_instruments n_strategies n_portfolio order_mask request_capacity"),
     *words("<i8", "report_mask n_frames n_latencies"),
-    *words("<i8", "detail_capacity markout_capacity"),
+    *words("<i8", "detail_capacity markout_capacity dues_capacity"),
     # outputs
     *words("<i8", "fills fills_capacity n_fills orders_out orders_capacity n_orders equity equity_capacity n_equity"),
+    *words("<i8", "fundings fundings_capacity n_fundings"),
     *words("<i8", "markouts_out n_markouts"),  # room for as many as there are fills and pending ones
     # what a hook looks at
     *words("<i8", "cursor_instrument cursor_strategy cursor_bar cursor_market cursor_position cursor_frame"),
@@ -205,5 +217,7 @@ engine_at = accessor(ENGINE)
 fill_at = accessor(FILL)
 equity_at = accessor(EQUITY)
 event_at = accessor(EVENT)
+due_at = accessor(DUE)
+funded_at = accessor(FUNDED)
 world_at = accessor(WORLD)
 word_at = accessor(record(("value", "<i8")))

@@ -1,7 +1,7 @@
 """The second audit: the account rebuilt from the fills on disk, by other code than the fold's, and compared.
 
-It reads fills.parquet and positions.parquet of a run folder; the arithmetic (`db.rebuild`) is exact and
-shares nothing with the kernels. Every figure must agree to the atom.
+It reads the fills, funding and positions of a run folder; the arithmetic (`db.rebuild`) is exact and shares nothing
+with the kernels. Every figure must agree to the atom.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from tradectl.db.rebuild import MAX_FAULTS, Holding, Market, book_fills
+from tradectl.db.rebuild_funding import funding_of
 from tradectl.errors import InvariantViolation
 
 __all__ = ["Market", "audit_fills"]
@@ -42,7 +43,7 @@ def audit_fills(
     """Rebuild everything from the fills of a run folder; return their number.
 
     `ledgers` are the run's currencies, the account's own first (currency, initial_atoms, balance_atoms,
-    fees_atoms, realised_atoms, rate_pico); `final_atoms` is the equity it ended with. Raises
+    fees_atoms, realised_atoms, funding_atoms, rate_pico); `final_atoms` is the equity it ended with. Raises
     InvariantViolation, which names the first differences.
     """
     known = {market.symbol: market for market in markets}
@@ -51,6 +52,11 @@ def audit_fills(
         _book(books, known, fills)
         if len(books.faults) > MAX_FAULTS:
             _refuse(books.faults)
+    paid, wrong = funding_of(folder, known)
+    books.faults += wrong
+    for key, atoms in paid.items():
+        books.holdings.setdefault(key, Holding()).funding = atoms
+        books.balances[known[key[1]].currency] -= atoms
     _compare_positions(books, folder / "positions.parquet", known)
     _compare_ledgers(books, markets, ledgers)
     equity = _equity(books, markets, ledgers)
@@ -94,14 +100,14 @@ def _book(books: Books, known: Mapping[str, Market], fills: pl.DataFrame) -> Non
 
 
 def _compare_positions(books: Books, path: Path, known: Mapping[str, Market]) -> None:
-    names = ("strategy", "symbol", "qty_lots", "cost_atoms", "realised_atoms", "fees_atoms")
+    names = ("strategy", "symbol", "qty_lots", "cost_atoms", "realised_atoms", "fees_atoms", "funding_atoms")
     rows = {
         (row[0], row[1]): row[2:] for row in pl.read_parquet(path, columns=list(names)).select(names).rows()
     }
     for key, holding in books.holdings.items():
-        mine = (holding.lots, holding.cost, holding.realised, holding.fees)
+        mine = (holding.lots, holding.cost, holding.realised, holding.fees, holding.funding)
         there = rows.pop(key, None)
-        for name, here, written in zip(names[2:], mine, there or (0,) * 4, strict=True):
+        for name, here, written in zip(names[2:], mine, there or (0,) * 5, strict=True):
             if here != written:
                 books.faults.append(
                     f"position {key[0]} {key[1]}: {name} {here} from the fills, {written} in the run"
@@ -121,6 +127,7 @@ def _compare_ledgers(books: Books, markets: Sequence[Market], ledgers: Sequence[
             "balance_atoms": books.balances[name],
             "fees_atoms": sum(holding.fees for holding in mine),
             "realised_atoms": sum(holding.realised for holding in mine),
+            "funding_atoms": sum(holding.funding for holding in mine),
         }
         for field_name, here in sums.items():
             if here != int(row[field_name]):
@@ -128,11 +135,9 @@ def _compare_ledgers(books: Books, markets: Sequence[Market], ledgers: Sequence[
                     f"{name}: {field_name} {here} from the fills, {row[field_name]} in the run"
                 )
         cost = sum(holding.cost for holding in mine)
-        if (
-            books.balances[name] + cost + sums["fees_atoms"]
-            != int(row["initial_atoms"]) + sums["realised_atoms"]
-        ):
-            books.faults.append(f"{name}: balance + cost + fees differ from initial + realised")
+        spent = cost + sums["fees_atoms"] + sums["funding_atoms"]
+        if books.balances[name] + spent != int(row["initial_atoms"]) + sums["realised_atoms"]:
+            books.faults.append(f"{name}: balance + cost + fees + funding differ from initial + realised")
 
 
 def _equity(books: Books, markets: Sequence[Market], ledgers: Sequence[Mapping[str, Any]]) -> int:

@@ -52,6 +52,7 @@ class Holding:
     cost: int = 0
     realised: int = 0
     fees: int = 0
+    funding: int = 0
 
 
 def book_fills(

@@ -32,8 +32,8 @@ from tradectl.core.resting import UNKNOWN_FRONT
 from tradectl.engine.state import State
 
 __all__ = [
-    "HORIZONS", "OPTIONAL", "TABLES", "Names", "equity_table", "fills_table", "markouts_table", "orders_table",
-    "positions_table",
+    "HORIZONS", "OPTIONAL", "TABLES", "Names", "equity_table", "fills_table", "funding_table", "markouts_table",
+    "orders_table", "positions_table",
 ]  # fmt: skip
 
 STAMP = pl.Datetime("ns", "UTC")
@@ -223,6 +223,24 @@ def markouts_table(rows: Rows, names: Names) -> pl.DataFrame:
     })  # fmt: skip
 
 
+def funding_table(rows: Rows, names: Names) -> pl.DataFrame:
+    """Return FUNDED records as a table: what each position paid (below 0: received) at each settlement.
+
+    `fill_id` is the run's last fill before it, 0: there was none.
+    """
+    where = rows["instrument"]
+    return pl.DataFrame({
+        "ts": _stamp(rows["ts_event"]),
+        "strategy": _named(names.strategies, rows["strategy"]),
+        "symbol": _named(names.symbols, where),
+        "position": names.qty(rows["lots"], where), "position_lots": rows["lots"],
+        "price": names.price(rows["price_ticks"], where), "price_ticks": rows["price_ticks"],
+        "rate": rows["rate_pico"] / 1e12, "rate_pico": rows["rate_pico"],
+        **_money(rows, "funding"),
+        "fill_id": rows["fill_id"],
+    })  # fmt: skip
+
+
 def equity_table(rows: Rows, _names: Names) -> pl.DataFrame:
     """Return EQUITY records as a table; equity is in the account's currency."""
     return pl.DataFrame({"ts": _stamp(rows["ts_event"]), **_money(rows, "equity")})
@@ -244,6 +262,7 @@ def positions_table(state: State) -> pl.DataFrame:
         **_money(rows, "cost"),
         **_money(rows, "realised"),
         **_money(rows, "fees"),
+        **_money(rows, "funding"),
         "last_price": names.price(last, where), "last_ticks": np.ascontiguousarray(last),
         "trades": rows["n_trades"],
         "ts_opened": _optional(rows["ts_opened"], rows["lots"] != 0).cast(STAMP),
@@ -255,5 +274,6 @@ TABLES: dict[str, Callable[[Rows, Names], pl.DataFrame]] = {
     "fills": fills_table,
     "equity": equity_table,
     "markouts": markouts_table,
+    "funding": funding_table,
 }
-OPTIONAL = frozenset({"markouts"})  # of runs on tick data only
+OPTIONAL = frozenset({"markouts", "funding"})  # of runs on tick data, of runs that paid or received funding

@@ -26,6 +26,8 @@ def has_room(world):
     """Return whether the output buffers have room for what one event can write."""
     fills_left = world.fills_capacity - world.n_fills
     orders_left = world.orders_capacity - world.n_orders
+    if world.n_fundings > world.fundings_capacity - OUTPUT_MARGIN:
+        return False
     return fills_left >= OUTPUT_MARGIN and orders_left >= OUTPUT_MARGIN and world.n_equity < world.equity_capacity
 
 

@@ -10,6 +10,7 @@ from tradectl.core.layout import NEVER, equity_at, market_at, position_at, reque
 from tradectl.core.money import muldiv_ceil
 from tradectl.core.orders import refresh_keys, take_order_id
 from tradectl.engine.change import ANY, apply_arrivals, cancel_where
+from tradectl.engine.dues import AT_END, BEFORE_OPEN, INSIDE, charge_dues
 from tradectl.engine.frames import add_to_frames, close_frames
 from tradectl.engine.hooks import SOURCE, call_bar_hook, call_bar_hooks, call_batch_hooks, deliver_reports
 from tradectl.engine.paths import match_path
@@ -29,8 +30,8 @@ CANCELED_BY_RISK = int(Reason.CANCELED_BY_RISK)
 
 
 @routine
-def match_batch(world, engine):
-    """Match the working orders of all bars of this timestamp: arrivals and opens, then paths."""
+def match_opens(world, engine):
+    """Match at the opens of this timestamp, after what arrived by then; return how many of its bars had orders."""
     low, high = engine.batch_low, engine.batch_high + 1
     world.batch_fills = world.n_fills
     busy = 0
@@ -42,13 +43,19 @@ def match_batch(world, engine):
                 apply_arrivals(world, engine, market)
                 refresh_keys(world, market)
     if busy == 0:
-        return
+        return 0
     for reducing_pass in range(1, -1, -1):
         for i in range(low, high):
             market = market_at(world.markets, i)
             if market.batch == engine.batch and market.n_orders > 0 and market.synthetic == 0 and reaches_open(market):
                 match_open(world, engine, market, reducing_pass == 1)
-    for i in range(low, high):
+    return busy
+
+
+@routine
+def match_paths(world, engine):
+    """Match the working orders of all bars of this timestamp along their paths."""
+    for i in range(engine.batch_low, engine.batch_high + 1):
         market = market_at(world.markets, i)
         if market.batch == engine.batch and market.n_orders > 0 and market.synthetic == 0:
             if market.attention != 0 or reaches_open(market):
@@ -165,8 +172,17 @@ def process_batch(world, engine):
     if engine.next_frame_end < ts and engine.next_frame_end <= batch_start(world, engine):
         close_frames(world, engine, batch_start(world, engine))
     engine.now = ts
+    if engine.n_dues > 0:
+        charge_dues(world, engine, BEFORE_OPEN)
+    busy = 0
     if engine.n_live > 0 and not is_warming(engine):
-        match_batch(world, engine)
+        busy = match_opens(world, engine)
+    if engine.n_dues > 0:
+        charge_dues(world, engine, INSIDE)
+    if busy > 0:
+        match_paths(world, engine)
+    if engine.n_dues > 0:
+        charge_dues(world, engine, AT_END)
     if single and world.n_frames == 0:  # the usual backtest: one instrument, one strategy
         market = market_at(world.markets, low)
         mark_market(world, engine, market, market.close)

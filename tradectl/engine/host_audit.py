@@ -26,13 +26,13 @@ class Balance:
     realised_atoms: int
     value_atoms: int
     rate_pico: int
+    funding_atoms: int = 0
 
     @property
     def difference(self) -> int:
-        """Return balance + cost + fees − initial − realised: 0 in a sound ledger."""
-        return (
-            self.balance_atoms + self.cost_atoms + self.fees_atoms - self.initial_atoms - self.realised_atoms
-        )
+        """Return balance + cost + fees + funding − initial − realised: 0 in a sound ledger."""
+        held = self.balance_atoms + self.cost_atoms + self.fees_atoms + self.funding_atoms
+        return held - self.initial_atoms - self.realised_atoms
 
 
 def live_orders(state: State) -> Rows:
@@ -58,7 +58,7 @@ def ledgers(state: State) -> list[Balance]:
     for k, name in enumerate(state.currency_names):
         row = state.currencies[k]
         held = total(cost[:, state.markets[:n]["currency"] == k].ravel())
-        fields = ("fees_atoms", "realised_atoms", "value_atoms", "rate_pico")
+        fields = ("fees_atoms", "realised_atoms", "value_atoms", "rate_pico", "funding_atoms")
         start, balance = int(row["initial_atoms"]), int(row["balance_atoms"])
         made.append(Balance(name, start, balance, held, *(int(row[f]) for f in fields)))
     return made
@@ -73,7 +73,7 @@ def audit_ledger(state: State, balances: list[Balance]) -> None:
         name, row, mine = balance.currency, state.currencies[k], state.markets[:n]["currency"] == k
         if balance.difference:
             faults.append(f"{name}: the ledger is off by {balance.difference} atoms")
-        for field in ("fees_atoms", "realised_atoms"):
+        for field in ("fees_atoms", "realised_atoms", "funding_atoms"):
             found = total(positions[field][:, mine].ravel())
             if int(row[field]) != found:
                 faults.append(f"{name}: {field} of the positions add up to {found}, not {int(row[field])}")

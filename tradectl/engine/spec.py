@@ -129,5 +129,6 @@ class RunSpec:
     report_capacity: int = 4096
     output_capacity: int = 65_536
     equity_capacity: int = 262_144
+    funding_capacity: int = 4096  # settlements of funding that may wait for the ends of their bars
     latencies: Sequence[tuple[int, int, int]] = ()  # recorded (request, exchange, response) stamps, ns, sorted
     keep_alive: Any = None  # what owns the code behind the addresses

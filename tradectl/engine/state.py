@@ -60,7 +60,7 @@ class State:
 
     STATE = (
         "engine", "currencies", "markets", "positions", "orders", "requests", "reports", "frames", "details",
-        "strategies", "blob", "venues", "books", "timers", "markouts",
+        "strategies", "blob", "venues", "books", "timers", "markouts", "dues",
     )  # fmt: skip
 
     def __init__(self, spec: RunSpec) -> None:
@@ -94,6 +94,9 @@ class State:
         pending = min(MARKOUTS_PER_ORDER * spec.order_capacity, MOST_MARKOUTS) if ticks else 0
         self.markouts = aligned(pending, L.MARKOUT)
         self.markouts_out = aligned((spec.output_capacity if ticks else 0) + len(self.markouts), L.MARKOUT)
+        bars = any(limits.level == BookLevel.BARS for limits in spec.limits)
+        self.dues = aligned(spec.funding_capacity if bars else 0, L.DUE)
+        self.fundings = aligned(spec.output_capacity, L.FUNDED)
         self.fills = aligned(spec.output_capacity, L.FILL)
         self.orders_out = aligned(spec.output_capacity, L.ORDER)
         self.equity = aligned(spec.equity_capacity, L.EQUITY)
@@ -276,7 +279,8 @@ class State:
     def _build_world(self) -> Any:
         self._world_bytes = aligned(1, L.WORLD)
         world = struct_of(L.WORLD).from_address(self._world_bytes.ctypes.data)
-        for name in (*self.STATE, "hooks", "used", "scratch", "fills", "orders_out", "equity", "markouts_out"):
+        outputs = ("fills", "orders_out", "equity", "markouts_out", "fundings")
+        for name in (*self.STATE, "hooks", "used", "scratch", *outputs):
             setattr(world, name, getattr(self, name).ctypes.data)
         world.latencies = self.latencies.ctypes.data
         world.n_latencies = len(self.spec.latencies)
@@ -290,6 +294,8 @@ class State:
         world.report_mask = self.spec.report_capacity - 1
         world.n_frames = len(self.spec.frames_ns) + len(self.spec.frames_by)
         world.detail_capacity = self.spec.detail_capacity
+        world.dues_capacity = len(self.dues)
+        world.fundings_capacity = self.spec.output_capacity
         world.fills_capacity = world.orders_capacity = self.spec.output_capacity
         world.equity_capacity = self.spec.equity_capacity
         world.markout_capacity = len(self.markouts)
@@ -323,7 +329,7 @@ class State:
     def has_outputs(self) -> bool:
         """Return whether output rows were written since the last `drain`."""
         world = self.world
-        return bool(world.n_fills or world.n_orders or world.n_equity or world.n_markouts)
+        return bool(world.n_fills or world.n_orders or world.n_equity or world.n_markouts or world.n_fundings)
 
     def drain(self) -> dict[str, Array]:
         """Return copies of the output rows written so far and reset the cursors."""
@@ -333,8 +339,9 @@ class State:
             "orders": self.orders_out[: world.n_orders].copy(),
             "equity": self.equity[: world.n_equity].copy(),
             "markouts": self.markouts_out[: world.n_markouts].copy(),
+            "funding": self.fundings[: world.n_fundings].copy(),
         }
-        world.n_fills = world.n_orders = world.n_equity = world.n_markouts = 0
+        world.n_fills = world.n_orders = world.n_equity = world.n_markouts = world.n_fundings = 0
         return rows
 
     def fold(self, events: Array) -> tuple[FoldCode, int]:

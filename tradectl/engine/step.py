@@ -24,6 +24,7 @@ from tradectl.core.markouts import flush_markouts
 from tradectl.engine.arrivals import apply_due
 from tradectl.engine.batch import check_drawdown, flatten, process_batch, sample_equity
 from tradectl.engine.change import ANY, cancel_where
+from tradectl.engine.dues import ALL, charge_rest, take_rate
 from tradectl.engine.frames import call_warm_batch, take_warm_frame
 from tradectl.engine.hooks import call_everywhere, deliver_reports
 from tradectl.engine.local import run_local, run_reports
@@ -34,6 +35,7 @@ __all__ = ["step", "step_bars"]
 
 BAR, STATUS, COMMAND = int(EventKind.BAR), int(EventKind.STATUS), int(EventKind.COMMAND)
 TIMER, GAP = int(EventKind.TIMER), int(EventKind.GAP)
+FUNDING, MARK = int(EventKind.FUNDING), int(EventKind.MARK)
 LAST, SYNTHETIC, DETAIL = int(EventFlag.LAST), int(EventFlag.SYNTHETIC), int(EventFlag.DETAIL)
 WARMUP = int(EventFlag.WARMUP)
 DONE, BAD_EVENT = int(FoldCode.DONE), int(FoldCode.BAD_EVENT)
@@ -116,6 +118,7 @@ def take_detail(world, engine, event):
 def delist(world, engine, market, instrument, price_ticks):
     """Cancel an instrument's orders and close what is held, at its last price or written off."""
     cancel_where(world, engine, ANY, instrument, INSTRUMENT_DELISTED)
+    charge_rest(world, engine, instrument)
     currency = currency_at(world.currencies, market.currency)
     price = 0 if engine.write_off else (price_ticks if price_ticks > 0 else market.last)
     market.start = engine.now
@@ -168,6 +171,7 @@ def take_command(world, engine, event):
             call_everywhere(world, engine, ON_START)
     elif event.w0 == STOP and engine.stopped == 0:
         run_reports(world, engine, event.ts_recv)
+        charge_rest(world, engine, ALL)
         engine.stopped = 1
         call_everywhere(world, engine, ON_STOP)
         flush_markouts(world, engine)
@@ -232,7 +236,10 @@ def step_bars(world, engine, event):
 def step(world, engine, event):
     """Apply one event; return a FoldCode: DONE, or BAD_EVENT for one that this engine cannot apply."""
     engine.n_events += 1
-    if is_tick(event.kind):
+    ticks = is_tick(event.kind)
+    if (event.kind == FUNDING or event.kind == MARK) and event.instrument < world.n_instruments:
+        ticks = market_at(world.markets, event.instrument).level != 0
+    if ticks:
         return take_tick(world, engine, event)
     if event.kind == TIMER and event.ts_recv >= engine.now:
         run_local(world, engine, event.ts_recv)
@@ -263,6 +270,10 @@ def take_event(world, engine, event):
         take_command(world, engine, event)
     elif event.kind == TIMER:
         take_timer(world, engine, event)
+    elif event.kind == FUNDING or event.kind == MARK:
+        code = take_rate(world, engine, event)
+        if code != DONE:
+            return code
     elif event.kind != GAP:  # bars have no book that could break
         return BAD_EVENT
     if event.flags & LAST:

@@ -28,6 +28,7 @@ from tradectl.core.resting import (
 )
 from tradectl.engine.arrivals import apply_due, fire_stops, resume_book
 from tradectl.engine.batch import check_drawdown, sample_equity
+from tradectl.engine.dues import settle_now
 from tradectl.engine.frames import add_print, close_frames
 from tradectl.engine.hooks import call_hooks, call_tick_hooks
 from tradectl.engine.l3_events import take_order
@@ -37,7 +38,7 @@ __all__ = ["is_tick", "take_tick"]
 
 TRADE, QUOTE, DEPTH = int(EventKind.TRADE), int(EventKind.QUOTE), int(EventKind.DEPTH)
 ORDER_ADD, ORDER_EXEC = int(EventKind.ORDER_ADD), int(EventKind.ORDER_EXEC)
-MARK, GAP, CLEAR = int(EventKind.MARK), int(EventKind.GAP), int(EventKind.CLEAR)
+GAP, CLEAR = int(EventKind.GAP), int(EventKind.CLEAR)
 MESSAGE_END, HIDDEN = int(EventFlag.MESSAGE_END), int(EventFlag.HIDDEN)
 SNAPSHOT_BEGIN, SNAPSHOT_END = int(EventFlag.SNAPSHOT_BEGIN), int(EventFlag.SNAPSHOT_END)
 PRINTS, QUOTES, LADDER = int(BookLevel.PRINTS), int(BookLevel.QUOTES), int(BookLevel.DEPTH)
@@ -53,8 +54,8 @@ DONE, BAD_EVENT = int(FoldCode.DONE), int(FoldCode.BAD_EVENT)
 
 @kernel
 def is_tick(kind):
-    """Return whether an event is of the kinds that this module applies."""
-    return TRADE <= kind <= ORDER_EXEC or kind == GAP or kind == CLEAR or kind == MARK
+    """Return whether an event is of the kinds that this module alone applies: those of a book, and trades."""
+    return TRADE <= kind <= ORDER_EXEC or kind == GAP or kind == CLEAR
 
 
 @kernel
@@ -258,7 +259,7 @@ def end_message(world, engine, market, venue, event):
 
 @kernel
 def take_tick(world, engine, event):
-    """Apply one event of tick data; return DONE, or BAD_EVENT for an instrument without such data."""
+    """Apply one event of tick data, or of funding; return DONE, or BAD_EVENT for an instrument without tick data."""
     if event.instrument >= world.n_instruments:
         return BAD_EVENT
     market = market_at(world.markets, event.instrument)
@@ -292,8 +293,8 @@ def take_tick(world, engine, event):
         take_quote(world, market, venue, event)
     elif kind == GAP or kind == CLEAR:
         break_book(world, engine, market, venue, event)
-    elif kind != MARK:
-        return BAD_EVENT
+    else:
+        settle_now(world, engine, market, event)
     if event.flags & MESSAGE_END:
         end_message(world, engine, market, venue, event)
     return DONE

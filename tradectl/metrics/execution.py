@@ -188,12 +188,12 @@ def measure(
 ) -> Figures:
     """Return the figures of a run.
 
-    `tables` execution (`orders_frame`), fills, markouts; `ledgers` as in the audit; `span` first and last time, ns
-    UTC; `gained` is what the account gained, in its currency.
+    `tables` execution (`orders_frame`), fills, funding, markouts; `ledgers` as in the audit; `span` first and last
+    time, ns UTC; `gained` is what the account gained, in its currency.
     """
     rates, scale = scales(markets, ledgers)
     symbols = [market.symbol for market in markets]
-    holdings = hold(tables["fills"], markets, *span)
+    holdings = hold(tables["fills"], markets, *span, tables.get("funding"))
     fills = fills_frame(tables["fills"], tables["markouts"], scale)
     all_fills, by_fills = _by_symbol(fills, _fill_sums(), symbols)
     all_orders, by_orders = _by_symbol(tables["execution"], _order_sums(), symbols)

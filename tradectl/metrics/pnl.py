@@ -6,7 +6,7 @@ instrument its mid m, side s, notional n and the position before and after it, p
     spread    = Σ  V(q, m) − V(p, m) − s·n        what a fill paid or earned against the mid just before it
     inventory = Σ  V(p, m) − V(p, m')             what the position did between two fills (m': the mid at the last one)
                 +  V(q, mark at the end) − V(q, m of the last fill)
-    fees      = − Σ fee,   funding = − Σ funding
+    fees      = − Σ fee,   funding = − Σ funding paid
 
 The sums telescope, so spread + inventory + fees + funding = balance + value − initial balance, to the atom. A fill
 before its instrument had a mid is measured against its own price.
@@ -115,12 +115,22 @@ def _columns(group: pl.DataFrame) -> Columns:
     return made
 
 
-def hold(fills: pl.LazyFrame, markets: Sequence[Market], first_ts: int, last_ts: int) -> dict[str, Holding]:
-    """Return the holding of every instrument from a run's fills table, `first_ts` to `last_ts` in ns UTC."""
+def hold(
+    fills: pl.LazyFrame,
+    markets: Sequence[Market],
+    first_ts: int,
+    last_ts: int,
+    funding: pl.LazyFrame | None = None,
+) -> dict[str, Holding]:
+    """Return the holding of every instrument from a run's fills (and funding), `first_ts` to `last_ts` in ns UTC."""
     made = {market.symbol: Holding(market, last_ts=first_ts) for market in markets}
     for part in _parts(fills.select("symbol", *COLUMNS)):
         for (symbol,), group in part.partition_by("symbol", as_dict=True, maintain_order=True).items():
             made[str(symbol)].feed(_columns(group))
+    if funding is not None:
+        paid = funding.group_by(pl.col("symbol").cast(pl.String)).agg(pl.col("funding_atoms").sum())
+        for symbol, atoms in paid.collect().rows():
+            made[symbol].funding = -atoms
     for holding in made.values():
         holding.finish(last_ts)
     return made
