@@ -14,6 +14,7 @@ from tradectl.config.feed import Feed
 from tradectl.config.models import RunConfig
 from tradectl.config.trading import Sizing
 from tradectl.errors import nearest
+from tradectl.history.model import split_id
 from tradectl.history.profiles import PROFILES
 
 __all__ = ["CONFLICTS", "Conflict", "conflicts_of", "raise_conflicts"]
@@ -165,11 +166,11 @@ def _known_symbols(config: RunConfig) -> set[str] | None:
         if block.symbols is None:
             return None
         for symbol in block.symbols:
-            bare = symbol.rpartition(":")[2]
+            bare = split_id(symbol)[1]
             known |= {symbol, bare} | ({f"{block.venue}:{bare}"} if block.venue else set())
     for symbol, instrument in config.instruments.items():
         if instrument.alias in known or symbol in known:
-            known |= {symbol, symbol.rpartition(":")[2]} | ({instrument.alias} if instrument.alias else set())
+            known |= {symbol, split_id(symbol)[1]} | ({instrument.alias} if instrument.alias else set())
     return known
 
 
@@ -182,7 +183,7 @@ def _symbols(config: RunConfig) -> Iterator[Conflict]:
             continue
         yield from _symbol_list(at, strategy.symbols)
         for row, symbol in enumerate(strategy.symbols):
-            if known is not None and symbol not in known and symbol.rpartition(":")[2] not in known:
+            if known is not None and symbol not in known and split_id(symbol)[1] not in known:
                 text = f"the symbol {symbol!r} is not among data.symbols; {nearest(symbol, known)}"
                 yield Conflict((*at, row), text, data)
     if known is None:
@@ -191,7 +192,7 @@ def _symbols(config: RunConfig) -> Iterator[Conflict]:
         close = (
             difflib.get_close_matches(symbol, sorted(known), n=1, cutoff=0.8) if symbol not in known else []
         )
-        if close and close[0] not in config.instruments and symbol.rpartition(":")[2] not in known:
+        if close and close[0] not in config.instruments and split_id(symbol)[1] not in known:
             text = f"the symbol {symbol!r} is not among data.symbols (did you mean {close[0]!r}?)"
             yield Conflict(("instruments", symbol), text, data)
 

@@ -30,6 +30,12 @@ class LazyPackage(ModuleType):
             name, self.__file__, submodule_search_locations=[str(folder)]
         )
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # An exchange's module is set here once it is imported; what is meant by its name is its class.
+        if isinstance(value, ModuleType) and isinstance(getattr(value, name, None), type):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)

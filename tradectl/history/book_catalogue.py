@@ -25,7 +25,7 @@ from tradectl.errors import ConfigError, DataError, nearest
 from tradectl.history.book_events import Ticks
 from tradectl.history.book_plan import TickFile, judge_clock
 from tradectl.history.book_source import BookPart, BookSource
-from tradectl.history.catalogue import read_index
+from tradectl.history.catalogue import minima, read_index
 from tradectl.history.faults import FaultLog
 from tradectl.history.files import CATALOGUE, Place
 from tradectl.history.model import DataBlock, Gap, InstrumentSpec, actions_for
@@ -182,5 +182,6 @@ def _source(block: DataBlock, entry: Mapping[str, Any], folder: Path, files: lis
     source.rows_read = sum(part["rows"] for part in entry["parts"])
     source.has_receive_clock = entry["has_receive_clock"]
     source.tick_size, source.lot_size = Decimal(entry["tick_size"]), Decimal(entry["lot_size"])
+    source.min_qty, source.min_notional = minima(entry)
     source.given_by = "catalogue"
     return source

@@ -21,7 +21,7 @@ from tradectl.history.book_survey import BookSurvey
 from tradectl.history.faults import FaultLog
 from tradectl.history.files import Place, TruncatedError
 from tradectl.history.importers import IMPORTERS, KINDS, MODULES, Importer, Options, importer
-from tradectl.history.model import DataBlock, InstrumentSpec, actions_for
+from tradectl.history.model import DataBlock, InstrumentSpec, actions_for, split_id
 from tradectl.history.plan import Loaded, Progress, key_of, nothing_left, wanted
 from tradectl.history.rows import FILE_SHIFT, Budget
 
@@ -83,7 +83,7 @@ def load_book(
     named = importer(block.profile) if block.profile else None
     endings = named.endings if named else all_endings()
     found = places.resolve(block.sources, endings, any_file=named is not None)
-    chosen = named or choose_importer(found[0])
+    chosen = named or (importer("funding") if block.kind == "funding" else choose_importer(found[0]))
     files = {place: TickFile(place, index) for index, place in enumerate(found)}
     log = FaultLog(actions_for(block.on_error), list(files.values()), strict)
     loaded = Loaded(block, log)
@@ -221,7 +221,7 @@ def _unsaid(reading: _Reading, place: Place) -> str:
 
 def _source_of(reading: _Reading, vendor_symbol: str, file: TickFile) -> BookSource | None:
     """Return the source of a vendor's symbol; None if the block does not ask for it."""
-    venue, _, name = vendor_symbol.rpartition(":")
+    venue, name = split_id(vendor_symbol)
     symbol, base, quote = profiles.split_pair(name, reading.format.pairs)
     reading.seen.add(symbol)
     if reading.keys is not None and key_of(symbol) not in reading.keys:

@@ -98,6 +98,8 @@ class BookSource:
     breaks: Breaks | None = None  # None: the format does not number its messages, or it was imported
     tick_size: Decimal | None = None
     lot_size: Decimal | None = None
+    min_qty: Decimal = Decimal(0)
+    min_notional: Decimal = Decimal(0)
     given_by: str = ""
     timeframe_ns: int = 0  # of bars
     missing_bars: int = 0

@@ -30,7 +30,7 @@ from tradectl.history.rows import FILE_SHIFT, Budget, Rows
 from tradectl.history.source import Part, Source, slice_rows
 from tradectl.history.stamps import StampFormat
 
-__all__ = ["COLUMNS", "SCHEMA", "load_catalogue", "part_batches", "part_file", "read_index"]
+__all__ = ["COLUMNS", "SCHEMA", "load_catalogue", "minima", "part_batches", "part_file", "read_index"]
 
 SCHEMA = 1
 ROW_GROUP = 65_536  # rows
@@ -192,8 +192,14 @@ def _source(block: DataBlock, entry: Mapping[str, Any], folder: Path, files: lis
     source.gaps = [Gap(source.id, *gap) for gap in entry["gaps"]]
     source.tick_size = Decimal(entry["tick_size"]) if entry.get("tick_size") else None
     source.lot_size = Decimal(entry["lot_size"]) if entry.get("lot_size") else None
+    source.min_qty, source.min_notional = minima(entry)
     source.given_by = "catalogue"
     return source
+
+
+def minima(entry: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
+    """Return the smallest quantity and notional of a series' instrument, as `data fetch` wrote them; 0: not known."""
+    return Decimal(entry.get("min_qty", 0)), Decimal(entry.get("min_notional", 0))
 
 
 def _part(file: SourceFile, part: Mapping[str, Any]) -> Part:

@@ -21,6 +21,7 @@ __all__ = [
     "InstrumentSpec",
     "actions_for",
     "iso",
+    "split_id",
 ]
 
 # What may be done with each kind of fault; the first action is the default. `report` only counts.
@@ -191,6 +192,15 @@ class DataReport:
             "gaps": [{**vars(g), "from_ns": iso(g.from_ns), "to_ns": iso(g.to_ns)} for g in self.gaps],
             "notes": self.notes,
         }
+
+
+def split_id(name: str) -> tuple[str, str]:
+    """Return (venue, symbol) of `venue:SYMBOL`; no venue: a bare symbol, which may name what settles it.
+
+    `X:BTC/USDT:USDT` is (`X`, `BTC/USDT:USDT`), and that symbol alone has no venue: a venue holds no slash.
+    """
+    venue, colon, symbol = name.partition(":")
+    return (venue, symbol) if colon and "/" not in venue else ("", name)
 
 
 def iso(stamp_ns: int) -> str:

@@ -14,7 +14,7 @@ from tradectl.history.book_plan import load_book
 from tradectl.history.book_source import BookSource
 from tradectl.history.catalogue import load_catalogue
 from tradectl.history.importers import KINDS as BOOK_KINDS
-from tradectl.history.model import DataBlock, DataReport, InstrumentReport, InstrumentSpec
+from tradectl.history.model import DataBlock, DataReport, InstrumentReport, InstrumentSpec, split_id
 from tradectl.history.plan import Loaded, check_kind, check_profile, is_catalogue, key_of, load_bars
 from tradectl.history.recognise import not_bars
 from tradectl.history.rows import Budget
@@ -103,7 +103,7 @@ def _targets(loaded: Sequence[Loaded], specs: Mapping[str, InstrumentSpec]) -> l
             for symbol, spec in pairs:
                 if asked is not None and key_of(symbol) not in asked:
                     continue
-                name = symbol.rpartition(":")[2]
+                name = split_id(symbol)[1]
                 target = targets.setdefault(f"{source.venue}:{name}", Target(name, source.venue, spec))
                 _refuse_overlap(target, source)
                 target.sources.append((source, one))
@@ -120,7 +120,7 @@ def _targets(loaded: Sequence[Loaded], specs: Mapping[str, InstrumentSpec]) -> l
 
 
 def _names(name: str, source: Source | BookSource) -> bool:
-    venue = name.rpartition(":")[0].upper()
+    venue = split_id(name)[0].upper()
     return key_of(name) == key_of(source.symbol) and venue in ("", source.venue)
 
 
@@ -156,8 +156,8 @@ def _settle(target: Target, default_quote: str) -> None:
         quote=(spec.quote or quote or source.quote or default_quote).upper(),
         tick_size=tick.normalize(),
         lot_size=lot.normalize(),
-        min_qty=spec.min_qty or Decimal(0),
-        min_notional=spec.min_notional or Decimal(0),
+        min_qty=known.min_qty if spec.min_qty is None else spec.min_qty,
+        min_notional=known.min_notional if spec.min_notional is None else spec.min_notional,
         listed_ns=spec.listed,
         delisted_ns=spec.delisted,
     )

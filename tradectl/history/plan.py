@@ -15,7 +15,7 @@ from tradectl.history import files as places
 from tradectl.history import profiles, stamps
 from tradectl.history.faults import FaultLog
 from tradectl.history.importers import MODULES
-from tradectl.history.model import DataBlock, InstrumentSpec, actions_for
+from tradectl.history.model import DataBlock, InstrumentSpec, actions_for, split_id
 from tradectl.history.reader import SourceFile, inspect
 from tradectl.history.rows import Budget
 from tradectl.history.source import FileSurvey, Judge, Source
@@ -41,7 +41,7 @@ class Loaded:
 
 def key_of(name: str) -> str:
     """Return what two spellings of a symbol share: `btc-usd`, `BTC/USD` and `X:BTC/USD` give BTCUSD."""
-    return re.sub(r"[^A-Z0-9.]", "", name.rpartition(":")[2].upper())
+    return re.sub(r"[^A-Z0-9.]", "", split_id(name)[1].upper())
 
 
 def wanted(block: DataBlock, specs: Mapping[str, InstrumentSpec]) -> set[str] | None:

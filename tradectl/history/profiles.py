@@ -154,6 +154,9 @@ def split_pair(symbol: str, pairs: bool | None) -> tuple[str, str, str]:
     """
     name = symbol.strip().upper()
     pair, dot, side = name.rpartition(".")
+    unsettled, settled, settle = name.partition(":")
+    if settled and "/" in unsettled:  # BTC/USDT:USDT, BTC/USDT:USDT-250627
+        return name, split_pair(unsettled, pairs)[1], settle.partition("-")[0]
     if side in ("BID", "ASK"):
         shown, base, quote = split_pair(pair, pairs)
         return f"{shown}{dot}{side}", base, quote

@@ -65,6 +65,8 @@ class Source:
     gaps: list[Gap] = field(default_factory=list)
     tick_size: Decimal | None = None  # the catalogue's or the profile's
     lot_size: Decimal | None = None
+    min_qty: Decimal = Decimal(0)
+    min_notional: Decimal = Decimal(0)
     given_by: str = ""
 
     @property

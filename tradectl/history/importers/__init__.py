@@ -25,6 +25,7 @@ MODULES: dict[str, str] = {
     "bitstamp_orders": "bitstamp",
     "bybit": "bybit",
     "databento": "databento",
+    "funding": "funding",
     "hftbacktest": "hftbacktest",
     "hyperliquid_ws": "hyperliquid_ws",
     "kraken_trades": "trades",

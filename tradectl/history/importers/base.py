@@ -32,7 +32,7 @@ from tradectl.history.files import Place
 __all__ = ["BATCH", "KINDS", "Breaks", "Importer", "Meta", "Options", "Piece", "Read", "bad_row", "book_frame"]
 
 BATCH = 65_536  # rows handed on at a time
-KINDS = ("trades", "quotes", "depth", "orders", "book")  # what a block may ask for; book: all that is there
+KINDS = ("trades", "quotes", "depth", "orders", "funding", "book")  # what a block may ask for; book: all that is there
 
 Piece = tuple[str, pl.DataFrame]
 
