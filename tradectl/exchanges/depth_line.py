@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tradectl.core.codes import EventFlag, EventKind
@@ -27,15 +27,17 @@ class DepthLine:
         self.whole = False
         self.last_ns = self.last_recv = 0  # exchange time and receipt of the newest message applied
 
-    def rows(self, bids: Iterable[Sequence[Any]], asks: Iterable[Sequence[Any]]) -> list[Row]:
+    def rows(self, bids: Sequence[Sequence[Any]], asks: Sequence[Sequence[Any]]) -> list[Row]:
         """Return levels, each (price, quantity, …) as the venue writes them, as rows; Malformed if one is no level."""
-        prices, qtys = self.prices, self.qtys
-        rows = [(1, prices[level[0]], qtys[level[1]]) for level in bids]
-        rows += [(-1, prices[level[0]], qtys[level[1]]) for level in asks]
-        for _, ticks, lots in rows:
-            if ticks <= 0 or lots < 0:
-                raise Malformed(f"a level of {lots} lots at {ticks} ticks")
-        return rows
+        levels = [*bids, *asks]
+        if not levels:
+            return []
+        ticks = self.prices.many([level[0] for level in levels])
+        lots = self.qtys.many([level[1] for level in levels])
+        if min(ticks) <= 0 or min(lots) < 0:
+            raise Malformed(f"a level of {min(lots)} lots or at {min(ticks)} ticks")
+        sides = [1] * len(bids) + [-1] * len(asks)
+        return list(zip(sides, ticks, lots, strict=True))
 
     def apply(self, rows: Sequence[Row], stamps: tuple[int, int], update_id: int, out: EventBuffer) -> None:
         """Append the changes of one message (`stamps`: exchange time and receipt, ns)."""

@@ -1,45 +1,56 @@
-"""What all lines of a live feed share: numbers as steps that are remembered, and the GAP event."""
+"""What all lines of a live feed share: the venue's numbers in steps, and the GAP event."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from math import dist
 
 from tradectl.core.codes import EventFlag, EventKind, GapScope
 from tradectl.exchanges.codec import EventBuffer, Grid
 from tradectl.exchanges.model import GapReason
+from tradectl.history.grid import scale_of
 
 __all__ = ["BOOK", "END", "MS", "TRADES_ALONE", "Steps", "put_gap"]
 
 MS = 1_000_000  # ns
-REMEMBERED = (
-    8_192  # numbers of one grid: prices come again and again, and reading a text is most of a level's cost
-)
+NEAR = 1e-6  # of a step: what is closer is on the grid for sure
 MOST = 1 << 62  # steps
 END = int(EventFlag.MESSAGE_END)
 BOOK, TRADES_ALONE = int(GapScope.BOOK), int(GapScope.TRADES)
 GAP = int(EventKind.GAP)
 
 
-class Steps(dict[str | float, int]):
-    """The venue's numbers in whole steps of a grid: `steps["0.10"]`; those lately seen are remembered.
+class Steps:
+    """The venue's numbers, as text or float, in whole steps of a grid.
 
-    What is off the grid is counted by it each time; no number is a ValueError, TypeError or OverflowError.
+    What is off the grid is rounded and counted by it; no number is a ValueError or TypeError, one that an event does
+    not hold an OverflowError.
     """
 
     def __init__(self, step: Decimal) -> None:
-        super().__init__()
         self.grid = Grid(step)
+        self._factor, self._multiply = scale_of(step)
 
-    def __missing__(self, number: str | float) -> int:
-        off = self.grid.off
-        steps = self.grid.steps(number)
+    def one(self, number: str | float) -> int:
+        """Return a number in steps."""
+        value = float(number)
+        scaled = value * self._factor if self._multiply else value / self._factor
+        steps = round(scaled)
+        if not -NEAR < scaled - steps < NEAR:
+            steps = self.grid.steps(number)
         if not -MOST < steps < MOST:
             raise OverflowError(f"{number} is more than an event holds")
-        if self.grid.off == off:
-            if len(self) >= REMEMBERED:
-                self.clear()
-            self[number] = steps
         return steps
+
+    def many(self, numbers: Sequence[str | float]) -> list[int]:
+        """Return numbers in steps, in a quarter of the time."""
+        factor, values = self._factor, map(float, numbers)
+        scaled = [v * factor for v in values] if self._multiply else [v / factor for v in values]
+        steps = list(map(round, scaled))
+        if dist(scaled, steps) < NEAR:
+            return steps
+        return [self.one(number) for number in numbers]
 
 
 def put_gap(

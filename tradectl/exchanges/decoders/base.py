@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ from tradectl.exchanges.trade_line import CountedTrades, RecentTrades, Trade, Tr
 
 __all__ = ["SIDES", "UNREADABLE", "Lines", "VenueDecoder"]
 
-UNREADABLE = (ValueError, KeyError, TypeError, IndexError, OverflowError, AttributeError)
+UNREADABLE = (ValueError, KeyError, TypeError, IndexError, OverflowError, AttributeError, struct.error)
 COMES_BACK = (GapReason.CONNECTION, GapReason.STALE, GapReason.RESUME)  # a new connection follows by itself
 SIDES = {"buy": 1, "sell": -1, "Buy": 1, "Sell": -1, "BUY": 1, "SELL": -1}
 SNAPSHOT_NS = 10_000_000_000  # a book whose changes come for so long without a snapshot asks for one
@@ -54,7 +55,7 @@ class Lines:
 
     def trade(self, trade_id: int, ts_event: int, side: int, price: Any, qty: Any) -> Trade:
         """Return a trade in ticks and lots."""
-        ticks, lots = self.prices[price], self.qtys[qty]
+        ticks, lots = self.prices.one(price), self.qtys.one(qty)
         if ticks <= 0 or lots <= 0 or trade_id < 0:
             raise Malformed(f"a trade of {qty} at {price}")
         return trade_id, ts_event, side, ticks, lots

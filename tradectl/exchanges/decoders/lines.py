@@ -32,9 +32,9 @@ class QuoteLine:
         """Append a quote, each side (price, quantity) as the venue writes it, or None; older updates are dropped."""
         if update_id and update_id <= self.last_id:
             return
-        prices, qtys = self.prices, self.qtys
-        bid_ticks, bid_lots = (prices[bid[0]], qtys[bid[1]]) if bid else (0, 0)
-        ask_ticks, ask_lots = (prices[ask[0]], qtys[ask[1]]) if ask else (0, 0)
+        prices, qtys = self.prices.one, self.qtys.one
+        bid_ticks, bid_lots = (prices(bid[0]), qtys(bid[1])) if bid else (0, 0)
+        ask_ticks, ask_lots = (prices(ask[0]), qtys(ask[1])) if ask else (0, 0)
         if min(bid_ticks, bid_lots, ask_ticks, ask_lots) < 0:
             raise Malformed(f"a quote of {bid_lots} lots at {bid_ticks}, {ask_lots} at {ask_ticks} ticks")
         self.last_id, self.live = update_id, True
@@ -60,9 +60,8 @@ class BarLine:
 
     def read(self, texts: tuple[Any, Any, Any, Any, Any]) -> Ohlcv:
         """Return open, high, low, close and volume, as the venue writes them, in ticks and lots."""
-        prices = self.prices
-        o, h, low, c = prices[texts[0]], prices[texts[1]], prices[texts[2]], prices[texts[3]]
-        volume = self.qtys[texts[4]]
+        o, h, low, c = self.prices.many(texts[:4])
+        volume = self.qtys.one(texts[4])
         if not 0 < low <= min(o, c) <= max(o, c) <= h or volume < 0:
             raise Malformed(f"a bar of {o}, {h}, {low}, {c} ticks and {volume} lots")
         return o, h, low, c, volume
@@ -102,7 +101,7 @@ class FundingLine:
 
     def mark(self, price: Any, stamps: Stamps, out: EventBuffer) -> None:
         """Append a mark price."""
-        ticks = self.marks[price]
+        ticks = self.marks.one(price)
         if ticks <= 0:
             raise Malformed(f"a mark price of {price}")
         out.add(*stamps, MARK, 0, END, self.index, 0, ticks)
