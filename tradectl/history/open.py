@@ -14,7 +14,7 @@ from tradectl.history.book_plan import load_book
 from tradectl.history.book_source import BookSource
 from tradectl.history.catalogue import load_catalogue
 from tradectl.history.importers import KINDS as BOOK_KINDS
-from tradectl.history.model import DataBlock, DataReport, InstrumentReport, InstrumentSpec, split_id
+from tradectl.history.model import DataBlock, DataReport, InstrumentReport, InstrumentSpec, iso, split_id
 from tradectl.history.plan import Loaded, check_kind, check_profile, is_catalogue, key_of, load_bars
 from tradectl.history.recognise import not_bars
 from tradectl.history.rows import Budget
@@ -177,6 +177,10 @@ def _report(one: Loaded, targets: Sequence[Target], report: DataReport) -> None:
         report.gaps += source.gaps
         if isinstance(source, BookSource):
             report.notes += book_notes(source)
+        start, end = window(InstrumentSpec(), source.block)
+        if start > source.last_ns or end <= source.first_ns:
+            span = f"from {iso(source.first_ns)} to {iso(source.last_ns)}"
+            report.notes.append(f"{source.id}: no {source.block.kind} between the block's from and to; it goes {span}")
     report.faults += sorted(one.log.counts.values(), key=lambda f: (f.kind, f.instrument))
 
 

@@ -80,6 +80,15 @@ def test_a_symbol_without_the_kind_is_a_note(tmp_path: Path) -> None:
     assert caught.value.hint == "set kind: trades"
 
 
+def test_a_block_of_which_nothing_is_between_from_and_to_is_a_note(tmp_path: Path) -> None:
+    path = str(trades(tmp_path / "X.csv", step_ms=1_000))
+    late = DataBlock(str(quotes(tmp_path / "q" / "X.csv")), kind="quotes", start_ns=T0 + 10**15)
+    history = open_history([DataBlock(path, kind="trades"), late], {})
+    assert len(history.report.notes) == 1
+    assert history.report.notes[0].startswith("LOCAL:X: no quotes between the block's from and to; it goes from 2023")
+    assert open_history([DataBlock(path, kind="trades", end_ns=T0 + 10**9)], {}).report.notes == []
+
+
 def test_lines_are_counted_with_the_header_and_the_path_stands_once(tmp_path: Path) -> None:
     path = table(tmp_path / "X.csv", "timestamp,price,qty", [f"{T0},100,1", f"{T0 + 1},abc,1"])
     with pytest.raises(DataError) as caught:
