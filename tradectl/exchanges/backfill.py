@@ -16,6 +16,7 @@ __all__ = ["fetch_depth", "fetch_missing_trades", "traded_between"]
 
 Rows = list[dict[str, Any]]
 MS, SECOND_NS = 1_000_000, 1_000_000_000  # ns
+ROUNDED_NS = 5_000_000  # REST and stream round a trade's time differently
 PAGE = 1_000  # trades
 MOST_PAGES = 200  # of one request
 
@@ -32,7 +33,7 @@ async def fetch_depth(exchange: Any, market: FeedMarket) -> Any:
 async def traded_between(exchange: Any, market: FeedMarket, after_ns: int, before_ns: int) -> bool:
     """Say whether there was a trade in an interval of the venue's time."""
     rows = await exchange.fetch_trades(market.symbol, None, 100)
-    return any(after_ns < (row.get("timestamp") or 0) * MS < before_ns for row in rows)
+    return any(after_ns + ROUNDED_NS < (row.get("timestamp") or 0) * MS < before_ns for row in rows)
 
 
 async def fetch_missing_trades(exchange: Any, need: Need) -> Rows:
@@ -51,7 +52,7 @@ async def _binance(exchange: Any, need: Need) -> Rows:
     linear = bool(need.market.raw.get("linear"))
     rows: Rows = []
     for _ in range(MOST_PAGES):
-        start = int(rows[-1]["id"]) + 1 if rows else need.after + 1
+        start = int(rows[-1]["id"]) + 1 if rows else need.after
         asked = {"symbol": need.market.raw["id"], "fromId": start, "limit": PAGE}
         page = await (
             exchange.fapiPublicGetAggTrades(asked) if linear else _historical_trades(exchange, asked)

@@ -7,45 +7,37 @@ from typing import Any
 
 from tradectl.errors import FeedError, nearest
 from tradectl.exchanges.model import Channel, ExchangePlan, FeedMarket
+from tradectl.exchanges.rest import timeframe_name
 
-__all__ = ["check_plan", "timeframe_name", "watch"]
+__all__ = ["Watch", "check_plan", "watches"]
 
 Watch = Callable[[], Awaitable[Any]]
 
-# The methods of ccxt that can serve a channel, the best one first: their names in `has` and on the exchange.
+# The methods of ccxt that can serve a channel: their names in `has` and on the exchange.
 METHODS: dict[Channel, tuple[tuple[str, str], ...]] = {
     Channel.TRADES: (("watchTrades", "watch_trades"),),
     Channel.DEPTH: (("watchOrderBook", "watch_order_book"),),
     Channel.QUOTES: (("watchBidsAsks", "watch_bids_asks"), ("watchTicker", "watch_ticker")),
     Channel.OHLCV: (("watchOHLCV", "watch_ohlcv"),),
-    Channel.FUNDING: (
-        ("watchMarkPrice", "watch_mark_price"), ("watchFundingRate", "watch_funding_rate"),
-        ("watchTicker", "watch_ticker"),
-    ),
-}  # fmt: skip
+    Channel.FUNDING: (("watchMarkPrice", "watch_mark_price"), ("watchFundingRate", "watch_funding_rate")),
+}
+FUNDING_IN_TICKER = ("bybit",)
+DEPTHS = {
+    "kraken": 1000
+}  # levels that have to be asked for; any other venue's default is its deepest fast book
 
 
-def method_of(exchange: Any, channel: Channel) -> str | None:
-    """Return the name of the exchange's method for a channel, None where it has none."""
-    for capability, method in METHODS[channel]:
-        if exchange.has.get(capability):
-            return method
-    return None
+def methods_of(exchange: Any, channel: Channel) -> list[str]:
+    """Return the names of the methods that together serve a channel: the best one, but of funding all."""
+    there = [method for capability, method in METHODS[channel] if exchange.has.get(capability)]
+    if channel == Channel.FUNDING:
+        return there or (["watch_ticker"] if exchange.id in FUNDING_IN_TICKER else [])
+    return there[:1]
 
 
 def channels_of(exchange: Any) -> list[str]:
     """Return the names of the channels that an exchange can send."""
-    return [channel.name.lower() for channel in Channel if method_of(exchange, channel)]
-
-
-def timeframe_name(exchange: Any, timeframe_ns: int) -> str:
-    """Return the exchange's name of a bar length; FeedError lists those it has."""
-    names = {name: exchange.parse_timeframe(name) * 1_000_000_000 for name in exchange.timeframes or {}}
-    for name, length_ns in names.items():
-        if length_ns == timeframe_ns:
-            return str(name)
-    listed = ", ".join(sorted(names, key=names.__getitem__)) or "none"
-    raise FeedError(f"{exchange.id}: no bars of {timeframe_ns / 1e9:g} s", hint=f"valid: {listed}")
+    return [channel.name.lower() for channel in Channel if methods_of(exchange, channel)]
 
 
 def check_plan(exchange: Any, plan: ExchangePlan, markets: Mapping[str, Any]) -> None:
@@ -53,7 +45,7 @@ def check_plan(exchange: Any, plan: ExchangePlan, markets: Mapping[str, Any]) ->
     if not plan.symbols or not plan.channels:
         raise FeedError(f"{plan.name}: nothing is wanted of it", hint="name symbols and channels")
     for channel in sorted(plan.channels):
-        if method_of(exchange, channel) is None:
+        if not methods_of(exchange, channel):
             can = ", ".join(channels_of(exchange)) or "none"
             raise FeedError(f"{plan.name} sends no {channel.name.lower()}", hint=f"its channels: {can}")
     if Channel.OHLCV in plan.channels:
@@ -69,16 +61,19 @@ def check_plan(exchange: Any, plan: ExchangePlan, markets: Mapping[str, Any]) ->
             raise FeedError(f"{plan.name}: {symbol} pays no funding", hint=nearest(symbol, swaps))
 
 
-def watch(exchange: Any, market: FeedMarket, channel: Channel) -> Watch:
-    """Return what awaits the next news of a channel; without an own decoder its result is the news."""
-    name = str(method_of(exchange, channel))
+def watches(exchange: Any, market: FeedMarket, channel: Channel) -> list[Watch]:
+    """Return what to await for the next news of a channel; without an own decoder the result is the news."""
+    return [_watch(exchange, name, market, channel) for name in methods_of(exchange, channel)]
+
+
+def _watch(exchange: Any, name: str, market: FeedMarket, channel: Channel) -> Watch:
     method, symbol = getattr(exchange, name), market.symbol
     # ccxt writes into its default `params`, so that every call gets its own
     if channel == Channel.TRADES:
         linear = exchange.id.startswith("binance") and market.raw.get("linear")
         return lambda: method(symbol, None, None, {"name": "aggTrade"} if linear else {})
     if channel == Channel.DEPTH:
-        return lambda: method(symbol, None, {})  # with a limit ccxt leaves holes behind
+        return lambda: method(symbol, DEPTHS.get(exchange.id), {})
     if channel == Channel.OHLCV:
         timeframe = timeframe_name(exchange, market.timeframe_ns)
         return lambda: method(symbol, timeframe, None, None, {})

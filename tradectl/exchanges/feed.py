@@ -9,7 +9,7 @@ from typing import Any
 
 from tradectl.exchanges.backfill import traded_between
 from tradectl.exchanges.backoff import Desk
-from tradectl.exchanges.capability import watch
+from tradectl.exchanges.capability import Watch, watches
 from tradectl.exchanges.codec import EventBuffer
 from tradectl.exchanges.inbox import CALL
 from tradectl.exchanges.model import (
@@ -25,7 +25,7 @@ from tradectl.exchanges.model import (
 )
 from tradectl.exchanges.needs import Needs
 from tradectl.exchanges.rest_call import QUICK, call
-from tradectl.exchanges.tap import WATCHING, Link, attach
+from tradectl.exchanges.tap import WATCHING, Link, attach, is_refusal
 
 __all__ = ["Feed", "Subscription"]
 
@@ -49,12 +49,19 @@ class Subscription:
         self.quiet_ns = 0  # until when its silence was found to be the market's
         self.position = Position()  # its last trade that was taken
         self.epoch = 0  # of the messages that are being decoded
+        self.refused = False  # by the venue, on this connection; it may have meant another channel
         self.broken = False  # its gap is told, until it is connected anew
         self.whole = channel != Channel.DEPTH  # its book is the venue's
 
+    def is_dead(self) -> bool:
+        """Say whether the venue refused it and sent nothing since."""
+        return self.refused and self.health.last_recv_ns < self.opened_ns
+
     def told(self) -> ChannelHealth:
         """Return its health, the state up to date."""
-        if self.health.state in ("live", "syncing"):
+        if self.is_dead():
+            self.health.state = "down"
+        elif self.health.state in ("live", "syncing"):
             self.health.state = "live" if self.whole else "syncing"
         return self.health
 
@@ -81,20 +88,25 @@ class Feed:
         exchange.ws_dial_delay = lambda url: (
             0
         )  # our own back-off waits, and its tasks end when they are told to
-        if hasattr(exchange, "fetch_order_book_snapshot"):
-            exchange.fetch_order_book_snapshot = _not_wanted  # the decoder asks for its own
+        self.prepare()
         self.links = attach(exchange, self)
+
+    def prepare(self) -> None:
+        """Set ccxt up for what reads its messages."""
+        if hasattr(self.exchange, "fetch_order_book_snapshot"):
+            self.exchange.fetch_order_book_snapshot = _not_wanted  # the decoder asks for its own
 
     # --- tasks
 
     def start(self) -> None:
         """Subscribe to everything."""
-        self._tasks = [asyncio.create_task(self._keep(one)) for one in self.subscriptions]
+        for one in self.subscriptions:
+            for news in watches(self.exchange, one.market, one.channel):
+                self._tasks.append(asyncio.create_task(self._keep(one, news)))
 
-    async def _keep(self, one: Subscription) -> None:
+    async def _keep(self, one: Subscription, news: Watch) -> None:
         """Keep one watch of a channel pending; when it raises, make sure its connection ends, wait, and go on."""
         WATCHING.set(one)
-        news = watch(self.exchange, one.market, one.channel)
         while True:
             try:
                 pause_s = self.took(one, await news())
@@ -104,6 +116,8 @@ class Feed:
                     raise
                 pause_s = self._failed(one, ConnectionError("the connection was closed"))
             except Exception as error:  # told; whatever it was, the channel is subscribed anew
+                if one.link is not None and self._is_refused(one, one.link, error):
+                    await one.link.over.wait()
                 pause_s = self._failed(one, error)
             if pause_s:
                 await asyncio.sleep(pause_s)
@@ -111,6 +125,15 @@ class Feed:
     def took(self, one: Subscription, news: Any) -> float:
         """Hear what a watch returned; an own decoder has no use for it. Returns how long (s) to wait."""
         return PAUSE_S
+
+    def _is_refused(self, one: Subscription, link: Link, error: Exception) -> bool:
+        """Say whether a venue refuses a channel on a connection that serves others, which then goes on without it."""
+        if not is_refusal(error) or link.lost or len(link.members) == 1:
+            return False
+        if not one.refused:
+            self._note(one, "refused", error)
+        one.refused = True
+        return True
 
     def _failed(self, one: Subscription, error: Exception) -> float:
         """End a channel's connection if that has not happened; return how long (s) to wait."""
@@ -158,6 +181,8 @@ class Feed:
         items = self.desk.inbox.items
         if link is None or (items and now_ns - items[0][0] > 1_000_000_000):
             return False  # what it sent may still wait
+        if one.is_dead():
+            return False  # a new connection would be refused again
         heard_ns = max(one.opened_ns, one.quiet_ns, one.health.last_recv_ns)
         if len(link.members) == 1 or one.channel == Channel.OHLCV:
             heard_ns = max(heard_ns, link.heard_ns)
@@ -198,7 +223,8 @@ class Feed:
     def joined(self, link: Link, member: Any) -> None:
         """Hear that a channel is on an open connection."""
         one: Subscription = member
-        one.link, one.opened_ns, one.broken = link, self._now_ns(), False
+        one.link, one.opened_ns = link, self._now_ns()
+        one.broken = one.refused = False
         one.health.epoch += 1
         one.health.state = "live"
         self._put(one.opened_ns, self, CALL, partial(self._connected, one, one.health.epoch))

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from tradectl.exchanges.model import Channel
 
-__all__ = ["WATCHING", "Link", "Listener", "attach"]
+__all__ = ["WATCHING", "Link", "Listener", "attach", "is_refusal"]
 
 # Who calls a watch method: ccxt says to no one over which connection a subscription goes.
 WATCHING: ContextVar[Hashable | None] = ContextVar("WATCHING", default=None)
@@ -27,9 +27,14 @@ class Link:
         self.client = client
         self.members: dict[Any, None] = {}  # a set in the order of joining
         self.opened = False
-        self.lost = False
+        self.over = asyncio.Event()
         self.heard_ns = 0  # when market data last came over it
         self.tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection has ended."""
+        return self.over.is_set()
 
     def end(self, error: Exception) -> None:
         """Close the connection; everything that is pending over it raises the error."""
@@ -69,6 +74,13 @@ class Listener(Protocol):
 
     def lost(self, link: Link, error: Exception | None) -> None:
         """Hear that a link has ended."""
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Say whether an error is the venue's answer to what was asked, not a fault of the connection."""
+    from ccxt.base.errors import ExchangeError
+
+    return isinstance(error, ExchangeError)
 
 
 def attach(exchange: Any, listener: Listener) -> list[Link]:
@@ -125,7 +137,10 @@ def _tap(link: Link, listener: Listener) -> None:
         try:
             handle(received)
         except Exception as error:  # whatever a handler of ccxt raises would end its receive loop unheard
-            link.end(error)
+            if is_refusal(error):
+                client.reject(error)
+            else:
+                link.end(error)
 
     def connected(tapped: Any) -> None:
         link.opened = True
@@ -135,7 +150,7 @@ def _tap(link: Link, listener: Listener) -> None:
 
     def ended(error: Exception | None) -> None:
         if not link.lost:
-            link.lost = True
+            link.over.set()
             listener.lost(link, error)
 
     def failed(tapped: Any, error: Exception) -> None:

@@ -1,12 +1,14 @@
 """Every exchange without an own decoder: what ccxt's unified watch methods tell, as events.
 
-Trades are read from ccxt's cache after each message, not from what a watch returns: it may withhold the end of a
-burst. Books are compared with what they showed before, for ccxt changes them in place.
+Trades and books are read from ccxt's caches after each message, not from what a watch returns: that may withhold
+the end of a burst. Books are compared with what they showed before, for ccxt changes them in place.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from tradectl.exchanges.backoff import Desk
@@ -117,33 +119,54 @@ class UnifiedFeed(Feed):
 
     def __init__(self, exchange: Any, markets: Sequence[FeedMarket], desk: Desk) -> None:
         super().__init__(exchange, markets, UnifiedDecoder(markets, desk.settings), desk)
-        self._traded = [one for one in self.subscriptions if one.channel == Channel.TRADES]
-        self._last: dict[int, Any] = {}  # by market: the newest row of ccxt's cache that was taken
+        self._unread: dict[Subscription, None] = {}
+        self._newest: dict[Subscription, Any] = {}  # the newest row of ccxt's cache of trades that was taken
+
+    def prepare(self) -> None:
+        """Let ccxt calculate with numbers: not all of its handlers can with text."""
+        self.exchange.number = float
 
     def took(self, one: Subscription, news: Any) -> float:
-        """Put what a watch returned, copied, into the inbox."""
-        if one.channel == Channel.DEPTH:
-            sides = {side: [tuple(level[:2]) for level in news[side]] for side in ("bids", "asks")}
-            news = {**sides, "nonce": news.get("nonce"), "timestamp": news.get("timestamp")}
-        elif one.channel == Channel.OHLCV:
-            news = [list(row) for row in news]
-        if one.channel != Channel.TRADES:
+        """Put what a watch returned into the inbox; trades and books are read after each message."""
+        if one.channel == Channel.OHLCV:
+            self._heard(one, [list(row) for row in news])
+        elif one.channel not in (Channel.TRADES, Channel.DEPTH):
             self._heard(one, news)
         return 0.0
 
+    def _is_refused(self, one: Subscription, link: Link, error: Exception) -> bool:
+        """Say no: what is not watched anew tells nothing any more."""
+        return False
+
     def handled(self, link: Link) -> None:
-        """Take the trades that a message added to ccxt's caches."""
-        for one in self._traded:
-            cache = self.exchange.trades.get(one.market.symbol) if self.exchange.trades else None
-            if not cache or cache[-1] is self._last.get(one.market.index):
-                continue
-            fresh = []
-            for row in reversed(cache):
-                if row is self._last.get(one.market.index):
-                    break
-                fresh.append(row)
-            self._last[one.market.index] = cache[-1]
-            self._heard(one, fresh[::-1])
+        """Read what a message changed in ccxt's caches, once for all messages that came together."""
+        for one in link.members:
+            if one not in self._unread:
+                self._unread[one] = None
+                asyncio.get_running_loop().call_soon(self._read, one)
+
+    def lost(self, link: Link, error: Exception | None) -> None:
+        """Hear that a connection ended: ccxt's books of it are no longer the venue's."""
+        for one in link.members:
+            if one.channel == Channel.DEPTH:
+                (self.exchange.orderbooks or {}).pop(one.market.symbol, None)
+        super().lost(link, error)
+
+    def _read(self, one: Subscription) -> None:
+        """Put what is new of trades or a book into the inbox."""
+        self._unread.pop(one, None)
+        symbol = one.market.symbol
+        if one.channel == Channel.DEPTH:
+            book = (self.exchange.orderbooks or {}).get(symbol)
+            if book is not None:
+                sides = {side: [tuple(level[:2]) for level in book[side]] for side in ("bids", "asks")}
+                self._heard(one, {**sides, "nonce": book.get("nonce"), "timestamp": book.get("timestamp")})
+        elif one.channel == Channel.TRADES:
+            cache, newest = (self.exchange.trades or {}).get(symbol), self._newest.get(one)
+            if cache and cache[-1] is not newest:
+                self._newest[one] = cache[-1]
+                fresh = list(takewhile(lambda row: row is not newest, reversed(cache)))
+                self._heard(one, fresh[::-1])
 
     def _heard(self, one: Subscription, news: Any) -> None:
         now_ns = self.desk.clock.now_ns()
