@@ -20,6 +20,15 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(asyncio.wait_for(test(), 60))
 
 
+async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until something holds: a client that is late catches up."""
+    for _ in range(int(seconds / 0.05)):
+        if holds():
+            return
+        await asyncio.sleep(0.05)
+    assert holds()
+
+
 @asynccontextmanager
 async def listening(server: Sandbox, exchange: str, *requests: Any) -> Any:
     """Yield a plain WebSocket that has subscribed."""

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.feeds.served import listening, run, texts
+from tests.feeds.served import listening, run, texts, until
 from tradectl.errors import ConfigError, FeedError
 from tradectl.exchanges.connect import new_exchange
 from tradectl.exchanges.sandbox import Sandbox
@@ -74,12 +74,11 @@ def test_ccxt_sees_the_true_book_and_every_trade(exchange: str, symbol: str) -> 
             for _ in range(20):
                 server.advance(50)
                 await asyncio.sleep(0.01)
-            await asyncio.sleep(0.2)
-            truth, book, trades = (
-                server.truth(exchange, symbol),
-                client.orderbooks[symbol],
-                client.trades[symbol],
-            )
+            truth = server.truth(exchange, symbol)
+            last_id = TRADE_IDS.get((exchange, symbol), str)(truth["trades"][-1]["id"])
+            await until(lambda: any(one["id"] == last_id for one in client.trades[symbol]))
+            await until(lambda: floats(client.orderbooks[symbol]["bids"], 9) == floats(truth["bids"], 9))
+            book, trades = client.orderbooks[symbol], client.trades[symbol]
             for side in ("bids", "asks"):
                 depth = len(book[side])
                 assert depth >= 10

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.cli.tools import ROOT, process
-from tests.feeds.served import run
+from tests.feeds.served import run, until
 from tradectl.core.codes import EventFlag, EventKind
 from tradectl.core.instrument import Instrument
 from tradectl.engine.journal import JournalMeta, JournalWriter
@@ -72,13 +72,16 @@ def test_a_recording_is_served_in_its_venues_protocol(
 
                 task = asyncio.create_task(watch())
                 await server.finished.wait()
-                await asyncio.sleep(0.3)
+                truth = server.truth(exchange, symbol)
+
+                def differing() -> list[str]:
+                    book = client.orderbooks[symbol]
+                    counts = {side: min(known, len(book[side])) for side in ("bids", "asks")}
+                    assert min(counts.values()) >= min(known, 10)
+                    return [k for k, n in counts.items() if floats(book[k], n) != floats(truth[k], n)]
+
+                await until(lambda: not differing())
                 task.cancel()
-                truth, book = server.truth(exchange, symbol), client.orderbooks[symbol]
-                for side in ("bids", "asks"):
-                    count = min(known, len(book[side]))
-                    assert count >= min(known, 10)
-                    assert floats(book[side], count) == floats(truth[side], count)
                 assert server.state()["finished"]
             finally:
                 await client.close()
@@ -157,6 +160,21 @@ def test_a_recording_can_begin_anew(journal: Path) -> None:
             )
 
     run(test)
+
+
+def test_a_source_that_breaks_is_told(journal: Path) -> None:
+    source = recorded(journal)
+
+    def broken() -> Iterator[Any]:
+        yield from list(source.streams()[0])[:2]
+        raise DataError("the disk is gone")
+
+    async def test() -> None:
+        async with Sandbox(["binance"], Source("broken", source.listings, lambda: [broken()])) as server:
+            await server.finished.wait()
+
+    with pytest.raises(DataError, match="the disk is gone"):
+        run(test)
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ class Candles:
         for k in range(begin, min((last + step - rows[0][0]) // base + 1, len(rows))):
             row = rows[k]
             start = row[0] - (row[0] - offset) % step
-            if first <= start <= last:
+            if max(first, rows[0][0]) <= start <= last:  # not one whose beginning is no longer kept
                 self._merge(found, start, row)
         return [Candle(*row) for row in found]
 

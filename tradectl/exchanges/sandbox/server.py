@@ -109,14 +109,16 @@ class Sandbox:
         self._task = asyncio.create_task(self._run())
         return self
 
-    async def __aexit__(self, *_exc: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+    async def __aexit__(self, kind: type[BaseException] | None, *_exc: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        (error,) = await asyncio.gather(self._task, return_exceptions=True)
         for venue in self.venues.values():
             for connection in list(venue.outlet.connections):
                 connection.cut()
         await self._front.stop()
+        if kind is None and isinstance(error, Exception):
+            raise error  # the source could not be read on
 
     def _open_streams(self) -> None:
         """Open the source's streams and let the opening books stand before any client comes."""
@@ -167,7 +169,14 @@ class Sandbox:
             market.rate = change.rows[0][1]
 
     async def _run(self) -> None:
-        """Follow the schedule until the source ends."""
+        """Follow the schedule until the source ends, or cannot be read on."""
+        try:
+            await self._follow()
+        finally:
+            self.flush()
+            self.finished.set()
+
+    async def _follow(self) -> None:
         while True:
             now = time.time_ns()
             self.faults.tick(now - self.started_ns)
@@ -177,15 +186,13 @@ class Sandbox:
             if not self._paused:
                 self._catch_up(now)
                 if not self._heap and not self._again():
-                    break
+                    return
                 if now - self._ticked >= CLOCK_NS:
                     self._ticked = now
                     for venue in self.venues.values():
                         venue.protocol.on_time(now)
             self.flush()
             await asyncio.sleep(LOOK_S)
-        self.flush()
-        self.finished.set()
 
     def _catch_up(self, now: int) -> None:
         """Let happen what is due, as far as one batch goes."""
