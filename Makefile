@@ -1,16 +1,24 @@
 # Needs a Python of 3.11 or newer, git and make; everything else goes into .venv.
-.PHONY: demo test lint ruff mypy imports tidy proof docs clean install
+.PHONY: demo paper-demo test lint ruff mypy imports tidy proof docs clean install
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?= -n auto --dist loadgroup
+DURATION ?= 60s
 NEWER := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	$$p -c '$(NEWER)' 2>/dev/null && { echo $$p; break; }; done)
 
 demo: $(STAMP)
 	$(BIN)/tradectl backtest configs/quickstart.yaml
+
+# An exchange on this machine, a paper session against it, and the proof that its replay is the same; offline.
+paper-demo: $(STAMP)
+	$(BIN)/tradectl warmup
+	@$(BIN)/tradectl sandbox --exchange binance --exchange kraken --rate 600 & server=$$!; \
+	trap "kill $$server 2>/dev/null" EXIT; sleep 3; \
+	$(BIN)/tradectl paper configs/paper_sandbox.yaml --duration $(DURATION) && $(BIN)/tradectl verify latest
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
