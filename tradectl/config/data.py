@@ -115,10 +115,11 @@ class DataBlock(Block):
         example="../data/btc.csv.gz",
     )
     kind: Annotated[
-        Literal["bars", "trades", "quotes", "depth", "orders", "book", "journal"], OneOf()
+        Literal["bars", "trades", "quotes", "depth", "orders", "funding", "book", "journal"], OneOf()
     ] = key(
         "bars",
-        "what is read: bars, or book data (`book`: all kinds that the source has); `journal`: a run's events",
+        "what is read: bars, or book data (`book`: all kinds that the source has); `funding`: rates at settlements, "
+        "beside either; `journal`: a run's events",
     )
     profile: Name | None = key(
         None, "named column layout of the files, or format of book data", example="bitfinex"

@@ -301,7 +301,7 @@ WHOLE: dict[str, tuple[str, tuple[str, ...]]] = {
     "unknown kind": (
         "strategy: a.py\ndata: {source: b.csv, kind: trade}\n",
         (
-            "c.yaml:2: data.kind: expected one of bars, trades, quotes, depth, orders, book, journal",
+            "c.yaml:2: data.kind: expected one of bars, trades, quotes, depth, orders, funding, book, journal",
             "(did you mean 'trades'?)",
         ),
     ),

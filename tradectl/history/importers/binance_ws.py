@@ -21,7 +21,7 @@ __all__ = ["IMPORTER", "BinanceDecoder", "read"]
 
 MS = 1_000_000  # ns
 MOST_WAITING = 4_096  # depth messages kept for a snapshot to come: two minutes of the fastest stream
-TRADE, MARK = int(EventKind.TRADE), int(EventKind.MARK)
+TRADE, MARK, FUNDING = int(EventKind.TRADE), int(EventKind.MARK), int(EventKind.FUNDING)
 TRADES = {"trade": "t", "aggTrade": "a"}  # event -> its id; a stream of both is read by the first kind seen
 NOT_OF_THE_BOOK = ("INSURANCE_FUND", "ADL", "NA")  # X of futures trades that met no resting order
 TOP_LEVELS = re.compile(r"@depth(?:5|10|20)(?:@|$)")
@@ -41,6 +41,7 @@ class _Market:
         self.newest = 0  # exchange time of the newest message, ns
         self.ever = False  # it had a snapshot
         self.shown: TextBook | None = None  # of a stream of N levels
+        self.due: tuple[int, float] | None = None  # the next settlement of funding, ns, and its rate as last told
 
 
 class BinanceDecoder:
@@ -80,8 +81,7 @@ class BinanceDecoder:
         elif event == "bookTicker" or (event is None and "B" in data and "A" in data):
             self._quote(self._market(data["s"]), ts_recv, data, number)
         elif event == "markPriceUpdate":
-            stamps = (data["E"] * MS, ts_recv)
-            self._market(data["s"]).rows.one(MARK, 0, stamps, float(data["p"]), 0.0, (0, number))
+            self._mark(self._market(data["s"]), ts_recv, data, number)
 
     def _market(self, symbol: str) -> _Market:
         market = self.markets.get(symbol)
@@ -156,6 +156,16 @@ class BinanceDecoder:
             return
         key = (data[TRADES[data["e"]]], number)
         market.rows.one(TRADE, -1 if data["m"] else 1, stamps, float(data["p"]), float(data["q"]), key)
+
+    def _mark(self, market: _Market, ts_recv: int, data: dict[str, Any], number: int) -> None:
+        """Decode a mark price; its rate is quoted every second, and charged once: when its time T has passed."""
+        market.rows.one(MARK, 0, (data["E"] * MS, ts_recv), float(data["p"]), 0.0, (0, number))
+        if not data.get("r") or not data.get("T"):  # a contract without funding
+            return
+        due = (data["T"] * MS, float(data["r"]))
+        if market.due is not None and due[0] > market.due[0]:
+            market.rows.one(FUNDING, 0, (market.due[0], ts_recv), market.due[1], 0.0, (0, number))
+        market.due = due
 
     def _quote(self, market: _Market, ts_recv: int, data: dict[str, Any], number: int) -> None:
         if self.quotes:
