@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
 from tradectl.core.codes import EventKind
@@ -20,7 +21,7 @@ Trade = tuple[
 ]  # id, exchange time (ns), aggressor's side, price (ticks), quantity (lots)
 
 
-class TradeLine:
+class TradeLine(ABC):
     """What both kinds of lines share: appending, giving up, waiting.
 
     A trade of 0 lots is no trade of the book: its id counts, but it is not told. Every method that takes trades
@@ -35,17 +36,17 @@ class TradeLine:
             -1
         )  # since when a new connection is without trades: 0: from the next tick on; -1: it is not
 
+    @abstractmethod
     def take(self, trades: Sequence[Trade], recv_ns: int, out: EventBuffer) -> Need | None:
         """Append one message's trades, or hold them."""
-        raise TypeError(f"{type(self).__name__} has no order of ids")
 
+    @abstractmethod
     def fill(self, rows: Sequence[Trade] | None, recv_ns: int, out: EventBuffer) -> Need | None:
         """Append what the venue answered (None: it cannot tell), then what was held."""
-        raise TypeError(f"{type(self).__name__} has no order of ids")
 
+    @abstractmethod
     def release(self, reason: GapReason, recv_ns: int, out: EventBuffer) -> None:
         """Give the missing trades up: a GAP, then what was held."""
-        raise TypeError(f"{type(self).__name__} has no order of ids")
 
     def connected(self) -> None:
         """Hear of a new connection: what happened before it may be missing."""

@@ -393,19 +393,23 @@ def test_funding_is_told_once_when_its_time_has_passed() -> None:
     driver = swap()
     due = T0 + 1_000
 
-    def mark(at: int, rate: str, next_due: int) -> None:
-        message = {"e": "markPriceUpdate", "E": at, "s": "BTCUSDT", "p": "100.123", "r": rate, "T": next_due}
+    def mark(at: int, rate: str, next_due: int, price: str = "100.123") -> None:
+        message = {"e": "markPriceUpdate", "E": at, "s": "BTCUSDT", "p": price, "r": rate, "T": next_due}
         driver.say(message, Channel.FUNDING)
 
     mark(T0, "0.0001", due)
     mark(T0 + 500, "0.00012", due)
     assert not driver.of(EventKind.FUNDING)
-    mark(T0 + 1_100, "0.0003", due + 28_800_000)
+    mark(T0 + 1_100, "0.0003", due + 28_800_000, "101.5")
     mark(T0 + 1_200, "0.0003", due + 28_800_000)
     (paid,) = driver.of(EventKind.FUNDING)
-    assert (paid["ts_event"], paid["w0"]) == (due * MS, 120_000_000)
+    assert (paid["ts_event"], paid["w0"], paid["w1"]) == (
+        due * MS,
+        120_000_000,
+        1001,
+    )  # at the mark before it
     marks = driver.of(EventKind.MARK)
-    assert [int(mark["w0"]) for mark in marks] == [1001] * 4
+    assert [int(mark["w0"]) for mark in marks] == [1001, 1001, 1015, 1001]
     driver.wait(1)
     assert driver.decoder.off_grid == 0  # mark prices are off it as a rule
     with pytest.raises(Malformed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,7 +62,7 @@ class Lines:
         return trade_id, ts_event, side, ticks, lots
 
 
-class VenueDecoder:
+class VenueDecoder(ABC):
     """One exchange's messages to events (`exchanges/model.py: Decoder`); each venue adds how its messages look.
 
     A message is read whole before it changes a line of trades, so that one that proves malformed loses none.
@@ -93,17 +94,17 @@ class VenueDecoder:
                 hint="feed one of them",
             )
 
+    @abstractmethod
     def classify(self, text: str) -> Channel | None:
         """Return the channel of a message of market data; None: it is for ccxt."""
-        raise TypeError(f"{type(self).__name__} reads no messages")
 
     def read(self, text: str) -> Any:
         """Return a message parsed."""
         return loads(text)
 
+    @abstractmethod
     def message(self, message: Any, recv_ns: int, out: EventBuffer) -> None:
         """Append the events of a parsed message; each venue has its own."""
-        raise TypeError(f"{type(self).__name__} reads no messages")
 
     def decode(self, text: str, recv_ns: int, out: EventBuffer) -> None:
         """Append a message's events; raises Malformed, after which nothing of it stands in `out`."""
@@ -123,6 +124,7 @@ class VenueDecoder:
 
     def snapshot(self, market: FeedMarket, payload: Any, recv_ns: int, out: EventBuffer) -> None:
         """Leave a REST snapshot aside: the venue sends its own in the stream."""
+        return
 
     def trades(
         self, need: Need, rows: Sequence[Mapping[str, Any]] | None, recv_ns: int, out: EventBuffer

@@ -70,9 +70,9 @@ class BybitDecoder(VenueDecoder):
                     texts = (one["open"], one["high"], one["low"], one["close"], one["volume"])
                     lines.bars.close(end_ns, lines.bars.read(texts), recv_ns, out)
         elif parts[0] == "tickers":
+            self._funding(lines, data, recv_ns, out)
             if "markPrice" in data:
                 lines.funding.mark(data["markPrice"], stamps, out)
-            self._funding(lines, data, recv_ns, out)
 
     def _follows(
         self,

@@ -98,6 +98,7 @@ class FundingLine:
     def __init__(self, index: int, marks: Steps) -> None:
         self.index, self.marks = index, marks
         self.due: tuple[int, float] | None = None  # next payment: exchange time (ns), rate
+        self.mark_ticks = 0  # last mark price told; 0: none
 
     def mark(self, price: Any, stamps: Stamps, out: EventBuffer) -> None:
         """Append a mark price."""
@@ -105,18 +106,20 @@ class FundingLine:
         if ticks <= 0:
             raise Malformed(f"a mark price of {price}")
         out.add(*stamps, MARK, 0, END, self.index, 0, ticks)
+        self.mark_ticks = ticks
 
     def rate(
         self, due_ns: int, rate: float, recv_ns: int, out: EventBuffer, settled: float | None = None
     ) -> None:
         """Take the rate of the payment at `due_ns`; the one before it has passed if it was due earlier.
 
+        It is then told with the last mark price before this message, whose own is to follow.
         `settled`: the rate of that one, where the venue tells it.
         """
         if not -1.0 < rate < 1.0:
             raise Malformed(f"a funding rate of {rate}")
         if self.due and due_ns > self.due[0]:
             paid = self.due[1] if settled is None else settled
-            out.add(self.due[0], recv_ns, FUNDING, 0, END, self.index, 0, round(paid * PICO))
+            out.add(self.due[0], recv_ns, FUNDING, 0, END, self.index, 0, round(paid * PICO), self.mark_ticks)
         if not self.due or due_ns >= self.due[0]:
             self.due = (due_ns, rate)
