@@ -35,7 +35,7 @@ from tradectl.exchanges.clock import Clock
 from tradectl.exchanges.hub import Hub
 from tradectl.exchanges.model import FeedMarket
 
-__all__ = ["PaperRequest", "Watch", "run_paper"]
+__all__ = ["PaperRequest", "Watch", "run_paper", "run_session"]
 
 # What lock.json says of a session's data.
 JOURNAL: dict[str, Any] = {"root": "journal", "files": {}, "hash": None, "source": "journal"}
@@ -61,10 +61,11 @@ def run_paper(request: PaperRequest, progress: Progress) -> RunResult:
 
     Whatever happens, the folder is whole or can be resumed.
     """
-    return asyncio.run(_run(request, progress))
+    return asyncio.run(run_session(request, progress))
 
 
-async def _run(request: PaperRequest, progress: Progress) -> RunResult:
+async def run_session(request: PaperRequest, progress: Progress) -> RunResult:
+    """Do what `run_paper` does, in a loop that is there already."""
     clock = Clock()
     with ExitStack() as stack:
         if request.resume is not None:
