@@ -400,6 +400,8 @@ def test_funding_is_told_once_when_its_time_has_passed() -> None:
     mark(T0, "0.0001", due)
     mark(T0 + 500, "0.00012", due)
     assert not driver.of(EventKind.FUNDING)
+    with pytest.raises(Malformed):  # the payment is told with the next message
+        mark(T0 + 1_050, "0.0003", due + 28_800_000, "NaN")
     mark(T0 + 1_100, "0.0003", due + 28_800_000, "101.5")
     mark(T0 + 1_200, "0.0003", due + 28_800_000)
     (paid,) = driver.of(EventKind.FUNDING)

@@ -81,9 +81,10 @@ class BinanceDecoder(VenueDecoder):
         elif event == "markPriceUpdate":
             lines = self._find(data["s"], True)
             if lines is not None:
+                ticks, stamps = lines.funding.read(data["p"]), lines.stamp(data["E"] * MS, recv_ns)
                 if data.get("r"):
                     lines.funding.rate(data["T"] * MS, float(data["r"]), recv_ns, out)
-                lines.funding.mark(data["p"], lines.stamp(data["E"] * MS, recv_ns), out)
+                lines.funding.mark(ticks, stamps, out)
 
     def _depth(self, data: dict[str, Any], recv_ns: int, out: EventBuffer) -> None:
         lines = self._find(data["s"], "pu" in data)

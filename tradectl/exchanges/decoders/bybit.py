@@ -70,9 +70,10 @@ class BybitDecoder(VenueDecoder):
                     texts = (one["open"], one["high"], one["low"], one["close"], one["volume"])
                     lines.bars.close(end_ns, lines.bars.read(texts), recv_ns, out)
         elif parts[0] == "tickers":
+            ticks = lines.funding.read(data["markPrice"]) if "markPrice" in data else 0
             self._funding(lines, data, recv_ns, out)
-            if "markPrice" in data:
-                lines.funding.mark(data["markPrice"], stamps, out)
+            if ticks:
+                lines.funding.mark(ticks, stamps, out)
 
     def _follows(
         self,

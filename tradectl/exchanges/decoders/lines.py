@@ -100,11 +100,15 @@ class FundingLine:
         self.due: tuple[int, float] | None = None  # next payment: exchange time (ns), rate
         self.mark_ticks = 0  # last mark price told; 0: none
 
-    def mark(self, price: Any, stamps: Stamps, out: EventBuffer) -> None:
-        """Append a mark price."""
+    def read(self, price: Any) -> int:
+        """Return a mark price in ticks."""
         ticks = self.marks.one(price)
         if ticks <= 0:
             raise Malformed(f"a mark price of {price}")
+        return ticks
+
+    def mark(self, ticks: int, stamps: Stamps, out: EventBuffer) -> None:
+        """Append a mark price."""
         out.add(*stamps, MARK, 0, END, self.index, 0, ticks)
         self.mark_ticks = ticks
 

@@ -72,7 +72,7 @@ class OkxDecoder(VenueDecoder):
                     ask = (one["askPx"], one["askSz"]) if one["askPx"] else None
                     lines.quotes.put(bid, ask, stamps, 0, out)
                 elif channel == "mark-price":
-                    lines.funding.mark(one["markPx"], stamps, out)
+                    lines.funding.mark(lines.funding.read(one["markPx"]), stamps, out)
                 elif channel == "funding-rate":
                     settled = float(one["settFundingRate"]) if one.get("settState") == "settled" else None
                     rate = float(one["fundingRate"])
