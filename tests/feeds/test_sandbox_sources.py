@@ -10,6 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,21 @@ def test_a_recording_can_begin_anew(journal: Path) -> None:
             assert [one["id"] for one in trades] == list(
                 range(trades[0]["id"], trades[0]["id"] + len(trades))
             )
+
+    run(test)
+
+
+def test_each_venue_serves_what_was_recorded_at_it(journal: Path) -> None:
+    async def test() -> None:
+        source = recorded(journal)
+        a, b, c = source.listings
+        same = (replace(a, venue="binance"), replace(a, venue="bybit"), replace(c, venue="kraken"))
+        async with Sandbox(["binance", "bybit"], Source("two", same, source.streams), paused=True) as server:
+            assert server.advance(20) > 0
+            deep, touch = (server.truth(name, "A/USDT") for name in ("binance", "bybit"))
+            assert len(deep["bids"]) == 3
+            assert floats(touch["bids"], 9) == [[50.01, 0.9]]
+        assert b.venue == "x"
 
     run(test)
 

@@ -63,6 +63,7 @@ class Listing:
     tick_size: Decimal = Decimal("0.01")
     lot_size: Decimal = Decimal("0.001")
     min_notional: Decimal = Decimal(5)
+    venue: str = ""  # where it was recorded
 
     @property
     def symbol(self) -> str:

@@ -128,7 +128,7 @@ def _listing(instrument: Instrument, pair: str, price_ticks: int) -> Listing:
     settle = instrument.symbol.partition(":")[2]
     return Listing(
         base, quote, settle, price_ticks * instrument.tick_size, instrument.tick_size, instrument.lot_size,
-        instrument.min_notional,
+        instrument.min_notional, instrument.venue.lower(),
     )  # fmt: skip
 
 

@@ -71,8 +71,8 @@ class Sandbox:
             protocol = new_protocol(name, outlet)
             own = source if isinstance(source, Source) else _made_up(protocol, source, rate, f"{seed}:{name}")
             self.venues[name] = Venue(name, protocol, outlet, own)
-            for index, listing in enumerate(own.listings):
-                protocol.list_market(Market(listing, index, self.started_ns, keep))
+            for index in _served(own, name):
+                protocol.list_market(Market(own.listings[index], index, self.started_ns, keep))
             if not protocol.by_index:
                 raise ConfigError(f"the sandbox's {name} can have none of the source's symbols")
         self.faults = Faults(list(self.venues.values()), faults, seed)
@@ -290,3 +290,10 @@ def _made_up(protocol: Protocol, symbols: Sequence[str] | None, rate: float, see
             f"the sandbox's {protocol.name} has no perpetuals", hint=f"valid: {', '.join(protocol.defaults)}"
         )
     return synthetic(wanted, rate, seed)
+
+
+def _served(source: Source, name: str) -> list[int]:
+    """Return which listings a venue has: those recorded at it, or of a source that has none such each symbol once."""
+    own = [index for index, one in enumerate(source.listings) if one.venue == name]
+    first = {one.symbol: index for index, one in reversed(list(enumerate(source.listings)))}
+    return own or sorted(first.values())

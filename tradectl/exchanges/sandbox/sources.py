@@ -71,16 +71,21 @@ def synthetic(symbols: Sequence[str], rate: float, seed: str) -> Source:
 
 def chosen(source: Source, symbols: Sequence[str]) -> Source:
     """Return a source's markets of these pairs (none: all); `BTC/USDT:USDT` makes a perpetual of its pair."""
-    pairs = {f"{one.base}/{one.quote}": index for index, one in enumerate(source.listings)}
+    pairs: dict[str, list[int]] = {}
+    for index, one in enumerate(source.listings):
+        pairs.setdefault(f"{one.base}/{one.quote}", []).append(index)
     settled = {symbol.partition(":")[0]: symbol.partition(":")[2] for symbol in symbols}
     for pair in settled:
         if pair not in pairs:
             raise ConfigError(f"{source.name} has no {pair}", hint=nearest(pair, pairs))
     if not settled:
         return source
-    places = {pairs[pair]: place for place, pair in enumerate(settled)}
-    kept = [(source.listings[pairs[pair]], settle) for pair, settle in settled.items()]
-    listings = tuple(replace(one, settle=settle or one.settle) for one, settle in kept)
+    kept = [(index, settle) for pair, settle in settled.items() for index in pairs[pair]]
+    places = {index: place for place, (index, _) in enumerate(kept)}
+    listings = tuple(
+        replace(source.listings[index], settle=settle or source.listings[index].settle)
+        for index, settle in kept
+    )
 
     def streams() -> list[Stream]:
         return [

@@ -128,7 +128,8 @@ def _source(name: str, told: Sequence[Told], *, is_perpetual: bool) -> Source:
     listings = []
     for symbol in names:
         _, base, quote = split_pair(symbol, None)
-        listings.append(Listing(base, quote, quote if is_perpetual else "", first[symbol], *steps[symbol]))
+        tick, lot = steps[symbol]
+        listings.append(Listing(base, quote, quote if is_perpetual else "", first[symbol], tick, lot))
     index = {symbol: place for place, symbol in enumerate(names)}
 
     def stream() -> Stream:

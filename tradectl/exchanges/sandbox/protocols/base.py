@@ -16,7 +16,17 @@ from tradectl.exchanges.sandbox.candles import MINUTE_NS, SECOND_NS, Candle
 from tradectl.exchanges.sandbox.market import ASKS, BIDS, Level, Listing, Market, Trade, number_text
 from tradectl.exchanges.sandbox.outlet import Connection, Outlet
 
-__all__ = ["MS", "Named", "Protocol", "Request", "Status", "interval_ns", "json_text", "utc_text"]
+__all__ = [
+    "MS",
+    "Named",
+    "Protocol",
+    "Request",
+    "Status",
+    "interval_ns",
+    "json_text",
+    "read_object",
+    "utc_text",
+]
 
 MS = 1_000_000  # ns
 CANDLE_EVERY = 250 * MS  # of an unfinished candle
@@ -168,6 +178,15 @@ class Protocol(ABC):
         if due:
             self.clock[topic] = now
         return due
+
+
+def read_object(text: str) -> dict[str, Any]:
+    """Return a client's message, or nothing where it is no JSON object."""
+    try:
+        message = json.loads(text)
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}
 
 
 def utc_text(ns: int, digits: int = 9) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from tradectl.exchanges.sandbox.protocols.base import (
     Status,
     interval_ns,
     json_text,
+    read_object,
 )
 from tradectl.exchanges.sandbox.protocols.binance_rows import (
     AGGREGATES_BEHIND,
@@ -196,10 +196,9 @@ class Binance(Protocol):
 
     def on_text(self, connection: Connection, text: str, now: int) -> None:
         """Take SUBSCRIBE, UNSUBSCRIBE and LIST_SUBSCRIPTIONS; answered with the same id."""
-        try:
-            message = json.loads(text)
-            method, streams = message["method"], message.get("params") or []
-        except (ValueError, KeyError, TypeError):
+        message = read_object(text)
+        method, streams = message.get("method"), message.get("params") or []
+        if method is None:
             connection.say('{"error":{"code":2,"msg":"Invalid request"}}')
             return
         futures, answer = "fstream" in connection.path, None

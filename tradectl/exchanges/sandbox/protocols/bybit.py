@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from tradectl.exchanges.sandbox.candles import MINUTE_NS
 from tradectl.exchanges.sandbox.market import ASKS, BIDS, Level, Market, Trade
 from tradectl.exchanges.sandbox.outlet import Connection, Outlet
-from tradectl.exchanges.sandbox.protocols.base import MS, Named, Protocol, Request, Status, json_text
+from tradectl.exchanges.sandbox.protocols.base import (
+    MS,
+    Named,
+    Protocol,
+    Request,
+    Status,
+    json_text,
+    read_object,
+)
 from tradectl.exchanges.sandbox.protocols.window import Window
 
 __all__ = ["Bybit"]
@@ -99,10 +106,9 @@ class Bybit(Protocol):
 
     def on_text(self, connection: Connection, text: str, now: int) -> None:
         """Take subscribe, unsubscribe and ping; a book begins with its snapshot."""
-        try:
-            message = json.loads(text)
-            method, topics = message["op"], message.get("args") or []
-        except (ValueError, KeyError, TypeError):
+        message = read_object(text)
+        method, topics = message.get("op"), message.get("args") or []
+        if method is None:
             connection.say('{"success":false,"ret_msg":"error:request","op":""}')
             return
         answer = {

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from tradectl.exchanges.sandbox.candles import MINUTE_NS, SECOND_NS
 from tradectl.exchanges.sandbox.market import ASKS, BIDS, Level, Market, Trade
 from tradectl.exchanges.sandbox.outlet import Connection, Outlet
-from tradectl.exchanges.sandbox.protocols.base import Named, Protocol, Request, Status, json_text, utc_text
+from tradectl.exchanges.sandbox.protocols.base import (
+    Named,
+    Protocol,
+    Request,
+    Status,
+    json_text,
+    read_object,
+    utc_text,
+)
 
 __all__ = ["Coinbase"]
 
@@ -128,10 +135,13 @@ class Coinbase(Protocol):
 
     def on_text(self, connection: Connection, text: str, now: int) -> None:
         """Take subscribe and unsubscribe of one channel; what begins with a snapshot begins with it."""
-        try:
-            message = json.loads(text)
-            method, channel, products = message["type"], message["channel"], message.get("product_ids") or []
-        except (ValueError, KeyError, TypeError):
+        message = read_object(text)
+        method, channel, products = (
+            message.get("type"),
+            message.get("channel"),
+            message.get("product_ids") or [],
+        )
+        if method is None or channel is None:
             connection.say('{"type":"error","message":"failure to parse request"}')
             return
         wrong = [product for product in products if product not in self.by_id]

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from tradectl.exchanges.sandbox.candles import MINUTE_NS, SECOND_NS, Candle
 from tradectl.exchanges.sandbox.market import ASKS, BIDS, Level, Market, Trade
 from tradectl.exchanges.sandbox.outlet import Connection, Outlet
-from tradectl.exchanges.sandbox.protocols.base import Named, Protocol, Request, Status, json_text, utc_text
+from tradectl.exchanges.sandbox.protocols.base import (
+    Named,
+    Protocol,
+    Request,
+    Status,
+    json_text,
+    read_object,
+    utc_text,
+)
 from tradectl.exchanges.sandbox.protocols.window import Window
 from tradectl.history.importers.checksum import KRAKEN_LEVELS, kraken_checksum
 
@@ -147,10 +154,9 @@ class Kraken(Protocol):
 
     def on_text(self, connection: Connection, text: str, now: int) -> None:
         """Take subscribe, unsubscribe and ping; each symbol is answered by itself."""
-        try:
-            message = json.loads(text)
-            method = message["method"]
-        except (ValueError, KeyError, TypeError):
+        message = read_object(text)
+        method = message.get("method")
+        if method is None:
             connection.say('{"error":"Malformed request","success":false}')
             return
         times = {"time_in": utc_text(now, 6), "time_out": utc_text(now, 6), "req_id": message.get("req_id")}

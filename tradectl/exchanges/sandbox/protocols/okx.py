@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -10,7 +9,15 @@ from typing import Any
 from tradectl.exchanges.sandbox.candles import MINUTE_NS
 from tradectl.exchanges.sandbox.market import ASKS, BIDS, Level, Market, Trade
 from tradectl.exchanges.sandbox.outlet import Connection, Outlet
-from tradectl.exchanges.sandbox.protocols.base import MS, Named, Protocol, Request, Status, json_text
+from tradectl.exchanges.sandbox.protocols.base import (
+    MS,
+    Named,
+    Protocol,
+    Request,
+    Status,
+    json_text,
+    read_object,
+)
 from tradectl.exchanges.sandbox.protocols.window import Window
 from tradectl.history.importers.checksum import OKX_LEVELS, okx_checksum
 
@@ -109,16 +116,12 @@ class Okx(Protocol):
         if text == "ping":
             connection.say("pong")
             return
-        try:
-            message = json.loads(text)
-            method, wanted = (
-                message["op"],
-                [(arg["channel"], arg.get("instId", "")) for arg in message["args"]],
-            )
-        except (ValueError, KeyError, TypeError):
+        message = read_object(text)
+        method = message.get("op")
+        if method is None:
             connection.say(json_text({"event": "error", "code": "60012", "msg": f"Illegal request: {text}"}))
-            return
-        for channel, raw_id in wanted:
+        for wanted in message.get("args") or ():
+            channel, raw_id = wanted.get("channel"), wanted.get("instId")
             arg = {"channel": channel, "instId": raw_id}
             if raw_id not in self.by_id or channel not in (*DEPTHS, "trades", "trades-all"):
                 wrong = f"Wrong URL or channel:{channel},instId:{raw_id} doesn't exist"
