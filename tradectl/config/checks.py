@@ -160,8 +160,9 @@ def _detail(config: RunConfig) -> Iterator[Conflict]:
 
 
 def _known_symbols(config: RunConfig) -> set[str] | None:
-    """Return every name that the data blocks give, bare and with venue; None if one leaves it open."""
-    known: set[str] = set()
+    """Return every name that data blocks and feeds give, bare and with venue; None if one leaves it open."""
+    feeds = config.feed.exchanges if config.feed is not None else {}
+    known = {name for venue, one in feeds.items() for bare in one.symbols for name in (bare, f"{venue.upper()}:{bare}")}
     for block in config.data:
         if block.symbols is None:
             return None
@@ -177,6 +178,7 @@ def _known_symbols(config: RunConfig) -> set[str] | None:
 def _symbols(config: RunConfig) -> Iterator[Conflict]:
     known = _known_symbols(config)
     data: tuple[Loc, ...] = tuple(("data", index, "symbols") for index in range(len(config.data)))
+    where = "data.symbols" if config.data else "the symbols of the feed"
     for index, strategy in enumerate(config.strategies):
         at: Loc = ("strategies", index, "symbols")
         if strategy.symbols is None:
@@ -184,7 +186,7 @@ def _symbols(config: RunConfig) -> Iterator[Conflict]:
         yield from _symbol_list(at, strategy.symbols)
         for row, symbol in enumerate(strategy.symbols):
             if known is not None and symbol not in known and split_id(symbol)[1] not in known:
-                text = f"the symbol {symbol!r} is not among data.symbols; {nearest(symbol, known)}"
+                text = f"the symbol {symbol!r} is not among {where}; {nearest(symbol, known)}"
                 yield Conflict((*at, row), text, data)
     if known is None:
         return
