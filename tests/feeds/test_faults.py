@@ -6,7 +6,9 @@ After each of them books and trades must be the server's, and what was missing m
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -136,8 +138,6 @@ def test_a_page_instead_of_markets_is_refused() -> None:
 
 
 def test_an_overload_leaves_out_depth_behind_a_gap_and_no_trade() -> None:
-    from dataclasses import replace
-
     async def test() -> None:
         settings = replace(QUICK, queue=200, stale_ns=30_000_000_000)
         async with (
@@ -166,3 +166,30 @@ def test_closing_at_any_moment_leaves_nothing_pending() -> None:
                 await asyncio.sleep(0.3)
 
     run(test)
+
+
+ANYTHING = (
+    "drop", "refuse:1s", "gap:3:depth", "gap:2:trades", "gap:4", "stale:4s", "malformed:1:json", "malformed:2:nan",
+    "malformed:1:html", "slow_snapshot:1s", "limit:2s", "burst:50", "duplicate:5", "reorder:3", "old_snapshot:1",
+)  # fmt: skip
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("exchange", ["binance", "kraken", "okx", "coinbase"])
+def test_after_fifty_faults_by_chance_books_and_trades_are_the_servers(exchange: str) -> None:
+    async def test() -> None:
+        chance = random.Random(f"faults of {exchange}")
+        settings = replace(QUICK, backfill_ns=20_000_000_000)
+        kinds = [*ANYTHING, "checksum"] if exchange in ("kraken", "okx") else ANYTHING
+        async with (
+            Sandbox([exchange], SYMBOLS, rate=RATE) as server,
+            Watched(server, exchange, SYMBOLS, settings=settings) as feed,
+        ):
+            await feed.until(lambda: len(feed.trades) == len(feed.whole) == len(SYMBOLS), 10, "a start")
+            for _ in range(50):
+                server.fault(chance.choice(kinds))
+                await feed.listen(chance.uniform(0.05, 1.0))
+            await feed.settled(40.0)
+            assert not [gap for gap in feed.gaps if gap[0] == "trades"]
+
+    asyncio.run(asyncio.wait_for(test(), 200))

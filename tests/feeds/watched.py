@@ -17,6 +17,7 @@ from tradectl.exchanges.model import Channel, ExchangePlan, FeedSettings, GapRea
 from tradectl.exchanges.sandbox import Sandbox
 
 BOTH = frozenset({Channel.TRADES, Channel.DEPTH})
+BAR_NS = 60_000_000_000
 QUICK = FeedSettings(
     stale_ns=3_000_000_000, backoff_min_ns=50_000_000, backoff_max_ns=500_000_000, backfill_ns=4_000_000_000
 )
@@ -34,7 +35,7 @@ class Watched:
         settings: FeedSettings = QUICK,
         positions: Mapping[str, Position] | None = None,
     ) -> None:
-        plan = ExchangePlan(exchange, tuple(symbols), channels, 60_000_000_000, server.endpoint)
+        plan = ExchangePlan(exchange, tuple(symbols), channels, BAR_NS, server.endpoint)
         self.server, self.exchange = server, exchange
         self.hub = Hub([plan], settings, Clock(), positions)
         self.books: dict[int, dict[int, dict[int, int]]] = {}
@@ -42,6 +43,7 @@ class Watched:
         self.trades: dict[int, list[tuple[int, int, int]]] = {}  # id, ticks, lots
         self.gaps: Counter[tuple[str, str]] = Counter()  # what is missing, why
         self.kinds: Counter[int] = Counter()
+        self.bars: dict[int, list[int]] = {}  # ends, ns
         self.complaints: list[str] = []
         self.last_recv = 0
         self._awake = asyncio.Event()
@@ -99,6 +101,8 @@ class Watched:
             if not of_trades:
                 assert self.whole.get(index), "a book is broken twice"
                 self.whole[index] = False
+        elif kind == EventKind.BAR:
+            self.bars.setdefault(index, []).append(int(event["ts_event"]))
         elif kind == EventKind.DEPTH:
             self._level(index, event)
 

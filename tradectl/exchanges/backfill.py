@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tradectl.exchanges.decoders.text import id_of
 from tradectl.exchanges.model import FeedMarket, Need
 
 __all__ = ["fetch_depth", "fetch_missing_trades", "traded_between"]
@@ -39,7 +40,10 @@ async def traded_between(exchange: Any, market: FeedMarket, after_ns: int, befor
 async def fetch_missing_trades(exchange: Any, need: Need) -> Rows:
     """Return the trades that a need asks for, ordered as the venue numbers them."""
     rows = await PAGED.get(exchange.id, _unified)(exchange, need)
-    # pages reach back further: what is older than the last trade there is was had, or is from before the session
+    # pages reach back further: what is before the last trade there is was had, or is from before the session
+    for place, row in enumerate(rows):
+        if need.after and id_of(str(row["id"])) == need.after:
+            return rows[place:]
     return [row for row in rows if ((row.get("timestamp") or 0) + 1) * MS > need.since_ns]
 
 

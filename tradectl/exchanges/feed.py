@@ -11,11 +11,12 @@ from tradectl.exchanges.backfill import traded_between
 from tradectl.exchanges.backoff import Desk
 from tradectl.exchanges.capability import Watch, watches
 from tradectl.exchanges.codec import EventBuffer
+from tradectl.exchanges.decoders.base import VenueDecoder
+from tradectl.exchanges.event_rows import MS
 from tradectl.exchanges.inbox import CALL
 from tradectl.exchanges.model import (
     Channel,
     ChannelHealth,
-    Decoder,
     FeedMarket,
     FeedNote,
     GapReason,
@@ -30,6 +31,7 @@ from tradectl.exchanges.tap import WATCHING, Link, attach, is_refusal
 __all__ = ["Feed", "Subscription"]
 
 KEEP_ALIVE_MS = 10_000  # a ping at least so often
+SUBSCRIBE_COST = {"kraken": 0.2}  # of ccxt's throttle, which would send one subscription a second
 PAUSE_S = 0.05  # between two watches that ended well: an own decoder needs only one that is pending
 ON_ITS_WAY_NS = 2_000_000_000  # a younger trade may still come
 FUNDING_NS = 120_000_000_000  # venues send funding rates about once a minute
@@ -69,7 +71,9 @@ class Subscription:
 class Feed:
     """One exchange's channels; hears its taps, serves its decoder, and puts everything into the inbox."""
 
-    def __init__(self, exchange: Any, markets: Sequence[FeedMarket], decoder: Decoder, desk: Desk) -> None:
+    def __init__(
+        self, exchange: Any, markets: Sequence[FeedMarket], decoder: VenueDecoder, desk: Desk
+    ) -> None:
         self.exchange = exchange
         self.markets = list(markets)
         self.decoder = decoder
@@ -85,9 +89,10 @@ class Feed:
         exchange.streaming["keepAlive"] = min(
             exchange.streaming.get("keepAlive") or KEEP_ALIVE_MS, KEEP_ALIVE_MS
         )
-        exchange.ws_dial_delay = lambda url: (
-            0
-        )  # our own back-off waits, and its tasks end when they are told to
+        ws = exchange.options.setdefault("ws", {})
+        ws["cost"] = SUBSCRIBE_COST.get(exchange.id, ws.get("cost", 1))
+        self._subscribing_ns = int(ws["cost"] * exchange.rateLimit * MS)  # for each channel of a connection
+        exchange.ws_dial_delay = lambda url: 0  # ours waits, and ends when it is told to
         self.prepare()
         self.links = attach(exchange, self)
 
@@ -181,9 +186,10 @@ class Feed:
         items = self.desk.inbox.items
         if link is None or (items and now_ns - items[0][0] > 1_000_000_000):
             return False  # what it sent may still wait
-        if one.is_dead():
-            return False  # a new connection would be refused again
-        heard_ns = max(one.opened_ns, one.quiet_ns, one.health.last_recv_ns)
+        if one.is_dead() or (one.channel == Channel.TRADES and self._needs.awaits_trades(one.market)):
+            return False  # a new connection would be refused again; what is held is not silent
+        subscribed_ns = one.opened_ns + len(link.members) * self._subscribing_ns
+        heard_ns = max(subscribed_ns, one.quiet_ns, one.health.last_recv_ns)
         if len(link.members) == 1 or one.channel == Channel.OHLCV:
             heard_ns = max(heard_ns, link.heard_ns)
         limit_ns = self.desk.settings.stale_ns
@@ -253,6 +259,8 @@ class Feed:
     def _connected(self, one: Subscription, epoch: int, recv_ns: int, out: EventBuffer) -> None:
         one.epoch = epoch
         self.decoder.connected(one.market, one.channel)
+        if one.channel == Channel.OHLCV:
+            self._needs.bars(one.market)
 
     def _broken(self, one: Subscription, reason: GapReason, recv_ns: int, out: EventBuffer) -> None:
         self.decoder.broken(one.market, one.channel, reason, recv_ns, out)

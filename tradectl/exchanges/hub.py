@@ -20,6 +20,7 @@ from tradectl.exchanges.clock import Clock
 from tradectl.exchanges.codec import EventBuffer, Grid
 from tradectl.exchanges.connect import new_exchange
 from tradectl.exchanges.decoders import decoder_of
+from tradectl.exchanges.decoders.base import VenueDecoder
 from tradectl.exchanges.feed import Feed
 from tradectl.exchanges.inbox import CALL, Inbox
 from tradectl.exchanges.markets import Spec, instrument_of, load_markets, market_cache
@@ -137,10 +138,10 @@ class Hub:
         """Return the feed of one exchange, its decoder placed where an earlier session ended."""
         markets = [market for market in self.markets if market.exchange == plan.name]
         decoder = decoder_of(plan.name, markets, self._desk.settings)
-        if decoder is None:
-            feed: Feed = UnifiedFeed(exchange, markets, self._desk)
-        else:
+        if isinstance(decoder, VenueDecoder):
             feed = Feed(exchange, markets, decoder, self._desk)
+        else:
+            feed = UnifiedFeed(exchange, markets, self._desk)
         for market in markets:
             if market.instrument.id in self._resumed:
                 feed.decoder.resume(market, self._resumed[market.instrument.id])

@@ -11,13 +11,17 @@ from tradectl.errors import FeedError
 from tradectl.exchanges.backfill import fetch_depth, fetch_missing_trades
 from tradectl.exchanges.backoff import Backoff, Desk
 from tradectl.exchanges.codec import EventBuffer
+from tradectl.exchanges.decoders.base import VenueDecoder
 from tradectl.exchanges.inbox import CALL, Shedder
-from tradectl.exchanges.model import Channel, Decoder, FeedNote, Malformed, Need, NeedKind
+from tradectl.exchanges.model import Channel, FeedMarket, FeedNote, Malformed, Need, NeedKind
+from tradectl.exchanges.rest import Candle, last_bars
 from tradectl.exchanges.rest_call import Patience, call
 
 __all__ = ["Needs"]
 
-Key = tuple[NeedKind, int, int, int]
+BARS = "bars"
+MOST_BARS = 1_000  # asked for after a connection was away
+Key = tuple[str, int, int, int]
 
 
 class Needs:
@@ -27,7 +31,12 @@ class Needs:
     """
 
     def __init__(
-        self, exchange: Any, feed: Shedder, decoder: Decoder, desk: Desk, resubscribe: Callable[[Need], None]
+        self,
+        exchange: Any,
+        feed: Shedder,
+        decoder: VenueDecoder,
+        desk: Desk,
+        resubscribe: Callable[[Need], None],
     ) -> None:
         self._exchange = exchange
         self._feed = feed
@@ -50,6 +59,13 @@ class Needs:
                 self._resubscribe(need)
             else:
                 self._begin(need)
+
+    def awaits_trades(self, market: FeedMarket) -> bool:
+        """Say whether missing trades of a market are being fetched: later ones are held meanwhile."""
+        return any(
+            key[:2] == (NeedKind.TRADES, market.index) and not task.done()
+            for key, task in self._tasks.items()
+        )
 
     def release(self) -> None:
         """Serve what waited for the overload to end."""
@@ -101,6 +117,32 @@ class Needs:
         except Exception as error:  # a gap, which the decoder tells in its place
             self._note("gap", need, f"missing trades cannot be had: {error}")
         self._give(partial(self._give_trades, need, rows))
+
+    def bars(self, market: FeedMarket) -> None:
+        """Fetch the bars that were closed while a market's channel of them was away."""
+        task = self._tasks.get(key := (BARS, market.index, 0, 0))
+        if task is None or task.done():
+            self._tasks[key] = asyncio.create_task(self._bars(Need(NeedKind.SNAPSHOT, market, Channel.OHLCV)))
+
+    async def _bars(self, need: Need) -> None:
+        market, line = need.market, self._decoder.lines[need.market.index].bars
+        now_ns = self._desk.clock.now_ns()
+        missing = min((now_ns - line.last_end) // market.timeframe_ns, MOST_BARS) if line.last_end else 0
+        if missing <= 0:
+            return
+        try:
+            rows = await last_bars(self._exchange, market.symbol, market.timeframe_ns, missing, now_ns)
+        except Exception as error:  # the bars that come next tell of the gap
+            self._note("gap", need, f"missing bars cannot be had: {error}")
+            return
+        self._note("backfilled", need, f"{len(rows)} bars")
+        self._give(partial(self._give_bars, need, rows))
+
+    def _give_bars(self, need: Need, rows: Sequence[Candle], recv_ns: int, out: EventBuffer) -> None:
+        line = self._decoder.lines[need.market.index].bars
+        for end_ns, *texts in rows:
+            o, h, low, c, volume = texts
+            line.close(end_ns, line.read((o, h, low, c, volume)), recv_ns, out)
 
     async def _called(self, need: Need, work: Callable[[], Any]) -> Any:
         settings = self._desk.settings

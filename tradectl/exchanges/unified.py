@@ -41,13 +41,17 @@ class UnifiedDecoder(VenueDecoder):
 
     def decode(self, text: Any, recv_ns: int, out: EventBuffer) -> None:
         """Append the events of `News`; raises Malformed, after which nothing of it stands in `out`."""
-        market, channel, news = text
         length = len(out)
         try:
-            READERS[channel](self, self.lines[market.index], news, recv_ns, out)
+            self.message(text, recv_ns, out)
         except UNREADABLE as error:
             out.cut(length)
             raise Malformed(f"{type(error).__name__}: {error}") from error
+
+    def message(self, message: Any, recv_ns: int, out: EventBuffer) -> None:
+        """Append the events of `News`."""
+        market, channel, news = message
+        READERS[channel](self, self.lines[market.index], news, recv_ns, out)
 
     def trade_id(self, text: str | int) -> int:
         """Return a number for any id."""
