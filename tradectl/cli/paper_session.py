@@ -123,14 +123,14 @@ class Session:
             events = self._gate.put(events)
         if not len(events):
             return
-        engine, clock = self.folded.state.engine[0], self.clock
-        orders, before = int(engine["n_orders"]), clock.now_ns()
+        engine, clock = self.folded.state.engine_view, self.clock
+        orders, before = engine.n_orders, clock.now_ns()
         self.live.apply(events)
         now = clock.now_ns()
         self.latencies.steps.add((now - before) // len(events))
         for recv_ns in self.hub.taken_recv_ns:
             self.latencies.messages.add(now - recv_ns)
-        if int(engine["n_orders"]) != orders and self.hub.taken_recv_ns:
+        if engine.n_orders != orders and self.hub.taken_recv_ns:
             self.latencies.orders.add(now - self.hub.taken_recv_ns[0])
 
     async def _pulse(self) -> None:

@@ -81,10 +81,11 @@ def caller(address: int, arguments: int, results: int) -> Callable[..., Any]:
     call = ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, *[word] * arguments)(address)
     made = word * results
 
+    byref = ctypes.byref
+
     def call_words(*args: int) -> Any:
         result = made()
-        error = pointer()
-        call(ctypes.addressof(result), ctypes.addressof(error), *args)
+        call(byref(result), byref(pointer()), *args)
         return result[0] if results == 1 else tuple(result)
 
     return call_words

@@ -37,6 +37,7 @@ HEADER = struct.Struct("<8sII8sII")
 BLOCK = struct.Struct("<IIQ")
 SEGMENT_BYTES = 1 << 26
 MAX_RECORDS = 1 << 20  # of one block: a larger count is damage
+FEW = 256  # events that are copied rather than looked at as bytes
 SYNC_S = 1.0  # seconds between two fsyncs while writing
 META = "meta.json"
 
@@ -142,38 +143,46 @@ class JournalWriter:
 
     def append(self, events: Events) -> None:
         """Add events at the end."""
-        for start in range(0, len(events), MAX_RECORDS):
+        n = len(events)
+        if n <= FEW:
+            self._append(n, events.tobytes())
+            return
+        for start in range(0, n, MAX_RECORDS):
             part = np.ascontiguousarray(events[start : start + MAX_RECORDS])
-            payload = part.view(np.uint8).data
-            head = BLOCK.pack(len(part), _crc(len(part), self.events, payload), self.events)
-            self._write(head, payload)
-            self.events += len(part)
-            if self.sync_s and time.monotonic() - self._synced >= self.sync_s:
-                self.sync()
-            if self._at >= self.segment_bytes:
-                self._finish_segment()
+            self._append(len(part), part.view(np.uint8).data)
 
-    def _write(self, *parts: Any) -> None:
+    def _append(self, n: int, payload: Any) -> None:
+        """Add one block of `n` records."""
+        head = BLOCK.pack(n, _crc(n, self.events, payload), self.events)
+        try:
+            self._write(head, payload)
+        except OSError as error:
+            raise _unwritten(self.folder, error) from error
+        self.events += n
+        if self.sync_s and time.monotonic() - self._synced >= self.sync_s:
+            self.sync()
+        if self._at >= self.segment_bytes:
+            self._finish_segment()
+
+    def _write(self, head: bytes, payload: Any) -> None:
         """Write one block, whole or not at all."""
-        size = sum(len(part) for part in parts)
-        with _told(self.folder):
-            handle = self._open()
-            try:
-                written = os.writev(handle, parts)
-                while written < size:  # a signal, or a disk that is filling up
-                    rest = b"".join(parts)[written:]
-                    written += os.write(handle, rest)
-            except OSError:
-                os.ftruncate(handle, self._at)
-                os.lseek(handle, self._at, os.SEEK_SET)
-                raise
+        handle = self._file if self._file is not None else self._open()
+        size = len(head) + len(payload)
+        try:
+            written = os.writev(handle, (head, payload))
+            while written < size:  # a signal, or a disk that is filling up
+                written += os.write(handle, b"".join((head, payload))[written:])
+        except OSError:
+            os.ftruncate(handle, self._at)
+            os.lseek(handle, self._at, os.SEEK_SET)
+            raise
         self._at += size
 
     def _open(self) -> int:
-        if self._file is None:
-            path = self.folder / f"{self.segment:06d}.tcj"
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-            self._at = os.write(self._file, _header(self.segment))
+        """Begin a segment; return its handle."""
+        path = self.folder / f"{self.segment:06d}.tcj"
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        self._at = os.write(self._file, _header(self.segment))
         return self._file
 
     def sync(self) -> None:
@@ -212,7 +221,11 @@ def _told(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(f"the journal {folder} cannot be written: {error.strerror or error}") from error
+        raise _unwritten(folder, error) from error
+
+
+def _unwritten(folder: Path, error: OSError) -> StoreError:
+    return StoreError(f"the journal {folder} cannot be written: {error.strerror or error}")
 
 
 class Journal:

@@ -44,20 +44,21 @@ class Live:
     @property
     def due(self) -> int:
         """Return the local time at which something is due without an event, ns."""
-        return int(self.host.state.engine[0]["next_local"])
+        return int(self.host.state.engine_view.next_local)
 
     @property
     def events(self) -> int:
         """Return how many events were applied."""
-        return int(self.host.state.engine[0]["n_events"])
+        return int(self.host.state.engine_view.n_events)
 
     def apply(self, events: Events) -> None:
         """Journal and fold events; StoreError: nothing was applied. StrategyError ends the session."""
-        stamps = events["ts_recv"]
-        if stamps[0] < self.last_ts or (len(stamps) > 1 and (stamps[1:] < stamps[:-1]).any()):
+        stamps = events["ts_recv"].tolist()
+        if stamps[0] < self.last_ts or (len(stamps) > 1 and sorted(stamps) != stamps):
             events = self._lift(events)
+            stamps = events["ts_recv"].tolist()
         self.host.apply(events)
-        self.last_ts = int(events["ts_recv"][-1])
+        self.last_ts = stamps[-1]
 
     def _lift(self, events: Events) -> Events:
         lifted = events.copy()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ FLOAT_EXACT = 2**53
 MOST_MARKOUTS = 65_535  # that a link of 16 bits can name
 MARKOUTS_PER_ORDER = 2  # fills whose mark-outs are pending at once, for each place of the order table
 CONSUMED_LEVELS = 1024  # levels of one book that own orders have taken from
+FOLD_CODES = {int(code): code for code in FoldCode}
 LADDERS = (BookLevel.QUOTES, BookLevel.DEPTH)
 Array = npt.NDArray[Any]
 
@@ -301,10 +303,15 @@ class State:
         world.markout_capacity = len(self.markouts)
         return world
 
-    @property
+    @cached_property
     def address(self) -> int:
         """Return the address of WORLD: the first argument of `advance`."""
         return int(self._world_bytes.ctypes.data)
+
+    @cached_property
+    def engine_view(self) -> Any:
+        """Return ENGINE with its fields as attributes, which read faster than those of an array."""
+        return struct_of(L.ENGINE).from_address(self.engine.ctypes.data)
 
     @property
     def nbytes(self) -> int:
@@ -346,8 +353,13 @@ class State:
 
     def fold(self, events: Array) -> tuple[FoldCode, int]:
         """Fold events (EVENT records, contiguous); return why it stopped and the first index not applied."""
+        # Short slices come one by one from a live feed, with cold caches: every Python object counts here.
+        code, at = self._advance(self.address, events.ctypes.data, 0, len(events))
+        return FOLD_CODES[code], at
+
+    @cached_property
+    def _advance(self) -> Callable[..., tuple[int, int]]:
+        """Return the fold of this run's data, compiled."""
         from tradectl.engine.advance import advance, advance_bars
 
-        fold = advance if self.engine[0]["local_view"] else advance_bars
-        code, at = fold(self.address, events.ctypes.data, 0, len(events))
-        return FoldCode(code), int(at)
+        return (advance if self.engine[0]["local_view"] else advance_bars).load()
