@@ -221,14 +221,16 @@ def test_the_command_serves_until_it_is_stopped(served: Callable[..., Any]) -> N
     ) as answer:
         assert list(json.load(answer)["result"]) == ["XBTUSDT"]
     serving.send_signal(signal.SIGINT)
-    last = json.loads(serving.communicate(timeout=10)[0])
+    last = json.loads(serving.stdout.read())
+    serving.wait(timeout=10)
     assert (serving.returncode, last["event"], last["synthetic"]) == (0, "ended", True)
 
 
 def test_the_command_ends_with_its_source(served: Callable[..., Any], journal: Path) -> None:
     serving, first = served("--source", str(journal))
     assert (first["synthetic"], first["source"]) == (False, str(journal))
-    assert json.loads(serving.communicate(timeout=20)[0])["finished"] is True
+    assert json.loads(serving.stdout.read())["finished"] is True
+    serving.wait(timeout=10)
     assert serving.returncode == 0
 
 
