@@ -12,7 +12,8 @@ from typing import Any
 from tradectl.core.codes import EventKind
 from tradectl.errors import ConfigError, FeedError
 from tradectl.exchanges.sandbox.app import Front
-from tradectl.exchanges.sandbox.faults import Fault, Faults
+from tradectl.exchanges.sandbox.fault import Fault
+from tradectl.exchanges.sandbox.faults import Faults
 from tradectl.exchanges.sandbox.market import KEPT_TRADES, Change, Market
 from tradectl.exchanges.sandbox.outlet import Outlet
 from tradectl.exchanges.sandbox.protocols import new_protocol

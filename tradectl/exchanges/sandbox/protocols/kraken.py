@@ -17,8 +17,15 @@ from tradectl.exchanges.sandbox.protocols.base import (
     read_object,
     utc_text,
 )
+from tradectl.exchanges.sandbox.protocols.kraken_rows import (
+    book_text,
+    candles_text,
+    decimals,
+    mean_price,
+    ticker_text,
+    trades_text,
+)
 from tradectl.exchanges.sandbox.protocols.window import Window
-from tradectl.history.importers.checksum import KRAKEN_LEVELS, kraken_checksum
 
 __all__ = ["Kraken"]
 
@@ -96,7 +103,7 @@ class Kraken(Protocol):
             made[named.raw_id] = {
                 "altname": f"{base_alt}{quote_alt}", "wsname": f"{base_alt}/{quote_alt}", "aclass_base": "currency",
                 "base": base, "aclass_quote": "currency", "quote": quote, "lot": "unit",
-                "pair_decimals": _decimals(named.tick_text), "lot_decimals": _decimals(named.lot_text),
+                "pair_decimals": decimals(named.tick_text), "lot_decimals": decimals(named.lot_text),
                 "cost_decimals": 8, "lot_multiplier": 1, "leverage_buy": [], "leverage_sell": [],
                 "fees": [[0, 0.4]], "fees_maker": [[0, 0.25]],
                 "ordermin": named.lot_text, "costmin": "0.5", "tick_size": named.tick_text, "status": "online",
@@ -119,7 +126,7 @@ class Kraken(Protocol):
         rows = named.market.candles.between(step, now - MOST_CANDLES * step, now)
         made = [
             [
-                row.start // SECOND_NS, *(named.price(price) for price in row[1:5]), named.price(_mean(row)),
+                row.start // SECOND_NS, *(named.price(price) for price in row[1:5]), named.price(mean_price(row)),
                 named.qty(row.lots), row.trades,
             ]
             for row in rows
@@ -203,16 +210,16 @@ class Kraken(Protocol):
                 [(side, *level) for level in named.market.best(side, wanted.get("depth", 10))]
                 for side in (BIDS, ASKS)
             )
-            connection.say(_book(named, "snapshot", [*bids, *asks]))
+            connection.say(book_text(named, "snapshot", [*bids, *asks]))
         elif channel == "trade" and wanted.get("snapshot", False):
-            connection.say(_trades(named, "snapshot", named.market.trades.latest(TRADES_SHOWN)))
+            connection.say(trades_text(named, "snapshot", named.market.trades.latest(TRADES_SHOWN)))
         elif channel == "ticker" and wanted.get("snapshot", True):
-            connection.say(_ticker(named, "snapshot", now))
+            connection.say(ticker_text(named, "snapshot", now))
         elif channel == "ohlc" and wanted.get("snapshot", True):
             step = int(wanted.get("interval", 1)) * MINUTE_NS
             named.market.candles.roll(now)
             rows = named.market.candles.between(step, now - 10 * step, now)
-            connection.say(_candles(named, "snapshot", rows, step, now))
+            connection.say(candles_text(named, "snapshot", rows, step, now))
 
     def on_depth(self, named: Named, levels: Sequence[Level]) -> None:
         """Tell of changes in the windows listened to, and of the touch."""
@@ -220,21 +227,21 @@ class Kraken(Protocol):
         for depth in DEPTHS:
             topic = f"book/{symbol}/{depth}"
             if self.is_heard(topic) and (changed := self.books[topic].changes(levels)):
-                self.outlet.send(topic, "depth", _book(named, "update", changed))
+                self.outlet.send(topic, "depth", book_text(named, "update", changed))
         if self.is_heard(topic := f"ticker/{symbol}/bbo") and named.touch() is not None:
-            self.outlet.send(topic, "quotes", _ticker(named, "update", named.market.stamp))
+            self.outlet.send(topic, "quotes", ticker_text(named, "update", named.market.stamp))
 
     def on_trade(self, named: Named, trade: Trade) -> None:
         """Tell of a trade."""
         symbol = named.listing.symbol
         if self.is_heard(topic := f"trade/{symbol}/"):
-            self.outlet.send(topic, "trades", _trades(named, "update", [trade]))
+            self.outlet.send(topic, "trades", trades_text(named, "update", [trade]))
         if self.is_heard(topic := f"ticker/{symbol}/trades"):
-            self.outlet.send(topic, "quotes", _ticker(named, "update", trade.ts))
+            self.outlet.send(topic, "quotes", ticker_text(named, "update", trade.ts))
 
     def candle_text(self, named: Named, row: Candle, interval: str, step: int, now: int) -> str:
         """Return an `ohlc` message."""
-        return _candles(named, "update", [row], step, now)
+        return candles_text(named, "update", [row], step, now)
 
     def on_time(self, now: int) -> None:
         """Tell of candles, and let each client hear the heart beat once a second."""
@@ -243,60 +250,3 @@ class Kraken(Protocol):
             for connection in self.outlet.connections:
                 if connection.topics:
                     connection.say(HEARTBEAT)
-
-
-def _decimals(step: str) -> int:
-    return len(step.partition(".")[2])
-
-
-def _mean(row: Candle) -> int:
-    return row.turnover // row.lots if row.lots else row.close
-
-
-def _book(named: Named, kind: str, levels: Sequence[Level]) -> str:
-    """Return a message of the book: levels as numbers with all their digits, the checksum of the ten best."""
-    price, qty, market = named.price, named.qty, named.market
-    bids, asks = (
-        ",".join([f'{{"price":{price(p)},"qty":{qty(n)}}}' for k, p, n in levels if k == side])
-        for side in (BIDS, ASKS)
-    )
-    best = [[(price(p), qty(n)) for p, n in market.best(side, KRAKEN_LEVELS)] for side in (BIDS, ASKS)]
-    return (
-        f'{{"channel":"book","type":"{kind}","data":[{{"symbol":"{named.listing.symbol}","bids":[{bids}],"asks":[{asks}],'
-        f'"checksum":{kraken_checksum(*best)},"timestamp":"{utc_text(market.depth_stamp, 6)}"}}]}}'
-    )
-
-
-def _trades(named: Named, kind: str, rows: Sequence[Trade]) -> str:
-    made = ",".join(
-        f'{{"symbol":"{named.listing.symbol}","side":"{"buy" if t.side > 0 else "sell"}",'
-        f'"price":{named.price(t.price)},"qty":{named.qty(t.lots)},"ord_type":"market",'
-        f'"trade_id":{t.id},"timestamp":"{utc_text(t.ts, 6)}"}}'
-        for t in rows
-    )
-    return f'{{"channel":"trade","type":"{kind}","data":[{made}]}}'
-
-
-def _ticker(named: Named, kind: str, now: int) -> str:
-    market = named.market
-    (bid, bid_qty), (ask, ask_qty) = (
-        (market.best(side, 1) or [(market.last_price, 0)])[0] for side in (BIDS, ASKS)
-    )
-    last = named.price(market.last_price)
-    return (
-        f'{{"channel":"ticker","type":"{kind}","data":[{{"symbol":"{named.listing.symbol}","bid":{named.price(bid)},'
-        f'"bid_qty":{named.qty(bid_qty)},"ask":{named.price(ask)},"ask_qty":{named.qty(ask_qty)},"last":{last},'
-        f'"volume":0,"vwap":{last},"low":{last},"high":{last},"change":0,"change_pct":0,'
-        f'"timestamp":"{utc_text(now, 6)}"}}]}}'
-    )
-
-
-def _candles(named: Named, kind: str, rows: Sequence[Candle], step: int, now: int) -> str:
-    made = ",".join(
-        f'{{"symbol":"{named.listing.symbol}","open":{named.price(row.open)},"high":{named.price(row.high)},'
-        f'"low":{named.price(row.low)},"close":{named.price(row.close)},"trades":{row.trades},"volume":{named.qty(row.lots)},'
-        f'"vwap":{named.price(_mean(row))},"interval_begin":"{utc_text(row.start)}","interval":{step // MINUTE_NS},'
-        f'"timestamp":"{utc_text(row.start + step, 6)}"}}'
-        for row in rows
-    )
-    return f'{{"channel":"ohlc","type":"{kind}","timestamp":"{utc_text(now)}","data":[{made}]}}'
