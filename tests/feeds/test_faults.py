@@ -126,6 +126,24 @@ def test_a_snapshot_that_is_late_old_or_refused_is_had_in_the_end(fault: str, no
     run(test)
 
 
+def test_a_connection_that_ends_while_nobody_awaits_it_is_told() -> None:
+    async def test() -> None:
+        async with (
+            Sandbox(["binance"], SYMBOLS, rate=RATE) as server,
+            Watched(server, "binance", SYMBOLS) as feed,
+        ):
+            await feed.until(lambda: len(feed.trades) == len(feed.whole) == len(SYMBOLS), 10, "a start")
+            for task in feed.hub._feeds[0]._tasks:
+                task.cancel()
+            await feed.listen(0.3)
+            server.fault("drop")
+            await feed.until(lambda: feed.gaps[LOST] == len(SYMBOLS), 10, "the gaps")
+            assert feed.hub.noted["lost"] == 4
+            assert {one.state for one in feed.hub.health()} == {"down"}
+
+    run(test)
+
+
 def test_a_page_instead_of_markets_is_refused() -> None:
     async def test() -> None:
         async with Sandbox(["binance"], SYMBOLS) as server:
@@ -180,7 +198,9 @@ def test_after_fifty_faults_by_chance_books_and_trades_are_the_servers(exchange:
     async def test() -> None:
         chance = random.Random(f"faults of {exchange}")
         settings = replace(QUICK, backfill_ns=20_000_000_000)
-        kinds = [*ANYTHING, "checksum"] if exchange in ("kraken", "okx") else ANYTHING
+        kinds = [*ANYTHING, "checksum"] if exchange in ("kraken", "okx") else list(ANYTHING)
+        if exchange == "okx":  # its ids tell the order of trades, not that one is missing
+            kinds = [kind for kind in kinds if kind not in ("gap:2:trades", "gap:4")]
         async with (
             Sandbox([exchange], SYMBOLS, rate=RATE) as server,
             Watched(server, exchange, SYMBOLS, settings=settings) as feed,
