@@ -28,6 +28,7 @@ __all__ = ["Latencies", "Session"]
 
 TAKE = 512  # messages decoded and folded at a time
 PULSE_S = 0.01
+DRAIN_NS = 100_000_000  # between two times that rows are taken from their buffers
 SECOND = 1_000_000_000
 
 
@@ -62,7 +63,7 @@ class Session:
         self._writer = ThreadPoolExecutor(1, "writer")
         self._writing: asyncio.Future[None] | None = None
         self._ended = asyncio.Event()
-        self._saved = self._synced = self.clock.now_ns()
+        self._saved = self._synced = self._drained = self.clock.now_ns()
         self._loop = asyncio.get_running_loop()
 
     async def run(self, duration_s: float | None) -> None:
@@ -143,6 +144,9 @@ class Session:
                 self._guarded(partial(live.apply, batch))
             if not hub.waiting and (live.due <= now or now - live.last_ts >= timer_ns):
                 self._guarded(partial(live.timer, now))
+            if now - self._drained >= DRAIN_NS:
+                self._drained = now
+                self._guarded(partial(live.host.drain))
             self._guarded(partial(self._look_after, now))
 
     def _look_after(self, now: int) -> None:
@@ -161,6 +165,7 @@ class Session:
 
     def _snapshot(self) -> partial[None]:
         """Return the writing of a snapshot of the state as it is now: journal first, then rows, then the state."""
+        self.live.host.drain()
         state, spool = self.folded.state, self.folded.spool
         spool.flush()
         return partial(self._save, state.snapshot(), self.live.events, dict(spool.counts))

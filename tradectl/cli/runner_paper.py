@@ -127,6 +127,7 @@ def live_of(wired: Wired, folded: Folded) -> Live:
         watchdog_s=wired.config.engine.watchdog.ns / 1e9,
         on_hang=_hung,
         commands=False,
+        lazy=True,  # rows are written between messages, not before an order is sent
     )
     return Live(host, feed.grace.ns)
 

@@ -52,7 +52,8 @@ class Host:
     """Drives one state over one stream of chunks.
 
     `commands`: the stream has no START and STOP of its own, so they are added. `loaded` are the strategies
-    in the order of the spec, for exact messages when one raises. `watchdog_s` 0: no watchdog.
+    in the order of the spec, for exact messages when one raises. `watchdog_s` 0: no watchdog. `lazy`: rows stay in
+    their buffers until these are full or somebody drains them.
     """
 
     state: State
@@ -64,6 +65,7 @@ class Host:
     watchdog_s: float = 0.0
     on_hang: Callable[[Hang], None] | None = None
     commands: bool = True
+    lazy: bool = False
     interrupted: bool = False
 
     def __post_init__(self) -> None:
@@ -94,7 +96,7 @@ class Host:
         """Hand out the rows that are left and the orders still live; audit the ledger."""
         outcome.events = int(self.state.engine[0]["n_events"])
         self._watchdog.stop()
-        self._drain()
+        self.drain()
         live = live_orders(self.state)
         if len(live):
             self.sink.rows("orders", live)
@@ -140,7 +142,9 @@ class Host:
             with self._watchdog:
                 code, at = self.state.fold(events[start:])
             at += start
-            self._drain()
+            if code == FoldCode.DONE and self.lazy:
+                return
+            self.drain()
             if code == FoldCode.DONE:
                 return
             if code == FoldCode.DRAIN and at > start:
@@ -165,7 +169,8 @@ class Host:
             raise StrategyError(f"strategy {self.state.spec.strategies[index].name} raised")
         raise raised_error(self.state, snapshot, events, index, self.loaded[index])
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
+        """Hand the rows written so far to the sink."""
         if not self.state.has_outputs:
             return
         for kind, rows in self.state.drain().items():
