@@ -18,6 +18,7 @@ from tradectl.exchanges.sandbox import Sandbox
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
+RATE_AT_ONCE = 500.0
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -153,5 +154,25 @@ def test_warm_up_bars_end_before_now() -> None:
                     assert end_ns <= feed.hub._clock.now_ns()
                     assert 0 < low <= min(o, c) <= max(o, c) <= h
                     assert volume >= 0
+
+    run(test)
+
+
+def test_what_is_taken_at_once_stays_in_order() -> None:
+    async def test() -> None:
+        async with Sandbox(["binance"], SYMBOLS, rate=RATE_AT_ONCE) as server:
+            plan = ExchangePlan("binance", SYMBOLS, watched.BOTH, 0, server.endpoint)
+            hub = Hub([plan], QUICK, Clock())
+            await hub.open()
+            received: list[int] = []
+            await hub.start(lambda: received.extend(hub.take(limit=2)["ts_recv"].tolist()))
+            await asyncio.sleep(2.0)
+            server.pause()
+            server.advance(2_000)
+            await asyncio.sleep(0.5)
+            await hub.close()
+            assert len(received) > 1_000
+            assert received == sorted(received)
+            assert hub.waiting == 0
 
     run(test)

@@ -78,6 +78,7 @@ class Hub:
         self._feeds: list[Feed] = []
         self._out = EventBuffer()
         self._tally = Tally((), self._note, self._replace)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._bar_aux: list[int] = []  # by instrument; empty where there is one timeframe at most
         self.markets: list[FeedMarket] = []
@@ -126,8 +127,12 @@ class Hub:
         def told(text: str) -> None:
             self._note(FeedNote(self._clock.now_ns(), plan.name, "limited", text=text))
 
-        async with asyncio.timeout(self._desk.settings.connect_ns / 1e9):
-            loaded = await load_markets(exchange, market_cache(), plan.symbols, told)
+        most_s = self._desk.settings.connect_ns / 1e9
+        try:
+            async with asyncio.timeout(most_s):
+                loaded = await load_markets(exchange, market_cache(), plan.symbols, told)
+        except TimeoutError:
+            raise FeedError(f"{plan.name}: its markets did not come within {most_s:g} s") from None
         check_plan(exchange, plan, loaded)
         return [
             Opened(plan, exchange, instrument_of(plan.name, loaded[name]), loaded[name])
@@ -148,8 +153,12 @@ class Hub:
         return feed
 
     async def start(self, wake: Callable[[], None]) -> None:
-        """Subscribe to everything; `wake` is called when something waits, once until the next `take`."""
+        """Subscribe to everything; `wake` is called when something waits, once until the next `take`.
+
+        It may take at once: that is the fastest way, for nothing comes between a message's receipt and its events.
+        """
         self._inbox.wake = wake
+        self._loop = asyncio.get_running_loop()
         for feed in self._feeds:
             feed.start()
         self._ticker = asyncio.create_task(self._tick())
@@ -173,6 +182,7 @@ class Hub:
     def take(self, limit: int = 4096) -> Events:
         """Decode up to `limit` waiting messages, oldest first, and return their events."""
         items, out = self._inbox.items, self._out
+        self._inbox.begin()
         self.taken_recv_ns = received = []
         for _ in range(min(limit, len(items))):
             recv_ns, feed, channel, payload = items.popleft()
@@ -190,7 +200,8 @@ class Hub:
                 feed.malformed(channel, payload, error, recv_ns, out)
             if feed.decoder.needs:
                 feed.serve()
-        self._inbox.rest()
+        if self._inbox.rest() and self._loop is not None:
+            self._loop.call_soon(self._inbox.again)  # later: these events come first
         events = out.take()
         if self._bar_aux:
             bars = events["kind"] == EventKind.BAR

@@ -69,10 +69,18 @@ class Inbox:
             feed.shedding = False
             feed.relieved()
 
-    def rest(self) -> None:
-        """Hear that the consumer has taken; wake it again if it left something."""
+    def begin(self) -> None:
+        """Hear that the consumer takes: what is put meanwhile wakes nobody."""
+        self._awake = True
+
+    def rest(self) -> bool:
+        """Hear that the consumer has taken; return whether something is left, for which `again` is to be called."""
         self._awake = bool(self.items)
-        if self._awake:
+        return self._awake
+
+    def again(self) -> None:
+        """Wake the consumer for what it left."""
+        if self.items:
             self.wake()
 
 

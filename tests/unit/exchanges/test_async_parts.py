@@ -140,10 +140,16 @@ def test_the_consumer_is_woken_once_until_it_has_taken() -> None:
     inbox.put(1, feed, CALL, None)
     inbox.put(2, feed, CALL, None)
     assert woken == [1]
+    inbox.begin()
     inbox.items.popleft()
-    inbox.rest()
-    assert woken == [1, 1], "something is left"
-    inbox.items.popleft()
-    inbox.rest()
     inbox.put(3, feed, CALL, None)
-    assert woken == [1, 1, 1]
+    assert inbox.rest(), "something is left"
+    assert woken == [1], "not while it takes"
+    inbox.again()
+    assert woken == [1, 2]
+    inbox.items.clear()
+    assert not inbox.rest()
+    inbox.again()
+    assert woken == [1, 2]
+    inbox.put(4, feed, CALL, None)
+    assert woken == [1, 2, 1]
