@@ -1,6 +1,6 @@
 """Real paper sessions to look at: a configuration on the book sample of `data/`, its events brought by a replayed hub.
 
-As a program (CONFIG OUT) it is a session with control socket and view on the terminal, at about the market's pace.
+As a program (CONFIG OUT [FAILS]) it is a session with control socket and view, at about the market's pace.
 """
 
 from __future__ import annotations
@@ -69,9 +69,11 @@ class PacedHub(ReplayedHub):
 
 def main() -> None:
     from tradectl.cli.paper_control import serve_control
-    from tradectl.cli.paper_view import live_view
+    from tradectl.cli.paper_view import View, live_view
 
-    config, out = sys.argv[1:]
+    config, out, fails = sys.argv[1], sys.argv[2], sys.argv[3:]
+    if fails:  # a view that breaks after some frames
+        View._rate = lambda *_: 1 / 0  # type: ignore[method-assign]
     runner.Hub, runner.Clock = PacedHub, EventClock  # type: ignore[misc, assignment]
     request = runner.PaperRequest(Path(config), out=Path(out), watches=(serve_control, live_view))
     runner.run_paper(request, lambda *_: None)

@@ -102,9 +102,12 @@ def _row(cells: Sequence[Cell], table: Table, kept: Sequence[int], widths: Seque
     line, used = [], 0
     for (text, style), k, size in zip(cells, kept, widths, strict=True):
         gap = GAP if used else ""
-        line.append(piece(gap + fit(text, size, table.columns[k].right), style))
-        used += len(gap) + size
-    line.append(piece(" " * max(width - used, 0)))
+        room = min(size, width - used - len(gap))
+        if room <= 0:
+            break
+        line.append(piece(gap + fit(text, room, table.columns[k].right), style))
+        used += len(gap) + room
+    line.append(piece(" " * (width - used)))
     return line
 
 
