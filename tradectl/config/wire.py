@@ -82,7 +82,7 @@ def wire(
     # Faults in a strategy's source are told before minutes are spent on data.
     strategies = _strategies(config, folder, 1)
     # The kernels come from their cache, or are compiled, while the data is surveyed.
-    only_bars = all(block.kind == "bars" for block in config.data)
+    only_bars = all(block.kind in ("bars", "funding") for block in config.data)
     if opened is not None:
         only_bars = all(opened.frame_of)
     fold = advance_bars if only_bars else advance

@@ -271,18 +271,22 @@ class Journal:
 
     def tail(self, start: int, max_rows: int = 65_536) -> Iterator[Events]:
         """Yield the events from number `start` on; segments that end before it are not read."""
+        return _gathered(self._blocks(start), max_rows)
+
+    def _blocks(self, start: int) -> Iterator[Events]:
+        """Yield the events from number `start` on, block by block."""
         self.damage, self.damage_at = "", None
         paths = self.paths[1:]
         first, self.end = self._segment_of(start, paths) if start else (0, 0)
         for number, path in enumerate(paths[first:], first):
             for events in self._segment(path, number, self.end):
-                skip = max(0, start - self.end)
+                part = events[max(0, start - self.end) :]
                 self.end += len(events)
-                for low in range(skip, len(events), max_rows):
-                    yield events[low : low + max_rows]
+                if len(part):
+                    yield part
             if self.damage:
-                break
-        if not self.damage and (self.meta.events not in (None, self.end) or self.end < start):
+                return
+        if self.meta.events not in (None, self.end) or self.end < start:
             wanted = self.meta.events if self.meta.events is not None else start
             self._bad(self.folder, 0, f"{self.end:,} events, its meta says {wanted:,}")
 
@@ -329,6 +333,24 @@ class Journal:
                     )
                 sequence += count
                 yield np.frombuffer(payload, EVENT)
+
+
+def _gathered(blocks: Iterator[Events], max_rows: int) -> Iterator[Events]:
+    """Yield blocks in arrays of at most `max_rows`; the small ones of a live session are joined."""
+    few: list[Events] = []
+    held = 0
+    for block in blocks:
+        if held and held + len(block) > max_rows:
+            yield np.concatenate(few)
+            few, held = [], 0
+        if len(block) <= max_rows:
+            few.append(block)
+            held += len(block)
+            continue
+        for low in range(0, len(block), max_rows):
+            yield block[low : low + max_rows]
+    if held:
+        yield np.concatenate(few) if len(few) > 1 else few[0]
 
 
 def _header_fault(path: Path, number: int) -> str:
