@@ -11,9 +11,12 @@ from tradectl.cli.output import err
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-__all__ = ["STAGES", "Meter"]
+__all__ = ["LIVE", "STAGES", "Meter"]
 
+LIVE = "live"  # from here on the session itself is what is seen
 STAGES = {
+    "feeds": "asking the exchanges for their markets",
+    "warm-up": "fetching bars before the start",
     "load": "reading data",
     "compile": "compiling kernels (first run only)…",
     "run": "folding events",
@@ -51,12 +54,18 @@ class Meter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Show nothing any more."""
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
 
     def __call__(self, stage: str, done: int = 0, total: int | None = None) -> None:
         """Show a stage (a key of STAGES, or any text) and how much of it is done."""
+        if stage == LIVE:
+            self.stop()
         if self.bar is None:
             return
         now = time.monotonic()

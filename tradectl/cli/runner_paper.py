@@ -176,6 +176,7 @@ async def _go(begun: Begun, hub: Hub, clock: Clock, request: PaperRequest, progr
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, session.stop, "interrupted")
     begun.live.host.open()
+    progress("live", 0, None)
     watches = [asyncio.create_task(watch(session)) for watch in request.watches]
     start = time.perf_counter()
     try:
