@@ -34,8 +34,9 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(ROOT)
-            os.environ["TERM"] = "xterm-256color"
-            os.execv(sys.executable, [sys.executable, "-m", "tests.cli.paper_world", *words])
+            sizes = ("COLUMNS", "LINES", "NO_COLOR")
+            env = {name: value for name, value in os.environ.items() if name not in sizes} | {"TERM": "xterm-256color"}
+            os.execve(sys.executable, [sys.executable, "-m", "tests.cli.paper_world", *words], env)
         ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = self.how()
         self.shown = b""

@@ -74,7 +74,7 @@ def test_rows_are_told_once_and_whole(tmp_path: Path) -> None:
     told: list[Any] = []
 
     async def poll(session: Session) -> None:
-        tail = RowTail(session.folded.spool, "fills")
+        tail = RowTail(session, "fills")
         try:
             while True:
                 told.extend(tail.new()["fill_id"].tolist())
@@ -82,7 +82,7 @@ def test_rows_are_told_once_and_whole(tmp_path: Path) -> None:
         finally:
             told.extend(tail.new()["fill_id"].tolist())
 
-    last, result = seen(tmp_path, lambda s: RowTail(s.folded.spool, "fills", 5).new()["fill_id"].tolist(), poll)
+    last, result = seen(tmp_path, lambda s: RowTail(s, "fills", 5).new()["fill_id"].tolist(), poll)
     fills = pl.read_parquet(result.run_dir / "fills.parquet")["fill_id"].to_list()
     assert told == fills
     assert last == fills[: last[-1]][-5:]

@@ -48,8 +48,7 @@ class Log:
 
     def __init__(self, session: Session, outlet: Outlet) -> None:
         self.session, self.outlet, self.reader = session, outlet, Reader(session)
-        spool = session.folded.spool
-        self.fills, self.orders, self.notes = RowTail(spool, "fills"), RowTail(spool, "orders"), NoteTail(session)
+        self.fills, self.orders, self.notes = RowTail(session, "fills"), RowTail(session, "orders"), NoteTail(session)
         self.state = self.reader.account().trading_state
         self.beat_ns = session.clock.now_ns()
         self.beat_events = session.live.events

@@ -22,7 +22,7 @@ from tradectl.core.instrument import ATOMS_PER_UNIT
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
 from tradectl.core.layout import market_at, venue_at
 from tradectl.core.resting import UNKNOWN_FRONT
-from tradectl.db.spool import KINDS, Spool
+from tradectl.db.spool import KINDS
 from tradectl.db.tables import Names
 from tradectl.engine.host_audit import live_orders
 
@@ -260,18 +260,26 @@ def places(step: Decimal) -> int:
 
 
 class RowTail:
-    """The rows of one kind that are new since the last look; at first the last `back` that are there."""
+    """The fills or orders that are new since the last look, those not spooled yet too; at first the last `back`."""
 
-    def __init__(self, spool: Spool, kind: str, back: int = 0) -> None:
-        self.spool, self.kind = spool, kind
-        self.at = max(spool.counts[kind] - back, 0)
+    def __init__(self, session: Session, kind: str, back: int = 0) -> None:
+        self.kind, self.spool, self.state = kind, session.folded.spool, session.folded.state
+        self.buffer = {"fills": self.state.fills, "orders": self.state.orders_out}[kind]
+        self.at = max(self._end - back, 0)
+
+    @property
+    def _end(self) -> int:
+        return self.spool.counts[self.kind] + int(getattr(self.state.world, f"n_{self.kind}"))
 
     def new(self, most: int = 4096) -> npt.NDArray[Any]:
         """Return the new rows, the newest `most` of them."""
-        dtype, end = KINDS[self.kind], self.spool.counts[self.kind]
+        spooled, end = self.spool.counts[self.kind], self._end
         start, self.at = max(self.at, end - most), end
-        if start >= end:
-            return np.empty(0, dtype)
+        buffered = self.buffer[max(start - spooled, 0) : end - spooled].copy()
+        return np.concatenate([self._spooled(start, spooled), buffered]) if start < spooled else buffered
+
+    def _spooled(self, start: int, end: int) -> npt.NDArray[Any]:
+        dtype = KINDS[self.kind]
         try:
             self.spool.flush()
             with (self.spool.folder / f"{self.kind}.bin").open("rb") as stream:

@@ -81,7 +81,7 @@ class View:
         self.asked = ""
         self.start_ns = session.clock.now_ns()
         self.equity = Steps()
-        self._fill_rows = RowTail(session.folded.spool, "fills", MOST_FILLS)
+        self._fill_rows = RowTail(session, "fills", MOST_FILLS)
         self._fills: deque[Fill] = deque(maxlen=MOST_FILLS)
         self._notes = NoteTail(session)
         self._noted: deque[tuple[str, str, str]] = deque(maxlen=MOST_NOTES)
