@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,7 +29,8 @@ __all__ = ["Latencies", "Session"]
 
 TAKE = 512  # messages decoded and folded at a time
 PULSE_S = 0.01
-DRAIN_NS = 100_000_000  # between two times that rows are taken from their buffers
+PAUSE_NS = 300_000  # after this long without a message the next one does not wait for others
+DRAIN_NS = 250_000_000  # between two times that rows are taken from their buffers
 SECOND = 1_000_000_000
 
 
@@ -63,13 +65,14 @@ class Session:
         self._writer = ThreadPoolExecutor(1, "writer")
         self._writing: asyncio.Future[None] | None = None
         self._ended = asyncio.Event()
-        self._saved = self._synced = self._drained = self.clock.now_ns()
+        self._saved = self._synced = self._drained = self._taken = self.clock.now_ns()
         self._loop = asyncio.get_running_loop()
 
     async def run(self, duration_s: float | None) -> None:
         """Listen until the time is over, somebody stops it, or something fails."""
         gc.collect()
-        gc.freeze()  # what is there now stays; collections look only at what a message leaves
+        gc.freeze()  # what is there now stays
+        gc.disable()  # a collection comes between messages, not with one
         pulse = asyncio.create_task(self._pulse())
         try:
             await self.hub.start(self._wake)
@@ -99,7 +102,7 @@ class Session:
         self.failure = self.failure or error
         self._ended.set()
 
-    def _guarded(self, act: partial[None]) -> bool:
+    def _guarded(self, act: Callable[[], None]) -> bool:
         """Do something to the fold unless it has failed; a failure ends the session."""
         if self.failure is None:
             try:
@@ -111,10 +114,14 @@ class Session:
     # --- events
 
     def _wake(self) -> None:
-        self._loop.call_soon(self._drain)
+        """Fold what came: after a pause at once, in a burst together with what is behind it."""
+        if self.clock.now_ns() - self._taken > PAUSE_NS:
+            self._drain()
+        else:
+            self._loop.call_soon(self._drain)
 
     def _drain(self) -> None:
-        if self._guarded(partial(self._take)) and self.hub.waiting:
+        if self._guarded(self._take) and self.hub.waiting:
             self._loop.call_soon(self._drain)
 
     def _take(self) -> None:
@@ -127,7 +134,7 @@ class Session:
         engine, clock = self.folded.state.engine_view, self.clock
         orders, before = engine.n_orders, clock.now_ns()
         self.live.apply(events)
-        now = clock.now_ns()
+        now = self._taken = clock.now_ns()
         self.latencies.steps.add((now - before) // len(events))
         for recv_ns in self.hub.taken_recv_ns:
             self.latencies.messages.add(now - recv_ns)
@@ -146,7 +153,7 @@ class Session:
                 self._guarded(partial(live.timer, now))
             if now - self._drained >= DRAIN_NS:
                 self._drained = now
-                self._guarded(partial(live.host.drain))
+                self._guarded(live.host.drain)
             self._guarded(partial(self._look_after, now))
 
     def _look_after(self, now: int) -> None:
@@ -156,8 +163,9 @@ class Session:
         if self._writing is not None:
             self._writing.result()
         self._synced = now
-        gc.collect(1)
-        if now - self._saved >= self.feed.snapshot.ns:
+        saves = now - self._saved >= self.feed.snapshot.ns
+        gc.collect(2 if saves else 1)
+        if saves:
             self._saved = now
             self._writing = self._loop.run_in_executor(self._writer, self._snapshot())
         else:
@@ -182,7 +190,7 @@ class Session:
         await self.hub.close()
         if isinstance(self.failure, asyncio.CancelledError):
             self.failure, self.reason = None, self.reason or "interrupted"
-        while self.hub.waiting and self._guarded(partial(self._take)):
+        while self.hub.waiting and self._guarded(self._take):
             pass
         for batch in self._gate.due(self._now(), everything=True) if self._gate is not None else ():
             self._guarded(partial(self.live.apply, batch))

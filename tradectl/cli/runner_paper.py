@@ -188,6 +188,7 @@ async def _go(begun: Begun, hub: Hub, clock: Clock, request: PaperRequest, progr
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
         gc.unfreeze()
+        gc.enable()
     if isinstance(session.failure, StoreError):
         session.failure.hint = f"nothing that was applied is lost: tradectl paper --resume {begun.folder.path.name}"
         raise session.failure
