@@ -79,6 +79,7 @@ class Feed:
         self.decoder = decoder
         self.desk = desk
         self.shedding = False
+        self.closing = False  # by us: its connections end, nothing is lost
         self.subscriptions = [
             Subscription(market, channel, desk) for market in markets for channel in sorted(market.channels)
         ]
@@ -237,7 +238,9 @@ class Feed:
         self._note(one, "connected", f"connection {one.health.epoch}")
 
     def lost(self, link: Link, error: Exception | None) -> None:
-        """Hear that a connection ended: what went over it is broken from here on."""
+        """Hear that a connection ended: what went over it is broken from here on, unless we close it."""
+        if self.closing:
+            return
         now_ns = self._now_ns()
         for one in link.members:
             if one.link is not link:  # it never opened
@@ -283,7 +286,8 @@ class Feed:
 
     def serve(self) -> None:
         """Fetch what the decoder needs."""
-        self._needs.take()
+        if not self.closing:
+            self._needs.take()
 
     # --- overload
 
@@ -308,7 +312,8 @@ class Feed:
     # --- the end
 
     async def close(self) -> None:
-        """End all tasks and connections; nothing is left pending."""
+        """End all tasks and connections; nothing is left pending. What was received may still be taken."""
+        self.closing = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -319,6 +324,9 @@ class Feed:
         for task in started:
             task.cancel()
         await asyncio.gather(*started, return_exceptions=True)
+        for one in self.subscriptions:
+            if one.told().state in ("live", "syncing"):  # any other tells how it was at the end
+                one.health.state = "closed"
 
     def _note(self, one: Subscription, what: str, text: object) -> None:
         line = " ".join(str(text).split())[:MOST_TEXT]

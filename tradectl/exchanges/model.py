@@ -153,7 +153,7 @@ class ChannelHealth:
 
     market: FeedMarket
     channel: Channel
-    state: str = "connecting"  # connecting, live, syncing, stale, down
+    state: str = "connecting"  # connecting, live, syncing, stale, down; closed by us
     epoch: int = 0  # connections so far
     messages: int = 0
     last_recv_ns: int = 0
