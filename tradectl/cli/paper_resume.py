@@ -142,7 +142,7 @@ async def warm_up(hub: Hub, wired: Wired, progress: Progress) -> Events:
     events = events[np.lexsort((events["instrument"], lengths, events["ts_recv"]))]
     if len(events):
         last = np.append(events["ts_recv"][1:] != events["ts_recv"][:-1], True)
-        events["flags"][last] |= EventFlag.LAST
+        events["flags"][last] |= np.uint16(EventFlag.LAST)
     return events
 
 
