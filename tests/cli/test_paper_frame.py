@@ -116,6 +116,12 @@ def test_columns_go_by_rank() -> None:
     assert heads == ["aa  bb  cc  ", "aa  cc  ", "aa "]
 
 
+def test_long_text_has_what_is_left() -> None:
+    table = Table("t", (Column("time", rank=1), Column("text", long=True)), [[("10:00", ""), ("x" * 40, "")]])
+    rows = ["".join(s.text for s in table_lines(table, width, 3)[2]) for width in (30, 16)]
+    assert rows == ["10:00  " + "x" * 22 + "…", "x" * 15 + "…"]
+
+
 @given(st.integers(0, 60), st.lists(st.integers(0, 30), min_size=1, max_size=6), st.integers(1, 5))
 def test_lines_are_shared_out(height: int, wanted: list[int], least: int) -> None:
     given_ = share(height, wanted, least)

@@ -27,15 +27,17 @@ STYLES = {
 }
 BARS = "▁▂▃▄▅▆▇█"
 GAP = "  "
+LEAST = 12  # cells of a column of long text
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column; where it is narrow those with the largest `rank` go first, those of rank 0 stay."""
+    """One column; where it is narrow those of the largest `rank` go first, those of rank 0 stay, `long` text is cut."""
 
     title: str
     right: bool = False
     rank: int = 0
+    long: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,22 +82,20 @@ def table_lines(table: Table, width: int, height: int) -> list[Line]:
 
 
 def _widths(table: Table, width: int) -> tuple[list[int], list[int]]:
-    """Return which columns are shown and how wide each is; the first is cut where even those of rank 0 are too wide."""
+    """Return which columns are shown and how wide each is; long text has what the others leave."""
     kept = list(range(len(table.columns)))
     sizes = [
         max(len(column.title), *(cell_len(row[k][0]) for row in table.rows)) if table.rows else 0
         for k, column in enumerate(table.columns)
     ]
-    while sum(sizes[k] for k in kept) + len(GAP) * (len(kept) - 1) > width:
+    least = [min(size, LEAST) if column.long else size for size, column in zip(sizes, table.columns, strict=True)]
+    while sum(least[k] for k in kept) + len(GAP) * (len(kept) - 1) > width:
         worst = max(kept, key=lambda k: table.columns[k].rank)
         if table.columns[worst].rank == 0:
             break
         kept.remove(worst)
-    widths = [sizes[k] for k in kept]
-    spare = width - sum(widths) - len(GAP) * (len(kept) - 1)
-    if spare < 0:
-        widths[0] = max(widths[0] + spare, 1)
-    return kept, widths
+    spare = max(width - sum(least[k] for k in kept) - len(GAP) * (len(kept) - 1), 0)
+    return kept, [min(sizes[k], least[k] + spare) for k in kept]
 
 
 def _row(cells: Sequence[Cell], table: Table, kept: Sequence[int], widths: Sequence[int], width: int) -> Line:

@@ -20,7 +20,7 @@ __all__ = ["Scene", "age"]
 
 LEVELS = 5  # of the book, a side
 TWO_COLUMNS = 78  # cells from which tables stand side by side
-RIGHT, RIGHT_SHARE = 36, 0.42  # the right one's least width, and its share of a wide terminal
+RIGHT, RIGHT_SHARE = 36, 0.48  # the right one's least width, and its share of a wide terminal
 STATES = {"ACTIVE": "calm", "REDUCING": "careful", "HALTED": "alarm"}
 FEED_STATES = {"live": "good", "syncing": "warn", "connecting": "warn", "stale": "bad", "down": "bad"}
 NOTE_STATES = {"connected": "good", "backfilled": "good", "limited": "warn"}
@@ -233,7 +233,7 @@ class Scene:
         ]  # fmt: skip
 
     def _notes(self) -> Table:
-        columns = (Column("time", rank=2), Column("what"), Column("text", rank=1))
+        columns = (Column("time", rank=1), Column("what"), Column("text", long=True))
         rows = [[(time, "dim"), (what, NOTE_STATES.get(what, "bad")), (text, "")] for time, what, text in self.notes]
         return Table("notes", columns, rows)
 
