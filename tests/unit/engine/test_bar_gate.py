@@ -1,0 +1,52 @@
+"""Bars of one time leave the gate together: when the last one is there, or when they have waited long enough."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tradectl.core.codes import EventFlag, EventKind
+from tradectl.core.event import empty_events
+from tradectl.engine.bar_gate import BarGate
+
+LAST = int(EventFlag.LAST)
+
+
+def bar(end: int, instrument: int, recv: int) -> np.ndarray:
+    made = empty_events(1)
+    made["kind"], made["ts_event"], made["instrument"], made["ts_recv"] = EventKind.BAR, end, instrument, recv
+    made["flags"] = LAST
+    return made
+
+
+def told(events: np.ndarray) -> list[tuple[int, int, int, int]]:
+    return [
+        tuple(int(one[name]) for name in ("ts_event", "instrument", "ts_recv", "flags"))  # type: ignore[misc]
+        for one in events
+    ]
+
+
+def test_a_complete_batch_leaves_with_the_last_of_its_bars() -> None:
+    gate = BarGate(3, 100)
+    assert told(gate.put(bar(10, 2, 11))) == []
+    assert told(gate.put(bar(10, 0, 13))) == []
+    assert told(gate.put(bar(10, 1, 12))) == [(10, 0, 12, 0), (10, 1, 12, 0), (10, 2, 12, LAST)]
+    assert gate.due(1 << 40) == []
+
+
+def test_what_is_no_bar_passes_at_once() -> None:
+    gate = BarGate(2, 100)
+    trade = empty_events(1)
+    trade["kind"] = EventKind.TRADE
+    assert [one["kind"] for one in gate.put(np.concatenate([bar(10, 0, 11), trade]))] == [EventKind.TRADE]
+    assert gate.put(trade) is trade
+
+
+def test_bars_wait_no_longer_than_the_grace() -> None:
+    gate = BarGate(2, 100)
+    gate.put(bar(20, 1, 25))
+    gate.put(bar(10, 0, 20))
+    assert gate.due(119) == []
+    assert [told(batch) for batch in gate.due(120)] == [[(10, 0, 120, LAST)]]
+    assert [told(batch) for batch in gate.due(121, everything=True)] == [[(20, 1, 121, LAST)]]
+    assert told(gate.put(bar(10, 1, 130))) == []  # the late one is a batch of its own
+    assert [told(batch) for batch in gate.due(230)] == [[(10, 1, 230, LAST)]]
