@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.paper.replayed import ROOT, EventClock, ReplayedHub, sample
 from tradectl.cli.main import run as program_run
 from tradectl.cli.paper_resume import read_again, restore
 from tradectl.cli.paper_session import Session
+from tradectl.cli.paper_table import session_notes
 from tradectl.cli.runner import RunResult, run_backtest, verify_run
 from tradectl.config.wire import wire
 from tradectl.config.wire_data import of_meta
@@ -31,6 +33,7 @@ from tradectl.db.session import SessionFolder
 from tradectl.engine.journal import Journal
 from tradectl.engine.state import State
 from tradectl.errors import DataError, FeedError, StoreError, StrategyError
+from tradectl.exchanges.model import FeedNote
 
 pytestmark = pytest.mark.xdist_group("paper")
 
@@ -183,6 +186,32 @@ def test_a_session_goes_on_after_its_end(tmp_path: Path, hub: type[ReplayedHub])
     assert found.exit_code == 0, found.differences
     events = np.concatenate(list(Journal(second.run_dir / "journal").chunks()))
     assert (events["kind"] == EventKind.GAP).sum() == 1
+
+
+def test_interruptions_are_told_with_the_orders_sent_meanwhile(tmp_path: Path, hub: type[ReplayedHub]) -> None:
+    async def interrupts(session: Session) -> None:
+        hub_now = session.hub
+        while session.live.events < 15_000:
+            await asyncio.sleep(0)
+        end = session.clock.now_ns()
+        start = end - 60_000_000_000
+        for what, ts, until in (("lost", start, 0), ("gap", start, end), ("connected", end, 0), ("stale", end + 1, 0)):
+            note = FeedNote(ts, "binance", what, "ALTSYN/USD", "depth", "by hand", until)
+            hub_now.notes.append(note)
+            hub_now.noted[what] += 1
+
+    summary = run(config_file(tmp_path), tmp_path / "runs", interrupts).summary
+    feeds = summary["feeds"]
+    orders = pl.read_parquet(Path(summary["run_dir"]) / "orders.parquet")["ts_submitted"].cast(pl.Int64)
+    lost, gap, stale = feeds["interruptions"]
+    assert lost["until"] == gap["until"]
+    start, end = (int(datetime.fromisoformat(lost[key]).timestamp() * 1e6) for key in ("at", "until"))
+    assert lost["orders"] == ((orders // 1000 >= start) & (orders // 1000 <= end)).sum() > 0
+    assert (gap["orders"], stale["orders"], feeds["orders_meanwhile"]) == (0, 0, lost["orders"])
+    told = session_notes(summary)
+    assert "1 reconnections" not in told[0]
+    assert f"{lost['orders']} orders sent meanwhile" in told[1]
+    assert session_notes({}) == []
 
 
 def test_a_session_is_held_by_one_process(tmp_path: Path, hub: type[ReplayedHub]) -> None:

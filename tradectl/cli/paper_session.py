@@ -41,6 +41,7 @@ class Latencies:
     messages: Durations = field(default_factory=Durations)
     orders: Durations = field(default_factory=Durations)
     steps: Durations = field(default_factory=Durations)  # journal and fold of one batch, for each of its events
+    lag: Durations = field(default_factory=Durations)  # the venue's time to receipt, of each batch's last event
 
 
 @dataclass(repr=False)
@@ -136,6 +137,7 @@ class Session:
         self.live.apply(events)
         now = self._taken = clock.now_ns()
         self.latencies.steps.add((now - before) // len(events))
+        self.latencies.lag.add(self.live.last_ts - int(events["ts_event"][-1]))
         for recv_ns in self.hub.taken_recv_ns:
             self.latencies.messages.add(now - recv_ns)
         if engine.n_orders != orders and self.hub.taken_recv_ns:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tradectl.cli.paper_reading import feed_of, note_of
 from tradectl.cli.runner import Progress
 from tradectl.cli.runner_summary import refusals, scenario_of, summarise
 from tradectl.cli.runner_write import write_results
 from tradectl.config.load import Loaded
 from tradectl.config.wire import Wired
 from tradectl.db.runfolder import json_text
-from tradectl.exchanges.model import ChannelHealth, FeedNote
+from tradectl.exchanges.model import FeedNote
 
 if TYPE_CHECKING:
     from tradectl.cli.paper_session import Session
@@ -59,15 +61,21 @@ def write_end(
 def feeds_of(session: Session, orders: Path) -> dict[str, Any]:
     """Return how the feeds were: channels, what happened to them, orders sent meanwhile, latencies in µs."""
     notes = list(session.hub.notes)
-    interruptions = [note for note in notes if note.what in INTERRUPTIONS]
+    interruptions = _interruptions(notes)
     latencies = session.latencies
+    channels = [feed_of(one, session.clock.now_ns()) for one in session.hub.health()]
+    sent = _orders_within(orders, interruptions)
     return {
-        "channels": [_channel(one) for one in session.hub.health()],
+        "channels": [{key: value for key, value in one.items() if key != "silent_s"} for one in channels],
         "counts": dict(sorted(session.hub.noted.items())),
-        "notes": [_note(note) for note in notes[:KEPT_NOTES]],
-        "orders_meanwhile": _orders_within(orders, interruptions),
+        "interruptions": [
+            note_of(note) | {"orders": n} for note, n in list(zip(interruptions, sent, strict=True))[:KEPT_NOTES]
+        ],
+        "notes": [note_of(note) for note in notes[:KEPT_NOTES]],
+        "orders_meanwhile": sum(sent),
         "resumed": session.folder.about()["resumed"],
         "lifted_stamps": session.live.lifted,
+        "lag": latencies.lag.to_dict(),
         "latency": {
             "message_to_fold": latencies.messages.to_dict(),
             "message_to_order": latencies.orders.to_dict(),
@@ -76,30 +84,28 @@ def feeds_of(session: Session, orders: Path) -> dict[str, Any]:
     }
 
 
-def _channel(one: ChannelHealth) -> dict[str, Any]:
-    """Return one channel's health as plain values."""
-    return {
-        "instrument": one.market.instrument.id,
-        "channel": one.channel.name.lower(),
-        "state": one.state,
-        "connections": one.epoch,
-        "messages": one.messages,
-        "gaps": one.gaps,
-        "dropped": one.dropped,
-        "lag_ms": one.lag_ns / 1e6,
-    }
+def _interruptions(notes: Sequence[FeedNote]) -> list[FeedNote]:
+    """Return the notes of what was not there for a time, each with its end: a lost channel's is its next connection."""
+    ends: dict[tuple[str, str, str], int] = {}
+    found = []
+    for note in reversed(notes):
+        channel = (note.exchange, note.symbol, note.channel)
+        if note.what == "connected":
+            ends[channel] = note.ts_ns
+        elif note.what in INTERRUPTIONS:
+            found.append(replace(note, until_ns=note.until_ns or ends.get(channel, 0)))
+    return found[::-1]
 
 
-def _note(note: FeedNote) -> dict[str, Any]:
-    return {name: value for name, value in vars(note).items() if value not in ("", 0)}
-
-
-def _orders_within(orders: Path, notes: Sequence[FeedNote]) -> int:
-    """Count the orders that were sent while some feed was interrupted."""
+def _orders_within(orders: Path, notes: Sequence[FeedNote]) -> list[int]:
+    """Return how many orders were sent during each interruption; one that overlaps an earlier one counts the rest."""
     import polars as pl
 
-    inside = pl.lit(False)
+    sent = pl.read_parquet(orders, columns=["ts_submitted"])["ts_submitted"].cast(pl.Int64).sort().to_numpy()
+    counts, behind = [], 0
     for note in notes:
-        at = pl.col("ts_submitted").cast(pl.Int64)
-        inside |= (at >= note.ts_ns) & (at <= max(note.until_ns, note.ts_ns))
-    return int(pl.scan_parquet(orders).select(inside.sum()).collect().item() or 0) if notes else 0
+        since, until = max(note.ts_ns, behind), max(note.until_ns, note.ts_ns)
+        low, high = sent.searchsorted(since, "left"), sent.searchsorted(until, "right")
+        counts.append(max(int(high - low), 0))
+        behind = max(behind, until + 1)
+    return counts

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradectl.cli.execution_table import execution_notes, execution_table, feed_notes
 from tradectl.cli.output import count, money, percent, seconds
+from tradectl.cli.paper_table import session_notes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,6 +109,7 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
     lines = [*_grid(data.get("instruments") or []), *_faults(data)]
     lines += [f"[cyan]note[/] {escape(str(note))}" for note in data.get("notes") or ()]
     lines += feed_notes(summary)
+    lines += session_notes(summary)
     if summary.get("synthetic_bars"):
         made_up = count(summary["synthetic_bars"])
         lines.append(f"[yellow]data[/] {made_up} bars are made up to fill gaps; nothing fills in them")
