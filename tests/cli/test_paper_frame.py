@@ -122,13 +122,23 @@ def test_long_text_has_what_is_left() -> None:
     assert rows == ["10:00  " + "x" * 22 + "…", "x" * 15 + "…"]
 
 
-@given(st.integers(0, 60), st.lists(st.integers(0, 30), min_size=1, max_size=6), st.integers(1, 5))
-def test_lines_are_shared_out(height: int, wanted: list[int], least: int) -> None:
+@given(st.integers(0, 60), st.lists(st.tuples(st.integers(0, 30), st.integers(1, 5)), min_size=1, max_size=6))
+def test_lines_are_shared_out(height: int, tables: list[tuple[int, int]]) -> None:
+    wanted, least = [wish for wish, _ in tables], [need for _, need in tables]
     given_ = share(height, wanted, least)
     assert sum(given_) == min(height, sum(wanted))
     assert all(0 <= got <= wish for got, wish in zip(given_, wanted, strict=True))
-    if sum(min(wish, least) for wish in wanted) <= height:
-        assert all(got >= min(wish, least) for got, wish in zip(given_, wanted, strict=True))
+    if sum(map(min, tables)) <= height:
+        assert all(got >= min(pair) for got, pair in zip(given_, tables, strict=True))
+
+
+def test_a_feed_that_is_down_comes_first() -> None:
+    states = ["live"] * 6 + ["down"]
+    feeds = [Feed(BTC, f"channel{k}", state, 0.0, 0.0, 1, 0, 0, None) for k, state in enumerate(states)]
+    text = text_of(scene(feeds=feeds, notes=[("10:00", "gap", "x")] * 40), 80, 24)
+    assert [line[42:].split()[:2] for line in text if "channel" in line and "state" not in line] == [
+        ["channel6", "down"], *([f"channel{k}", "live"] for k in range(6)),
+    ]  # fmt: skip
 
 
 def test_small_things() -> None:

@@ -42,12 +42,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A titled table; `empty` stands in place of no rows. `rows` are in the order of their importance."""
+    """A titled table; `empty` stands in place of no rows, `least` are the lines that it gets before others get more.
+
+    Rows are in the order of their importance.
+    """
 
     title: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     empty: str = "none"
+    least: int = 4
 
     @property
     def height(self) -> int:
@@ -71,7 +75,7 @@ def piece(text: str, style: str = "") -> Segment:
 
 def table_lines(table: Table, width: int, height: int) -> list[Line]:
     """Return a table in exactly `height` lines of `width` cells."""
-    title = table.title if table.rows else f"{table.title}: {table.empty}"
+    title = table.title if table.rows or not table.empty else f"{table.title}: {table.empty}"
     lines = [[piece(fit(f"{title} " + "─" * width, width).replace("…", "─"), "title")]] if height else []
     kept, widths = _widths(table, width)
     if table.rows and height > 1:
@@ -132,15 +136,15 @@ def beside(left: Sequence[Line], right: Sequence[Line]) -> list[Line]:
     return [[*a, piece(GAP), *b] for a, b in zip(left, right, strict=True)]
 
 
-def share(height: int, wanted: Sequence[int], least: int) -> list[int]:
-    """Share out lines: each gets `least` if it wants them, then one after the other gets one more."""
+def share(height: int, wanted: Sequence[int], least: Sequence[int]) -> list[int]:
+    """Share out lines one after the other: first up to what each needs at `least`, then what is left."""
     given = [0] * len(wanted)
-    for most in (*range(1, least + 1), max(wanted, default=0)):
+    for wishes in ([min(pair) for pair in zip(wanted, least, strict=True)], wanted):
         progress = True
-        while progress and sum(given) < height:
+        while progress:
             progress = False
-            for k, wish in enumerate(wanted):
-                if given[k] < min(wish, most) and sum(given) < height:
+            for k, wish in enumerate(wishes):
+                if given[k] < wish and sum(given) < height:
                     given[k] += 1
                     progress = True
     return given

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Scene", "age"]
 
 LEVELS = 5  # of the book, a side
+LEAST_FEEDS = 12  # lines of the table of feeds that go before notes
 TWO_COLUMNS = 78  # cells from which tables stand side by side
 RIGHT, RIGHT_SHARE = 36, 0.48  # the right one's least width, and its share of a wide terminal
 STATES = {"ACTIVE": "calm", "REDUCING": "careful", "HALTED": "alarm"}
@@ -188,7 +189,7 @@ class Scene:
         counts = self.counts
         refused = counts["denied"] + counts["rejected"]
         title = f"fills {count(counts['fills'])}, orders sent {count(counts['orders'])}, refused {count(refused)}"
-        return Table(title, columns, [self._fill(one) for one in self.fills])
+        return Table(title, columns, [self._fill(one) for one in self.fills], "")
 
     def _fill(self, one: Fill) -> list[Cell]:
         realised = f"{one.realised:+,.2f}" if one.realised else ""
@@ -205,7 +206,7 @@ class Scene:
             bid, ask = (side[k] if k < len(side) else None for side in (self.bids, self.asks))
             rows.append([*self._level(0, bid), *self._level(1, ask)[::-1]])
         title = f"book {self.focus}" + (f" {self.book_note}" if self.book_note and rows else "")
-        return Table(title, columns, rows, self.book_note or "empty")
+        return Table(title, columns, rows, self.book_note or "empty", least=LEVELS + 2)
 
     def _level(self, side: int, level: Level | None) -> list[Cell]:
         """Return quantity and price of a level; ● where an own order stands."""
@@ -222,7 +223,8 @@ class Scene:
             Column("msg/s", True), Column("lag ms", True), Column("conn", True, 4), Column("gaps", True, 3),
             Column("left out", True, 7), Column("silent", True, 8),
         )  # fmt: skip
-        return Table("feeds", columns, [self._feed(one) for one in self.feeds])
+        feeds = sorted(self.feeds, key=lambda one: one.state == "live")  # those that are not live come first
+        return Table("feeds", columns, [self._feed(one) for one in feeds], least=LEAST_FEEDS)
 
     def _feed(self, one: Feed) -> list[Cell]:
         return [
@@ -248,8 +250,8 @@ class Scene:
 
 
 def stack(tables: Sequence[Table], width: int, height: int) -> list[Line]:
-    """Return tables below each other in exactly `height` lines; the last one takes what is left."""
-    given = share(height, [table.height for table in tables], least=4)
+    """Return tables below each other in exactly `height` lines; the last one is filled up."""
+    given = share(height, [table.height for table in tables], [table.least for table in tables])
     given[-1] += height - sum(given)
     return [line for table, lines in zip(tables, given, strict=True) for line in table_lines(table, width, lines)]
 
