@@ -1,11 +1,12 @@
 """Real paper sessions to look at: a configuration on the book sample of `data/`, its events brought by a replayed hub.
 
-As a program (CONFIG OUT [FAILS]) it is a session with control socket and view, at about the market's pace.
+As a program (CONFIG OUT [fails|exits]) it is a session with control socket and view, at about the market's pace.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -67,13 +68,23 @@ class PacedHub(ReplayedHub):
         self._task = asyncio.create_task(paced())
 
 
+def leave(*_: object) -> None:
+    """End the process as a watchdog does."""
+    from tradectl.cli.paper_keys import restore_terminal
+
+    restore_terminal()
+    os._exit(4)
+
+
 def main() -> None:
     from tradectl.cli.paper_control import serve_control
     from tradectl.cli.paper_view import View, live_view
 
-    config, out, fails = sys.argv[1], sys.argv[2], sys.argv[3:]
-    if fails:  # a view that breaks after some frames
+    config, out, *end = sys.argv[1:]
+    if end == ["fails"]:
         View._rate = lambda *_: 1 / 0  # type: ignore[method-assign]
+    if end == ["exits"]:
+        View.press = leave  # type: ignore[method-assign]
     runner.Hub, runner.Clock = PacedHub, EventClock  # type: ignore[misc, assignment]
     request = runner.PaperRequest(Path(config), out=Path(out), watches=(serve_control, live_view))
     runner.run_paper(request, lambda *_: None)

@@ -115,6 +115,14 @@ def test_a_view_that_fails_gives_the_terminal_back(terminal: Terminal, tmp_path:
     assert sum(path.stat().st_size for path in (run / "journal").glob("*.tcj")) > size
 
 
+@pytest.mark.parametrize("terminal", [("exits",)], indirect=True)
+def test_an_end_without_ceremony_gives_the_terminal_back(terminal: Terminal) -> None:
+    terminal.read(b" ACTIVE ")
+    terminal.press(b"x")
+    terminal.read(LEAVE)
+    assert terminal.how() == terminal.before
+
+
 def test_keys_in_what_a_terminal_sends() -> None:
     assert pressed(b"hq") == ["h", "q"]
     assert pressed(b"\x1b[A\x1b[B\x1bOC\x1b[1;5D") == ["up", "down", "right", "left"]

@@ -20,8 +20,9 @@ from tests.cli.paper_world import config_file, run_until
 from tests.paper.replayed import EventClock, ReplayedHub
 from tradectl.cli import paper_log
 from tradectl.cli.paper_control import ask, serve_control
-from tradectl.cli.paper_reading import Reader, RowTail
+from tradectl.cli.paper_reading import Reader
 from tradectl.cli.paper_session import Session
+from tradectl.cli.paper_tail import RowTail
 from tradectl.cli.paper_view import View
 from tradectl.core.codes import Command
 from tradectl.exchanges.model import FeedNote

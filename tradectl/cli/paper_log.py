@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from tradectl.cli.output import json_text
 from tradectl.cli.paper_outlet import Outlet
-from tradectl.cli.paper_reading import NoteTail, Reader, RowTail, iso, note_of
+from tradectl.cli.paper_reading import Reader
+from tradectl.cli.paper_tail import NoteTail, RowTail, iso, note_of
 from tradectl.core.codes import OrderStatus
 
 if TYPE_CHECKING:

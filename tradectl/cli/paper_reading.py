@@ -8,31 +8,27 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from tradectl.cli.paper_tail import iso, note_of
 from tradectl.core.codes import BookLevel, LiquiditySide, OrderStatus, OrderType, Reason, Side, TradingState
 from tradectl.core.depth_view import shown_best, shown_next, shown_qty
 from tradectl.core.instrument import ATOMS_PER_UNIT
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
 from tradectl.core.layout import market_at, venue_at
 from tradectl.core.resting import UNKNOWN_FRONT
-from tradectl.db.spool import KINDS
 from tradectl.db.tables import Names
 from tradectl.engine.host_audit import live_orders
 
 if TYPE_CHECKING:
     from tradectl.cli.paper_session import Session
-    from tradectl.exchanges.model import ChannelHealth, FeedNote
+    from tradectl.exchanges.model import ChannelHealth
 
-__all__ = [
-    "Account", "Held", "NoteTail", "Reader", "RowTail", "Working", "feed_of", "iso", "last_ns", "note_of", "status_of",
-]  # fmt: skip
+__all__ = ["Account", "Held", "Level", "Reader", "Working", "feed_of", "status_of"]
 
 PENDING = {1: "canceling", 2: "changing"}  # ORDER.pend_kind
 ENGINE_COUNTS = ("n_events", "n_orders", "n_fills", "n_denied", "n_rejected", "n_cancels", "n_modifies", "n_trades")
@@ -259,58 +255,6 @@ def places(step: Decimal) -> int:
     return max(-int(step.normalize().as_tuple().exponent), 0)
 
 
-class RowTail:
-    """The fills or orders that are new since the last look, those not spooled yet too; at first the last `back`."""
-
-    def __init__(self, session: Session, kind: str, back: int = 0) -> None:
-        self.kind, self.spool, self.state = kind, session.folded.spool, session.folded.state
-        self.buffer = {"fills": self.state.fills, "orders": self.state.orders_out}[kind]
-        self.at = max(self._end - back, 0)
-
-    @property
-    def _end(self) -> int:
-        return self.spool.counts[self.kind] + int(getattr(self.state.world, f"n_{self.kind}"))
-
-    def new(self, most: int = 4096) -> npt.NDArray[Any]:
-        """Return the new rows, the newest `most` of them."""
-        spooled, end = self.spool.counts[self.kind], self._end
-        start, self.at = max(self.at, end - most), end
-        buffered = self.buffer[max(start - spooled, 0) : end - spooled].copy()
-        return np.concatenate([self._spooled(start, spooled), buffered]) if start < spooled else buffered
-
-    def _spooled(self, start: int, end: int) -> npt.NDArray[Any]:
-        dtype = KINDS[self.kind]
-        try:
-            self.spool.flush()
-            with (self.spool.folder / f"{self.kind}.bin").open("rb") as stream:
-                stream.seek(start * dtype.itemsize)
-                return np.frombuffer(stream.read((end - start) * dtype.itemsize), dtype)
-        except OSError:  # a full disk ends the session by itself; what only looks on says nothing
-            return np.empty(0, dtype)
-
-
-class NoteTail:
-    """The notes of the feeds that are new since the last look."""
-
-    def __init__(self, session: Session) -> None:
-        self.hub, self._seen = session.hub, 0
-
-    def new(self) -> list[FeedNote]:
-        """Return new notes; of very many the newest, which the hub keeps."""
-        total = self.hub.noted.total()
-        fresh, self._seen = total - self._seen, total
-        notes = self.hub.notes
-        return list(islice(notes, max(len(notes) - fresh, 0), None)) if fresh else []
-
-
-def iso(ts_ns: int) -> str | None:
-    """Return ns UTC as text to the microsecond; None for 0."""
-    if not ts_ns:
-        return None
-    moment = datetime.fromtimestamp(ts_ns // 1_000_000_000, UTC)
-    return moment.replace(microsecond=ts_ns // 1000 % 1_000_000).isoformat(timespec="microseconds")
-
-
 def last_ns(health: ChannelHealth, now_ns: int) -> float | None:
     """Return how long (s) a channel has been silent; None: nothing came yet."""
     return max(now_ns - health.last_recv_ns, 0) / 1e9 if health.last_recv_ns else None
@@ -329,13 +273,6 @@ def feed_of(one: ChannelHealth, now_ns: int) -> dict[str, Any]:
         "lag_ms": one.lag_ns / 1e6,
         "silent_s": last_ns(one, now_ns),
     }
-
-
-def note_of(note: FeedNote) -> dict[str, Any]:
-    """Return a note as plain values, without what is empty."""
-    told = {"at": iso(note.ts_ns), "until": iso(note.until_ns)}
-    told |= {name: value for name, value in vars(note).items() if not name.endswith("_ns")}
-    return {name: value for name, value in told.items() if value}
 
 
 def status_of(session: Session, reader: Reader) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from tradectl.cli.output import err
 from tradectl.cli.paper_keys import keys_of
 from tradectl.cli.paper_outlet import Outlet
 from tradectl.cli.paper_panels import LEVELS, Feed, Fill, Scene, clock_text, limit_text
-from tradectl.cli.paper_reading import NoteTail, Reader, RowTail, feed_of, iso
+from tradectl.cli.paper_reading import Reader, feed_of
+from tradectl.cli.paper_tail import NoteTail, RowTail, iso
 from tradectl.core.codes import Command
 from tradectl.core.layout import NANO, NO_LIMIT
 
