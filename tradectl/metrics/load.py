@@ -1,0 +1,159 @@
+"""A finished run as metrics and reports read it: its tables, daily equity, round trips and benchmark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tradectl.db.catalogue import open_run
+from tradectl.errors import StoreError
+from tradectl.metrics.streams import DAY_NS
+from tradectl.metrics.trips import excursions, trips
+
+__all__ = ["RunData", "buy_and_hold", "daily"]
+
+PICO = 10**12
+TABLES = ("equity", "fills", "positions", "orders")
+STAMP = pl.Datetime("ns", "UTC")
+SCHEMA = pl.Schema({"day": pl.Date, "ts": STAMP, "equity": pl.Float64, "return": pl.Float64})
+Stamps = npt.NDArray[np.int64]
+
+
+def day_ends(first: int, last: int, sessions: Stamps | None = None) -> Stamps:
+    """Return the ends (ns UTC) of the days that hold the stamps `first` to `last`: midnights, or those given.
+
+    `sessions` are the closes of sessions, ascending; a stamp at an end belongs to the day that ends with it.
+    """
+    if sessions is None:
+        return np.arange((first - 1) // DAY_NS + 1, (last - 1) // DAY_NS + 2) * DAY_NS
+    low = int(np.searchsorted(sessions, first, side="left"))
+    return sessions[low : int(np.searchsorted(sessions, last, side="left")) + 1]
+
+
+def daily(equity: pl.DataFrame, initial: float, sessions: Stamps | None = None) -> pl.DataFrame:
+    """Return one row a day (UTC, or a session): day, ts of its end, equity at it, return against the day before.
+
+    The first return is against `initial`; days without samples have the equity of the day before.
+    """
+    if equity.is_empty():
+        return pl.DataFrame(schema=SCHEMA)
+    stamps, levels = equity["ts"].cast(pl.Int64).to_numpy(), equity["equity"].to_numpy()
+    ends = day_ends(int(stamps[0]), int(stamps[-1]), sessions)
+    at_end = levels[np.searchsorted(stamps, ends, side="right") - 1]
+    return _days(ends, at_end, initial)
+
+
+def _days(ends: Stamps, levels: npt.NDArray[np.float64], initial: float) -> pl.DataFrame:
+    before = np.concatenate(([initial], levels[:-1]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        returns = levels / before - 1.0
+    inside = pl.from_epoch(pl.Series("day", ends - 1), time_unit="ns")
+    return pl.DataFrame(
+        {
+            "day": inside.dt.date(),
+            "ts": pl.Series(ends).cast(STAMP),
+            "equity": levels,
+            "return": returns,
+        },
+        schema=SCHEMA,
+    )
+
+
+def buy_and_hold(prices: pl.DataFrame, ends: Stamps, since: int = 0) -> npt.NDArray[np.float64]:
+    """Return one return a day of holding every instrument of `prices` (ts, symbol, close) from `since` (ns UTC) on.
+
+    Each is bought once, with an equal part of the money, at the close of its first bar; its part is cash before
+    that. `ends` are the ends of the days; a day without prices returns 0. NaN where there are no prices at all.
+    """
+    levels = []
+    for bars in prices.partition_by("symbol", maintain_order=True):
+        stamps, closes = bars["ts"].cast(pl.Int64).to_numpy(), bars["close"].to_numpy()
+        first = int(np.searchsorted(stamps, since, side="left"))
+        if first < len(stamps):
+            at = np.searchsorted(stamps, ends, side="right") - 1
+            levels.append(np.where(at < first, 1.0, closes[np.maximum(at, first)] / closes[first]))
+    if not levels:
+        return np.full(len(ends), np.nan)
+    worth = np.mean(levels, axis=0)
+    return np.asarray(worth / np.concatenate(([1.0], worth[:-1])) - 1.0)
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A finished run: summary.json and its tables (columns: `db.tables`); what follows from them is made once."""
+
+    folder: Path
+    summary: dict[str, Any]
+    equity: pl.DataFrame
+    fills: pl.DataFrame
+    positions: pl.DataFrame
+    orders: pl.DataFrame
+    prices: pl.DataFrame | None = None  # ts (exclusive end), symbol, high, low, close, in time order
+    sessions: Stamps | None = None  # closes of sessions, ns UTC, ascending; None: days are UTC days
+
+    @staticmethod
+    def open(folder: Path, prices: pl.DataFrame | None = None, sessions: Stamps | None = None) -> RunData:
+        """Read a run folder; StoreError where it is none, or damaged."""
+        run = open_run(folder)
+        equity, fills, positions, orders = (_table(folder, name) for name in TABLES)
+        return RunData(folder, run.summary, equity, fills, positions, orders, prices, sessions)
+
+    @property
+    def initial(self) -> float:
+        """Return the equity with which the run began, in the account's currency."""
+        return float(self.summary["initial_equity"])
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """Return what one unit of each currency is worth in the account's, as the run ended."""
+        return {row["currency"]: int(row["rate_pico"]) / PICO for row in self.summary["balances"]}
+
+    @cached_property
+    def currencies(self) -> pl.DataFrame:
+        """Return symbol, its quote currency, and the worth of that in the account's currency (`rate`)."""
+        rates = self.rates
+        names = self.positions.select(pl.col("symbol", "currency").cast(pl.String)).unique(
+            maintain_order=True
+        )
+        worth = [rates.get(name, 1.0) for name in names["currency"]]
+        return names.with_columns(rate=pl.Series(worth, dtype=pl.Float64))
+
+    @cached_property
+    def daily(self) -> pl.DataFrame:
+        """Return day, ts, equity, return: one row a day from the first sample of equity to the last."""
+        return daily(self.equity, self.initial, self.sessions)
+
+    @cached_property
+    def trips(self) -> pl.DataFrame:
+        """Return the finished round trips (`metrics.trips`), with `currency` and `result`: pnl in the account's."""
+        table = trips(self.fills)
+        if self.prices is not None:
+            table = excursions(table, self.prices)
+        table = table.with_columns(pl.col("strategy", "symbol").cast(pl.String))
+        return table.join(self.currencies, on="symbol", how="left", maintain_order="left").with_columns(
+            result=pl.col("pnl") * pl.col("rate")
+        )
+
+    @cached_property
+    def benchmark(self) -> npt.NDArray[np.float64] | None:
+        """Return the daily returns of buying and holding the run's instruments; None without prices."""
+        if self.prices is None or self.equity.is_empty():
+            return None
+        ends = self.daily["ts"].cast(pl.Int64).to_numpy()
+        return buy_and_hold(self.prices, ends, int(self.equity["ts"].cast(pl.Int64)[0]))
+
+
+def _table(folder: Path, name: str) -> pl.DataFrame:
+    path = folder / f"{name}.parquet"
+    try:
+        return pl.read_parquet(path)
+    except FileNotFoundError:
+        raise StoreError(f"{folder} is damaged: it has no {path.name}") from None
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise StoreError(f"{path} is damaged or cannot be read ({error})") from error
