@@ -21,7 +21,7 @@ __all__ = ["RunData", "buy_and_hold", "daily"]
 PICO = 10**12
 TABLES = ("equity", "fills", "positions", "orders")
 STAMP = pl.Datetime("ns", "UTC")
-SCHEMA = pl.Schema({"day": pl.Date, "ts": STAMP, "equity": pl.Float64, "return": pl.Float64})
+SCHEMA = pl.Schema({"day": pl.Date(), "ts": STAMP, "equity": pl.Float64(), "return": pl.Float64()})
 Stamps = npt.NDArray[np.int64]
 
 
