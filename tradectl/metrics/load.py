@@ -43,7 +43,7 @@ def daily(equity: pl.DataFrame, initial: float, sessions: Stamps | None = None) 
     """
     if equity.is_empty():
         return pl.DataFrame(schema=SCHEMA)
-    stamps, levels = equity["ts"].cast(pl.Int64).to_numpy(), equity["equity"].to_numpy()
+    stamps, levels = equity["ts"].dt.epoch("ns").to_numpy(), equity["equity"].to_numpy()
     ends = day_ends(int(stamps[0]), int(stamps[-1]), sessions)
     at_end = levels[np.searchsorted(stamps, ends, side="right") - 1]
     return _days(ends, at_end, initial)
@@ -73,7 +73,7 @@ def buy_and_hold(prices: pl.DataFrame, ends: Stamps, since: int = 0) -> npt.NDAr
     """
     levels = []
     for bars in prices.partition_by("symbol", maintain_order=True):
-        stamps, closes = bars["ts"].cast(pl.Int64).to_numpy(), bars["close"].to_numpy()
+        stamps, closes = bars["ts"].dt.epoch("ns").to_numpy(), bars["close"].to_numpy()
         first = int(np.searchsorted(stamps, since, side="left"))
         if first < len(stamps):
             at = np.searchsorted(stamps, ends, side="right") - 1
@@ -145,8 +145,8 @@ class RunData:
         """Return the daily returns of buying and holding the run's instruments; None without prices."""
         if self.prices is None or self.equity.is_empty():
             return None
-        ends = self.daily["ts"].cast(pl.Int64).to_numpy()
-        return buy_and_hold(self.prices, ends, int(self.equity["ts"].cast(pl.Int64)[0]))
+        ends = self.daily["ts"].dt.epoch("ns").to_numpy()
+        return buy_and_hold(self.prices, ends, int(self.equity["ts"].dt.epoch("ns")[0]))
 
 
 def _table(folder: Path, name: str) -> pl.DataFrame:

@@ -122,10 +122,10 @@ def excursions(table: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:
     low, high = table["min_price"].to_numpy().copy(), table["max_price"].to_numpy().copy()
     symbols = table["symbol"].cast(pl.String)
     whole = table["exit_phase"].cast(pl.String).is_in(WHOLE_BARS).to_numpy()
-    since, until = (table[name].cast(pl.Int64).to_numpy() for name in ("ts_open", "ts_close"))
+    since, until = (table[name].dt.epoch("ns").to_numpy() for name in ("ts_open", "ts_close"))
     for (symbol,), bars in prices.partition_by("symbol", as_dict=True, maintain_order=True).items():
         rows = np.flatnonzero((symbols == str(symbol)).to_numpy())
-        stamps = bars["ts"].cast(pl.Int64).to_numpy()
+        stamps = bars["ts"].dt.epoch("ns").to_numpy()
         start = np.searchsorted(stamps, since[rows], side="right")
         inclusive = np.searchsorted(stamps, until[rows], side="right")
         end = np.where(whole[rows], inclusive, np.searchsorted(stamps, until[rows], side="left"))
