@@ -67,6 +67,7 @@ class Session:
         self._writing: asyncio.Future[None] | None = None
         self._ended = asyncio.Event()
         self._saved = self._synced = self._drained = self._taken = self.clock.now_ns()
+        self._is_taking = False
         self._loop = asyncio.get_running_loop()
 
     async def run(self, duration_s: float | None) -> None:
@@ -116,7 +117,7 @@ class Session:
 
     def _wake(self) -> None:
         """Fold what came: after a pause at once, in a burst together with what is behind it."""
-        if self.clock.now_ns() - self._taken > PAUSE_NS:
+        if not self._is_taking and self.clock.now_ns() - self._taken > PAUSE_NS:
             self._drain()
         else:
             self._loop.call_soon(self._drain)
@@ -127,7 +128,9 @@ class Session:
 
     def _take(self) -> None:
         """Decode, journal and fold what waits; note how long that took each message."""
+        self._is_taking = True  # what is left wakes us before these events are applied
         events = self.hub.take(TAKE)
+        self._is_taking = False
         if self._gate is not None and len(events):
             events = self._gate.put(events)
         if not len(events):

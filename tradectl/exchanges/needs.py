@@ -74,7 +74,7 @@ class Needs:
         self.take()
 
     def _begin(self, need: Need) -> None:
-        key = (need.kind, need.market.index, need.after, need.before)
+        key = _key(need)
         task = self._tasks.get(key)
         if task is not None and not task.done():
             return
@@ -100,7 +100,7 @@ class Needs:
             except Exception as error:  # told, and tried again after the back-off
                 self._note("gap", need, f"no snapshot: {error}")
                 continue
-            self._give(partial(self._give_snapshot, need, payload))
+            self._give(_key(need), partial(self._give_snapshot, need, payload))
             return
 
     async def _trades(self, need: Need) -> None:
@@ -116,7 +116,7 @@ class Needs:
             self._note("gap", need, "missing trades did not come in time")
         except Exception as error:  # a gap, which the decoder tells in its place
             self._note("gap", need, f"missing trades cannot be had: {error}")
-        self._give(partial(self._give_trades, need, rows))
+        self._give(_key(need), partial(self._give_trades, need, rows))
 
     def bars(self, market: FeedMarket) -> None:
         """Fetch the bars that were closed while a market's channel of them was away."""
@@ -136,7 +136,7 @@ class Needs:
             self._note("gap", need, f"missing bars cannot be had: {error}")
             return
         self._note("backfilled", need, f"{len(rows)} bars")
-        self._give(partial(self._give_bars, need, rows))
+        self._give((BARS, market.index, 0, 0), partial(self._give_bars, need, rows))
 
     def _give_bars(self, need: Need, rows: Sequence[Candle], recv_ns: int, out: EventBuffer) -> None:
         line = self._decoder.lines[need.market.index].bars
@@ -172,7 +172,9 @@ class Needs:
             self._note("malformed", need, f"trades: {error}")
             self._decoder.trades(need, None, recv_ns, out)
 
-    def _give(self, act: Callable[[int, EventBuffer], None]) -> None:
+    def _give(self, key: Key, act: Callable[[int, EventBuffer], None]) -> None:
+        """Put an answer into the inbox; it may be taken at once, and the decoder may need the same again."""
+        self._tasks.pop(key, None)
         self._desk.inbox.put(self._desk.clock.now_ns(), self._feed, CALL, act)
 
     def _note(self, what: str, need: Need, text: str) -> None:
@@ -186,3 +188,8 @@ class Needs:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _key(need: Need) -> Key:
+    """Return what tells one question from another."""
+    return need.kind, need.market.index, need.after, need.before
