@@ -175,7 +175,7 @@ def test_a_journal_that_is_none_is_told(
     [
         ({"data": {"from": "2024-01-01"}}, r"data\.from: a journal is replayed whole"),
         ({"data": {"symbols": ["AAA/USD"]}}, r"data\.symbols: a journal is replayed whole"),
-        ({"instruments": {"AAA/USD": {"tick_size": 0.1}}}, "recorded with 0.01, not 0.1"),
+        ({"instruments": {"AAA/USD": {"tick_size": 0.1}}}, "0.1 is not the 0.01 of the venue or journal"),
     ],
 )
 def test_a_journal_is_replayed_as_it_is(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
