@@ -122,12 +122,24 @@ class Playing:
         )
         return bids, asks
 
+    def books_are_whole(self) -> bool:
+        """Say whether the fold trusts every book."""
+        return not self.session.folded.state.venues["broken"].any()
+
+    def trades_are_told(self) -> bool:
+        """Say whether the last trade of each market is the server's; not where ids are texts."""
+        for market in self.session.hub.markets:
+            last = self.server.venues[market.exchange].market(market.symbol).trades.next_id - 1
+            if self.session.folded.state.venues[market.index]["trade_id"] != last:
+                return False
+        return True
+
     def books_are_true(self) -> bool:
         """Say whether every book is whole and the server's, as far as it is deep."""
+        if not self.books_are_whole():
+            return False
         for market in self.session.hub.markets:
             index = market.index
-            if self.session.folded.state.venues[index]["broken"]:
-                return False
             for mine, true, sign in zip(self.book(index), self.true_book(index), (-1, 1), strict=True):
                 there = sorted(true, key=lambda ticks, s=sign: s * ticks)[: len(mine)]  # type: ignore[misc]
                 if len(mine) < min(len(true), 10) or mine != {ticks: true[ticks] for ticks in there}:
