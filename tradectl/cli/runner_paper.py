@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
@@ -136,6 +137,9 @@ def _hung(hang: Hang) -> None:
     """End the process: compiled code in a loop cannot be stopped, and the journal has all that was applied."""
     import os
 
+    from tradectl.cli.paper_keys import restore_terminal
+
+    restore_terminal()
     os.write(2, f"error: {hang}\n  `tradectl paper --resume RUN` would meet it again; mend the strategy\n".encode())
     os._exit(4)
 
@@ -167,6 +171,12 @@ async def _begin(
     return Begun(session, wired, folder, folded, live)
 
 
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    """Say on standard error why something beside the session ended early; the session itself goes on."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        sys.stderr.write(f"{task.get_name()} ended: {error}\n")
+
+
 async def _go(begun: Begun, hub: Hub, clock: Clock, request: PaperRequest, progress: Progress) -> RunResult:
     """Run the session with its watches, then write its end."""
     feed = begun.wired.config.feed
@@ -177,7 +187,9 @@ async def _go(begun: Begun, hub: Hub, clock: Clock, request: PaperRequest, progr
         loop.add_signal_handler(number, session.stop, "interrupted")
     begun.live.host.open()
     progress("live", 0, None)
-    watches = [asyncio.create_task(watch(session)) for watch in request.watches]
+    watches = [asyncio.create_task(watch(session), name=watch.__name__) for watch in request.watches]
+    for task in watches:
+        task.add_done_callback(_tell_failure)
     start = time.perf_counter()
     try:
         await session.run(request.duration_s)
