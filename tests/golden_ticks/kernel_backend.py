@@ -10,13 +10,24 @@ import numpy as np
 from tests.golden.kernel_backend import KernelBackend as BarBackend
 from tests.golden.kernel_backend import or_none, take_requests
 from tests.golden.protocol import FillRow, Request
-from tests.golden_ticks.protocol import Event, OrderState, Result, Step, StepReport, TickConfig, Told
+from tests.golden_ticks.protocol import (
+    Event,
+    OrderBook,
+    OrderState,
+    Result,
+    Standing,
+    Step,
+    StepReport,
+    TickConfig,
+    Told,
+)
 from tradectl.core import records
-from tradectl.core.codes import FoldCode, Hook, OrderStatus, ReportKind
+from tradectl.core.codes import BookLevel, FoldCode, Hook, OrderStatus, ReportKind
 from tradectl.core.event import empty_events
 from tradectl.core.instrument import Instrument
 from tradectl.core.jit import DISABLE_JIT
-from tradectl.core.ladder_layout import MIN_WINDOW
+from tradectl.core.l3_check import validate_l3
+from tradectl.core.ladder_layout import MIN_WINDOW, NO_ASK, NO_BID
 from tradectl.core.layout import engine_at, order_at, report_at
 from tradectl.engine.spec import AccountSpec, ExecutionSpec, InstrumentLimits, RiskSpec, RunSpec, StrategySpec
 from tradectl.engine.state import State
@@ -27,6 +38,8 @@ FILL = (
     "order_id", "instrument", "side", "price_ticks", "qty_lots", "liquidity_side", "phase", "fee_atoms",
     "realised_atoms", "ts_event",
 )  # fmt: skip
+L3_ORDERS = 64  # recorded orders known at once, in an order-by-order book
+L3_COUNTS = ("n_unknown", "n_spent", "n_remainders", "n_strayed")
 LIVE = range(OrderStatus.SUBMITTED, OrderStatus.FILLED)
 
 
@@ -48,8 +61,8 @@ def spec_of(config: TickConfig, addresses: dict[int, int], keep: Any = None) -> 
     limits = [
         InstrumentLimits(
             base.maker_e9, base.taker_e9, or_none(i.max_order_qty_lots), or_none(i.max_position_lots),
-            level=level, window=MIN_WINDOW, queue_model=config.queue_model, queue_power=config.queue_power,
-            trigger=config.trigger,
+            level=level, window=MIN_WINDOW, l3_orders=L3_ORDERS, trigger=config.trigger,
+            queue_model=config.queue_model, queue_power=config.queue_power,
         )
         for i, level in zip(base.instruments, config.levels, strict=True)
     ]  # fmt: skip
@@ -72,10 +85,40 @@ def spec_of(config: TickConfig, addresses: dict[int, int], keep: Any = None) -> 
     )  # fmt: skip
 
 
-def row_of(o: Any) -> OrderState:
+def book_of(state: State, index: int) -> OrderBook:
+    """Check and return an instrument's order-by-order book."""
+    venue, orders = state.venues[index], state.orders
+    sides = [
+        [
+            Standing(row.order_id, False, row.price_ticks, row.lots, row.shown_lots)
+            if row.own < 0
+            else Standing(row.order_id, True, row.price_ticks, int(orders[row.own]["leaves_lots"]))
+            for row in side
+        ]
+        for side in validate_l3(state.books[int(venue["ladder"]) :])
+    ]
+    bid, ask, bid_lots, ask_lots = (int(venue[name]) for name in ("bid", "ask", "bid_lots", "ask_lots"))
+    touch = (None if bid == NO_BID else bid, bid_lots), (None if ask == NO_ASK else ask, ask_lots)
+    return OrderBook((sides[0], sides[1]), touch)
+
+
+def fronts_of(books: dict[int, OrderBook]) -> dict[int, float]:
+    """Return the lots that stand ahead of each own order in order-by-order books, by order id."""
+    fronts: dict[int, float] = {}
+    for book in books.values():
+        for side in book.sides:
+            ahead: dict[int, int] = {}
+            for row in side:
+                if row.own:
+                    fronts[row.key] = float(ahead.get(row.price_ticks, 0))
+                ahead[row.price_ticks] = ahead.get(row.price_ticks, 0) + row.left_lots
+    return fronts
+
+
+def row_of(o: Any, fronts: dict[int, float]) -> OrderState:
     """Return an order record as it is compared."""
     live = o.status in LIVE
-    front = o.front if live and o.note > 0 else None
+    front = fronts.get(o.id, o.front) if live and o.note > 0 else None
     leaves = o.leaves_lots if live else 0
     return OrderState(o.id, o.status, o.reason, o.filled_lots, leaves, o.ts_arrival, o.ts_last, o.seen, front)
 
@@ -170,10 +213,16 @@ class KernelBackend:
     def orders(self) -> dict[int, OrderState]:
         """Return all orders by id; a slot holds an ended order until the next one takes it."""
         base = self.state.orders.ctypes.data
+        fronts = fronts_of(self.books())
         for slot in np.flatnonzero(self.state.orders["id"][:-1]).tolist():
-            row = row_of(order_at(base, slot))
+            row = row_of(order_at(base, slot), fronts)
             self.known[row.order_id] = row
         return {number: self.known[number] for number in sorted(self.known)}
+
+    def books(self) -> dict[int, OrderBook]:
+        """Return the order-by-order books by instrument."""
+        levels = enumerate(self.config.levels)
+        return {index: book_of(self.state, index) for index, level in levels if level == BookLevel.ORDERS}
 
     def result(self) -> Result:
         """Return what stands at the end."""
@@ -188,5 +237,5 @@ class KernelBackend:
             int(state.venues["n_gaps"].sum()),
             booked == int(c["initial_atoms"]) + int(c["realised_atoms"]),
             (int(e["n_acks"]), int(e["n_late_acks"]), int(e["late_acks_ns"])),
-            int(c["funding_atoms"]),
+            int(c["funding_atoms"]), *(int(state.venues[name].sum()) for name in L3_COUNTS), self.books(),
         )  # fmt: skip

@@ -12,7 +12,9 @@ from typing import Protocol
 from tests.golden.protocol import Config, FillRow, Request
 from tradectl.core.codes import BookLevel, EventFlag, EventKind, QueueModel, TriggerSource
 
-__all__ = ["Event", "OrderState", "Result", "Step", "StepReport", "TickBackend", "TickConfig", "Told"]
+__all__ = [
+    "Event", "OrderBook", "OrderState", "Result", "Standing", "Step", "StepReport", "TickBackend", "TickConfig", "Told",
+]  # fmt: skip
 
 END = int(EventFlag.MESSAGE_END)
 
@@ -37,7 +39,7 @@ class TickConfig:
 class Event:
     """One event record; the words by kind: TRADE price, lots; QUOTE bid, lots, ask, lots; DEPTH price, lots.
 
-    A BAR of warm-up: open, high, low, close, lots; `aux` its timeframe. A GAP's `aux` is a `GapScope`.
+    ORDER_*: price, lots, id. A BAR of warm-up: open, high, low, close, lots; `aux` its timeframe. A GAP's `aux` is a `GapScope`.
     """
 
     kind: EventKind
@@ -98,9 +100,28 @@ class StepReport:
     equity_atoms: int
 
 
+@dataclass(frozen=True)
+class Standing:
+    """One order in an order-by-order book: what is left of it here, and what the recording shows of it (own: 0)."""
+
+    key: int  # the id of a recorded order, or of an own one
+    own: bool
+    price_ticks: int
+    left_lots: int
+    shown_lots: int = 0
+
+
+@dataclass(frozen=True)
+class OrderBook:
+    """An order-by-order book: bids and asks by price, then time; its touch at the last message's end, (None, 0): none."""
+
+    sides: tuple[list[Standing], list[Standing]]
+    touch: tuple[tuple[int | None, int], tuple[int | None, int]]
+
+
 @dataclass
 class Result:
-    """The account and the counters at the end, positions and what was seen of them by instrument."""
+    """The account and the counters at the end; positions, what was seen of them, and books by instrument."""
 
     positions: list[int]
     seen: list[int]
@@ -114,6 +135,11 @@ class Result:
     audit_ok: bool
     acks: tuple[int, int, int]  # answers, late ones, by how much in all, ns
     funding_atoms: int = 0  # paid
+    unknown: int = 0  # of order-by-order data: messages to orders that are not known,
+    spent: int = 0  # to orders of which nothing is left,
+    remainders: int = 0  # orders executed whole of which something is left,
+    strayed: int = 0  # messages that ended with another touch than the recording's
+    books: dict[int, OrderBook] = field(default_factory=dict)
 
 
 class TickBackend(Protocol):

@@ -29,6 +29,17 @@ _TEXT = """
 
 8.5/nothing_fills 8.5/until_snapshot 8.5/until_quote 8.5/IOC_FOK 8.5/others_wait 8.5/post_only 8.5/stops
 8.5/trades_alone 8.5/clear 8.5/trades_missing 8/warmup 8/funding
+
+8.6/displayed.own 8.6/displayed.lesser 8.6/queue 8.6/own_apart 8.6/execution.queue 8.6/execution.through
+8.6/execution.order 8.6/remainder.place 8.6/remainder.ahead 8.6/remainder.met_first 8.6/remainder.not_displayed
+8.6/remainder.not_taken 8.6/remainder.executed 8.6/remainder.counted 8.6/remainder.passed
+8.6/remainder.passed_beyond 8.6/remainder.passed_by_move 8.6/remainder.canceled 8.6/remainder.less
+8.6/remainder.shows_more 8.6/remainder.moved 8.6/remainder.snapshot 8.6/remainder.cleared 8.6/strayed
+8.6/taking.first 8.6/taking.left 8.6/taking.forgotten 8.6/spent 8.6/crossing 8.6/crossing.moved
+8.6/crossing.used_up 8.6/modify.less 8.6/modify.more 8.6/modify.moved 8.6/modify.nothing 8.6/unknown
+8.6/unknown.execution 8.6/unknown.anew 8.6/print 8.6/trades 8.6/trades.stops 8.6/stops.bid_ask 8.6/gap
+8.6/gap.snapshot 8.6/gap.clear 8.6/snapshot.behind 8.6/snapshot.crosses 8.6/orders 8.6/own_changes
+8.6/reduce_only 8.6/arrival
 """
 
 RULES: tuple[str, ...] = tuple(_TEXT.split())

@@ -8,12 +8,13 @@ from tests.golden.protocol import FillRow
 from tests.golden.runner import TAKEN, decimal, money, play
 from tests.golden.script import Expected
 from tests.golden.words import ScriptError, atoms, grid
-from tests.golden_ticks.protocol import OrderState, Result, StepReport, TickBackend, Told
+from tests.golden_ticks.protocol import OrderState, Result, Standing, StepReport, TickBackend, Told
 from tests.golden_ticks.script import TickScript, shown_seconds
 from tradectl.core.codes import FillPhase, LiquiditySide, OrderStatus, Reason
 
 __all__ = ["run_script"]
 
+COUNTS = ("late", "crossed", "gaps", "unknown", "spent", "remainders", "strayed")
 ENDINGS = (OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED)
 
 
@@ -135,6 +136,12 @@ class Checker:
             got = [OrderStatus(row.status).name, *([Reason(row.reason).name] if rest else [])]
             self.equal(line, " ".join([word, *rest]), " ".join(got))
 
+    def standing(self, row: Standing, index: int) -> str:
+        """Return an order in a book as `id:price x left`, and `/shown` where the recording shows another quantity."""
+        name = self.names[row.key] if row.own else str(row.key)
+        shown = "" if row.own or row.shown_lots == row.left_lots else f"/{self.size(row.shown_lots, index)}"
+        return f"{name}:{self.price(row.price_ticks, index)}x{self.size(row.left_lots, index)}{shown}"
+
     def value(self, line: Expected, item: str, result: Result) -> None:
         """Check `key=value`; `key.NAME=value` for the instrument NAME."""
         key, _, text = item.partition("=")
@@ -145,8 +152,15 @@ class Checker:
             lots = (result.positions if key == "position" else result.seen)[index]
             wanted, _ = grid(text, specs[index].lot_size, Reason.QTY_NOT_ON_LOT)
             self.equal(line, self.size(wanted, index), self.size(lots, index))
-        elif key in ("late", "crossed", "gaps"):
+        elif key in COUNTS:
             self.equal(line, text, str(getattr(result, key)))
+        elif key in ("bids", "asks"):
+            rows = result.books[index].sides[key == "asks"]
+            self.equal(line, text, " ".join(self.standing(row, index) for row in rows) or "none")
+        elif key in ("bid", "ask"):
+            price, lots = result.books[index].touch[key == "ask"]
+            got = "none" if price is None else f"{self.price(price, index)}x{self.size(lots, index)}"
+            self.equal(line, text, got)
         else:
             self.equal(line, money(atoms(text)), money(int(getattr(result, f"{key}_atoms"))))
 

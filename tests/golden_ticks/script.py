@@ -90,10 +90,10 @@ class TickParser(Parser):
         """Add an event to the open step."""
         self.script.steps[-1].events.append(Event(kind, *self.stamps, words, side, flags, index, aux))
 
-    def levels_of(self, words: list[str], index: int) -> list[tuple[int, int, int]]:
+    def levels_of(self, words: list[str], index: int) -> list[tuple[int, ...]]:
         """Read `bid 100 5 99 7 ask 101 4` as (side, price, lots)."""
-        spec, rows, side = self.script.config.instruments[index], [], 0
-        rest = list(words)
+        spec, side, rest = self.script.config.instruments[index], 0, list(words)
+        rows: list[tuple[int, ...]] = []
         while rest:
             word = rest.pop(0)
             if word in ("bid", "ask"):
@@ -102,21 +102,56 @@ class TickParser(Parser):
                 rows.append((side, exact(word, spec.tick_size), exact(rest.pop(0), spec.lot_size)))
         return rows
 
-    def on_depth(self, words: list[str], whole: bool = False) -> None:
-        """`depth [NAME] bid 100 5 ask 101 0 [open]`: one message, or (`open`) the beginning of one."""
+    def orders_of(self, words: list[str], index: int) -> list[tuple[int, ...]]:
+        """Read `bid 1:100x5 2:99x7 ask 11:101x4` as (side, price, lots, id); without lots (`1:100`): 0."""
+        spec, side = self.script.config.instruments[index], 0
+        rows: list[tuple[int, ...]] = []
+        for word in words:
+            if word in ("bid", "ask"):
+                side = SIDES[word]
+            else:
+                key, _, order = word.partition(":")
+                price, _, lots = order.partition("x")
+                rows.append((side, exact(price, spec.tick_size), exact(lots or "0", spec.lot_size), int(key)))
+        return rows
+
+    def message(self, kind: EventKind, words: list[str], whole: bool = False) -> None:
+        """Add the rows of one message, or (`open`) of the beginning of one; `whole`: it is a snapshot."""
         index, rest = self.split_levels(words)
         unfinished = rest[-1:] == ["open"]
-        rows = self.levels_of(rest[:-1] if unfinished else rest, index)
-        for k, (side, price, lots) in enumerate(rows):
+        read = self.levels_of if kind == EventKind.DEPTH else self.orders_of
+        rows = read(rest[:-1] if unfinished else rest, index)
+        for k, (side, *values) in enumerate(rows):
             last = k == len(rows) - 1
             flags = END if last and not unfinished else 0
             if whole:
                 flags |= (BEGIN if k == 0 else 0) | (WHOLE if last else 0)
-            self.add(EventKind.DEPTH, (price, lots), side, flags, index)
+            self.add(kind, tuple(values), side, flags, index)
+
+    def on_depth(self, words: list[str]) -> None:
+        """`depth [NAME] bid 100 5 ask 101 0 [open]`"""
+        self.message(EventKind.DEPTH, words)
+
+    def on_add(self, words: list[str]) -> None:
+        """`add [NAME] bid 1:100x5 ask 11:101x4 [open]`: recorded orders, id:price x lots."""
+        self.message(EventKind.ORDER_ADD, words)
+
+    def on_modify(self, words: list[str]) -> None:
+        """`modify [NAME] bid 1:100x3 [open]`: recorded orders and what they show now."""
+        self.message(EventKind.ORDER_MODIFY, words)
+
+    def on_cancel(self, words: list[str]) -> None:
+        """`cancel [NAME] bid 1:100 2:100x3 [open]`: recorded orders, whole or by so much."""
+        self.message(EventKind.ORDER_CANCEL, words)
+
+    def on_exec(self, words: list[str]) -> None:
+        """`exec [NAME] bid 1:100x5 [open]`: recorded orders that rest, executed by so much."""
+        self.message(EventKind.ORDER_EXEC, words)
 
     def on_snapshot(self, words: list[str]) -> None:
-        """`snapshot [NAME] bid … ask …`: a whole book in one message."""
-        self.on_depth(words, whole=True)
+        """`snapshot [NAME] bid … ask …`: a whole book in one message, levels or orders."""
+        by_order = any(":" in word for word in words)
+        self.message(EventKind.ORDER_ADD if by_order else EventKind.DEPTH, words, whole=True)
 
     def split_levels(self, words: list[str]) -> tuple[int, list[str]]:
         """Take an optional instrument name from the front."""

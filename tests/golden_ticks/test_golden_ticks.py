@@ -8,15 +8,15 @@ import pytest
 
 from tests.golden.words import ScriptError
 from tests.golden_ticks.kernel_backend import KernelBackend
+from tests.golden_ticks.oracle_backend import OracleBackend
 from tests.golden_ticks.protocol import TickBackend
 from tests.golden_ticks.rules import RULES
 from tests.golden_ticks.runner import run_script
 from tests.golden_ticks.script import parse, parse_file
-from tests.oracle.ticks_oracle import TickOracle
 
 HERE = Path(__file__).parent
 SCRIPTS = sorted(HERE.glob("*.txt"))
-BACKENDS: dict[str, type[TickBackend]] = {"oracle": TickOracle, "kernel": KernelBackend}
+BACKENDS: dict[str, type[TickBackend]] = {"oracle": OracleBackend, "kernel": KernelBackend}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -70,4 +70,4 @@ submit a1 BUY MARKET 1
 1 depth bid 98 1 -> {expected}
 """
     with pytest.raises(ScriptError, match="wrong:"):
-        run_script(parse("wrong", text), TickOracle())
+        run_script(parse("wrong", text), OracleBackend())
