@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tradectl.cli.execution_table import execution_notes, execution_table, feed_notes
 from tradectl.cli.output import count, money, percent, seconds
 from tradectl.cli.paper_table import session_notes
+from tradectl.core.instrument import ATOMS_PER_UNIT
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["HEADLINE", "notes", "print_result", "result_table"]
 
 SCENARIOS = ("adverse", "base", "favourable")
+PICO = 10**12  # a rate of one
 MOST_LISTED = 5  # instruments, or reasons, named one by one
 
 
@@ -29,6 +31,7 @@ HEADLINE: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("final equity", "final_equity", money),
     ("initial equity", "initial_equity", money),
     ("fees", "fees", money),
+    ("funding paid", "funding", money),
     ("max drawdown", "max_drawdown", percent),
     ("volatility, a year", "volatility", percent),
     ("Sharpe ratio", "sharpe", _figure),
@@ -43,7 +46,16 @@ HEADLINE: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 )
 
 
+def _funding(summary: Mapping[str, Any]) -> float:
+    """Return the funding paid in all currencies, in the account's one; below 0: received."""
+    balances = summary.get("balances") or ()
+    paid = sum(int(one.get("funding_atoms", 0)) * int(one.get("rate_pico", PICO)) // PICO for one in balances)
+    return paid / ATOMS_PER_UNIT
+
+
 def _cell(summary: Mapping[str, Any], key: str, write: Callable[[Any], str]) -> str:
+    if key == "funding":
+        return write(_funding(summary))
     if key == "denied":
         return f"{count(summary.get('denied'))} / {count(summary.get('rejected'))}"
     return write(summary.get(key))
@@ -66,6 +78,8 @@ def result_table(*summaries: Mapping[str, Any]) -> Table:
             "status", *(f"[red]{escape(str(summary.get('status', '–')))}[/]" for summary in summaries)
         )
     for label, key, write in HEADLINE:
+        if key == "funding" and not any(map(_funding, summaries)):
+            continue
         cells = []
         for summary in summaries:
             text = _cell(summary, key, write)
