@@ -63,7 +63,7 @@ class OrdersBook(L3Oracle):
         """Return (price, lots) that can be taken from a side, best first."""
         return self.shown(side)
 
-    def take(self, side: int, price: int, lots: int) -> None:
+    def take(self, side: int, price: int, lots: int) -> None:  # type: ignore[override]
         """Take lots of a level from its recorded orders, first in, first out."""
         super().take(Own(0, -side, lots, price), [(price, lots)])
 

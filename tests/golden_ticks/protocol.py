@@ -39,7 +39,8 @@ class TickConfig:
 class Event:
     """One event record; the words by kind: TRADE price, lots; QUOTE bid, lots, ask, lots; DEPTH price, lots.
 
-    ORDER_*: price, lots, id. A BAR of warm-up: open, high, low, close, lots; `aux` its timeframe. A GAP's `aux` is a `GapScope`.
+    ORDER_*: price, lots, id. A BAR of warm-up: open, high, low, close, lots; `aux` its timeframe. A GAP's `aux` is a
+    `GapScope`.
     """
 
     kind: EventKind
@@ -113,7 +114,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class OrderBook:
-    """An order-by-order book: bids and asks by price, then time; its touch at the last message's end, (None, 0): none."""
+    """An order-by-order book: bids and asks by price, then time; the touch at the last message's end or (None, 0)."""
 
     sides: tuple[list[Standing], list[Standing]]
     touch: tuple[tuple[int | None, int], tuple[int | None, int]]

@@ -38,6 +38,9 @@ def test_every_rule_has_a_script() -> None:
         ("0 tread 100 1 buy", "did you mean 'trade'"),
         ("config modle log", "did you mean 'model'"),
         ("0 trade 100.5 1 buy", "not a multiple of 1"),
+        ("0 add bid 1:100.5x2", "not a multiple of 1"),
+        ("0 exce bid 1:100x2", "did you mean 'exec'"),
+        ("0 cancel bid a1:100", "invalid literal"),
         ("submit a1 BUY MARKET 1", "requests come after an event"),
         ("0 snapshot bid 99 1 ask 101 1\nsubmit a1 BUY MARKET 1 gtc", "unexpected 'gtc'"),
     ],
@@ -71,3 +74,29 @@ submit a1 BUY MARKET 1
 """
     with pytest.raises(ScriptError, match="wrong:"):
         run_script(parse("wrong", text), OracleBackend())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "expected",
+    [
+        "bids=a1:100x2 1:100x5",  # the other way round
+        "bids=1:100x5 a1:100x1",
+        "bids=1:100x5/4 a1:100x2",
+        "asks=1:101x1",
+        "asks=none",
+        "bid=100x7",
+        "ask=none",
+        "unknown=0",
+        "a1 FRONT 4",
+    ],
+)
+def test_a_wrong_order_book_is_noticed(expected: str, backend: str) -> None:
+    text = f"""config level orders
+0 snapshot bid 1:100x5 ask 2:101x1
+submit a1 BUY LIMIT 2 @100
+1 cancel bid 3:100 -> {expected}
+"""
+    with pytest.raises(ScriptError, match="wrong:"):
+        run_script(parse("wrong", text), BACKENDS[backend]())
+    run_script(parse("right", text.replace(expected, "bids=1:100x5 a1:100x2, unknown=1")), BACKENDS[backend]())
