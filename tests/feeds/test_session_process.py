@@ -36,14 +36,14 @@ def config_file(tmp_path: Path, endpoint: str) -> Path:
 
 
 @contextmanager
-def paper(*args: object, limit_bytes: int = 0) -> Iterator[subprocess.Popen[str]]:
+def paper(*args: object, limit_bytes: int = 0, log: Any = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
     """Run a session in a process of its own, whose files may be no larger than a limit; it ends with the block."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
 
     with subprocess.Popen(
-        [*PAPER, *map(str, args)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [*PAPER, *map(str, args)], cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True,
         preexec_fn=limit if limit_bytes else None,
     ) as child:  # fmt: skip
         try:
