@@ -49,7 +49,8 @@ _TEXT = """
 5/cost.pro_rata 5/cost.all_when_closed 5/cost.short 5/identity 5/value.floor 5/equity 5/margin.leverage
 5/margin.net 5/drawdown.reject 5/drawdown.cancel_all 5/drawdown.flatten 5/drawdown.at_limit 5/drawdown.peak
 5/reserve.market_collar 5/reserve.fee 5/reserve.margin 5/reserve.pro_rata 5/reserve.opening_part
-5/funding.end 5/funding.inside 5/funding.before 5/funding.mark 5/funding.rounding
+5/funding.end 5/funding.inside 5/funding.before 5/funding.mark 5/funding.rounding 5/funding.delisting
+5/funding.at_end 9/changes 9/cancels 9/not_matched 9/not_judged
 5/reserve.cash_sell 6/status 6/delisting.orders 6/delisting.close_at_last 6/delisting.write_off
 6/end_of_data 7/ts_submitted 7/ts_open 7/ts_path 7/ts_close 7/equity_once 7/bar_begins 7/not_before_sent
 """

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from tests.golden.kernel_backend import KernelBackend
 from tests.golden.oracle_backend import OracleBackend
-from tests.golden.protocol import Backend, Config
+from tests.golden.protocol import E9, Backend, Config, Step
 from tests.golden.rules import RULES
 from tests.golden.runner import run_script
-from tests.golden.script import parse, parse_file
+from tests.golden.script import START_S, parse, parse_file
 from tests.golden.words import ScriptError
-from tradectl.core.codes import FillAt
+from tradectl.core.codes import FillAt, FoldCode, Reason
 
 HERE = Path(__file__).parent
 SCRIPTS = sorted(HERE.glob("*.txt"))
-BACKENDS: dict[str, Callable[[], Backend]] = {"oracle": OracleBackend}
-if (HERE / "kernel_backend.py").exists():
-    BACKENDS["kernel"] = import_module("tests.golden.kernel_backend").KernelBackend
+BACKENDS: dict[str, Callable[[], Backend]] = {"oracle": OracleBackend, "kernel": KernelBackend}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -33,6 +31,17 @@ def test_script(path: Path, backend: str) -> None:
 def test_fill_at_close_demands_zero_latency(backend: str) -> None:
     with pytest.raises(Exception, match="latency"):
         BACKENDS[backend]().configure(Config(fill_at=FillAt.CLOSE, latency_entry_ns=1))
+
+
+def test_funding_that_no_bar_ends_is_bounded() -> None:
+    backend = KernelBackend()
+    backend.configure(Config())
+    room = len(backend.state.dues)
+    settled = Step(START_S * E9, funding=[(0, START_S * E9, 10**8, 0)] * (room + 1))
+    events = backend.events(settled)
+    assert backend.state.fold(events[:room])[0] == FoldCode.DONE
+    assert backend.state.fold(events[room:])[0] == FoldCode.CAPACITY
+    assert backend.state.engine[0]["fault_reason"] == Reason.FUNDING_FULL
 
 
 def test_every_rule_has_a_script() -> None:

@@ -29,6 +29,7 @@ _TEXT = """
 
 8.5/nothing_fills 8.5/until_snapshot 8.5/until_quote 8.5/IOC_FOK 8.5/others_wait 8.5/post_only 8.5/stops
 8.5/trades_alone 8.5/clear 8.5/trades_missing 8/warmup 8/funding
+8/funding.mark 9/changes 9/cancels 9/not_matched 9/price
 
 8.6/displayed.own 8.6/displayed.lesser 8.6/queue 8.6/own_apart 8.6/execution.queue 8.6/execution.through
 8.6/execution.order 8.6/remainder.place 8.6/remainder.ahead 8.6/remainder.met_first 8.6/remainder.not_displayed
