@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -193,6 +194,14 @@ class Played:
         assert self.summary["audit"]["balanced"]
         found = verify_run(self.folder)
         assert (found.exit_code, found.differences) == (0, ())
+
+
+@asynccontextmanager
+async def outage(server: Sandbox) -> AsyncIterator[None]:
+    """Let nobody reach a server, whose market goes on."""
+    await server._front.stop()
+    yield
+    await server._front.start(server.host, server.port)
 
 
 def _true_trades(playing: Playing) -> dict[int, list[tuple[int, int, int]]]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.feeds.played import BARS, TICKS, Played, Playing, play, strategies, write_config
+import tradectl.cli.runner_paper as runner
+from tests.feeds.played import BARS, TICKS, Played, Playing, outage, play, strategies, write_config
 from tradectl.core.codes import EventKind, GapScope
+from tradectl.exchanges.clock import Clock
 from tradectl.exchanges.sandbox import Sandbox
 
-pytestmark = pytest.mark.xdist_group("paper")
+pytestmark = pytest.mark.xdist_group("paper faults")
 
 ANYTHING = (
     "drop", "refuse:1s", "gap:3:depth", "gap:2:trades", "gap:4", "stale:4s", "malformed:1:json", "malformed:2:nan",
@@ -20,6 +24,7 @@ ANYTHING = (
 )  # fmt: skip
 CHECKED = (*ANYTHING, "checksum", "checksum:3")
 VENUES = {"binance": (["BTC/USDT", "ETH/USDT"], ANYTHING), "kraken": (["BTC/USD", "ETH/USD"], CHECKED)}
+SECOND = 1_000_000_000
 PATIENT = {"stale": "3s", "backoff": "500ms", "backfill": "30s"}
 
 
@@ -85,5 +90,73 @@ def test_snapshots_that_are_too_old_are_asked_for_until_one_is_not(tmp_path: Pat
 
     played = play(server, tmp_path / "runs", config, with_old_books)
     assert played.summary["feeds"]["counts"]["gap"] == 1
+    played.assert_trades_are_true()
+    played.assert_identical()
+
+
+class JumpingWall:
+    """A wall clock that is put forward or back."""
+
+    def __init__(self) -> None:
+        self.off_ns = 0
+
+    def __call__(self) -> int:
+        return time.time_ns() + self.off_ns
+
+
+def test_a_clock_that_jumps_is_told_and_time_does_not_go_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall = JumpingWall()
+    monkeypatch.setattr(runner, "Clock", lambda: Clock(wall))
+    server = Sandbox(["binance"], ["BTC/USDT"], rate=300.0, waits=True)
+
+    def config(endpoint: str) -> Path:
+        fed = {"binance": {"symbols": ["BTC/USDT"], "channels": ["trades", "depth"], "endpoint": endpoint}}
+        return write_config(tmp_path, strategies(["book_grid"], ["BINANCE:BTC/USDT"]), fed)
+
+    async def while_it_jumps(playing: Playing) -> None:
+        noted = playing.session.hub.noted
+        await playing.until(lambda: playing.fills > 5, 20, "trading")
+        wall.off_ns = -3_600 * SECOND  # the clock was an hour ahead and is put right
+        await playing.until(lambda: noted["clock"] == 1, 5, "note of the clock")
+        before = playing.fills
+        await playing.until(lambda: playing.fills > before + 5, 20, "trading behind the clock")
+        wall.off_ns = 5 * SECOND
+        await playing.until(lambda: noted["clock"] == 2, 5, "note of the clock")
+
+    played = play(server, tmp_path / "runs", config, while_it_jumps)
+    events = played.events()
+    assert (np.diff(events["ts_recv"]) >= 0).all()
+    told = [one["text"] for one in played.summary["feeds"]["notes"] if one["what"] == "clock"]
+    assert ["back" in text for text in told] == [True, False]
+    played.assert_trades_are_true()
+    played.assert_identical()
+
+
+def test_a_venue_that_is_gone_and_comes_back(tmp_path: Path) -> None:
+    server = Sandbox(["kraken"], ["BTC/USD"], rate=300.0, waits=True)
+
+    def config(endpoint: str) -> Path:
+        fed = {"kraken": {"symbols": ["BTC/USD"], "channels": ["trades", "depth"], "endpoint": endpoint}}
+        account = {"type": "margin", "currency": "USD", "balance": 1_000_000, "leverage": 3}
+        return write_config(
+            tmp_path, strategies(["book_grid"], ["KRAKEN:BTC/USD"]), fed, account=account, feed=PATIENT
+        )
+
+    async def through_an_outage(playing: Playing) -> None:
+        await playing.until(lambda: playing.fills > 5, 20, "trading")
+        async with outage(server):
+            await playing.until(lambda: not playing.books_are_whole(), 5, "gap")
+            await asyncio.sleep(3.0)
+        await playing.until(playing.books_are_whole, 20, "whole books")
+        before = playing.fills
+        await playing.until(lambda: playing.fills > before, 20, "trading")
+        server.pause()
+        await playing.until(playing.trades_are_told, 20, "all trades")
+
+    played = play(server, tmp_path / "runs", config, through_an_outage)
+    counts = played.summary["feeds"]["counts"]
+    assert counts["lost"] < 40  # it is redialled with a back-off
     played.assert_trades_are_true()
     played.assert_identical()

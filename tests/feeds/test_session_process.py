@@ -24,7 +24,7 @@ from tradectl.core.codes import EventKind
 from tradectl.engine.journal import Journal
 from tradectl.exchanges.model import GapReason
 
-pytestmark = pytest.mark.xdist_group("paper")
+pytestmark = pytest.mark.xdist_group("paper processes")
 
 SPARE_S = 120.0  # for starting and ending on a busy machine
 PAPER = [sys.executable, "-m", "tradectl", "paper", "--headless", "--json"]

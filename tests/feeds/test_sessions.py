@@ -13,7 +13,7 @@ from tests.feeds.played import BARS, TICKS, Played, Playing, play, strategies, w
 from tradectl.core.codes import EventFlag, EventKind
 from tradectl.exchanges.sandbox import Sandbox
 
-pytestmark = pytest.mark.xdist_group("paper")
+pytestmark = pytest.mark.xdist_group("paper sandbox")
 
 RATE = 600.0
 ENOUGH = 50  # fills

@@ -13,13 +13,13 @@ from tradectl.exchanges.sandbox.recorded import recorded
 
 RECORDINGS = ROOT.parent / "shared" / "data" / "exchange_recordings"
 pytestmark = [
-    pytest.mark.xdist_group("paper"),
+    pytest.mark.xdist_group("paper recordings"),
     pytest.mark.skipif(
         not RECORDINGS.is_dir(), reason="needs ../shared/data, which is not part of the repository"
     ),
 ]
 WORTH = 200.0  # of an order, in the quote currency
-SPEED = 4.0
+SPEED = 8.0
 
 
 def eager(price: float) -> list[dict[str, Any]]:
