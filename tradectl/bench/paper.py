@@ -7,17 +7,27 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tradectl.errors import FeedError
+import numpy as np
 
-__all__ = ["bench_paper", "sandbox", "session"]
+from tradectl.config.load import load_text
+from tradectl.config.wire import wire
+from tradectl.config.wire_data import of_meta
+from tradectl.engine.journal import Journal
+from tradectl.engine.state import State
+from tradectl.errors import FeedError
+from tradectl.metrics.histogram import Durations
+
+__all__ = ["bench_paper", "engine_steps", "sandbox", "session"]
 
 SECONDS = 20
 RATES = (1_000, 5_000, 10_000)  # messages a second
+DRAIN = 1_024  # events between two times that rows are taken away
 SPARE_S = 120  # for starting, compiling, ending
 SYMBOL = "BTC/USDT"
 STRATEGY = f"{Path(__file__).with_name('ticks_strategies.py')}:Maker"
@@ -80,6 +90,25 @@ def bench_paper(seconds: float = SECONDS, rates: tuple[int, ...] = RATES) -> dic
     return figures
 
 
+def engine_steps(run: Path) -> dict[str, float]:
+    """Return quantiles, µs, of the fold of one event at a time over a session's journal, the call included."""
+    place = run / "run.yaml"
+    loaded = load_text(place.read_text(encoding="utf-8"), place, env={})
+    journal = Journal(run / "journal")
+    wired = wire(loaded, opened=of_meta(journal.meta, loaded.config))
+    state = State(wired.spec)
+    events = np.concatenate(list(journal.chunks()))
+    took, clock = Durations(), time.perf_counter_ns
+    for k in range(len(events)):
+        event = events[k : k + 1]
+        begun = clock()
+        state.fold(event)
+        took.add(clock() - begun)
+        if k % DRAIN == 0:
+            state.drain()
+    return {f"engine_step_p{share * 100:g}_us": took.quantile(share) / 1e3 for share in (0.5, 0.99)}
+
+
 def _figures(summary: Mapping[str, Any], seconds: float, cpu_s: float) -> dict[str, Any]:
     feeds = summary["feeds"]
     latency = feeds["latency"]
@@ -92,6 +121,7 @@ def _figures(summary: Mapping[str, Any], seconds: float, cpu_s: float) -> dict[s
         **{f"fold_{key}": latency["message_to_fold"][key] for key in ("p50_us", "p99_us", "p99_9_us")},
         **{f"order_{key}": latency["message_to_order"][key] for key in ("count", "p50_us", "p99_us")},
         **{f"step_{key}": latency["step"][key] for key in ("p50_us", "p99_us")},
+        **engine_steps(Path(summary["run_dir"])),
         "gaps": sum(one["gaps"] for one in feeds["channels"]),
         "fills": summary["fills"],
         "peak_rss_mb": summary["peak_rss_mb"],
