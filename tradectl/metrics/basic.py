@@ -1,7 +1,7 @@
 """The figures of summary.json; undefined ones are NaN (null in JSON).
 
 Rates and volatilities are per year of 365 days, from daily UTC returns that include days without trading,
-so that a year has 365 of them for every kind of data. The risk-free rate is 0.
+so that a year has 365 of them for every kind of data. The risk-free rate is 0. Both are the defaults of `Run`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tradectl.core.instrument import ATOMS_PER_UNIT
+from tradectl.metrics.numbers import NAN, deviation, per_period, sound
 from tradectl.metrics.streams import DAY_NS
 
-__all__ = ["METRICS", "Run", "compute"]
+__all__ = ["DAYS_PER_YEAR", "METRICS", "Run", "compute"]
 
 DAYS_PER_YEAR = 365
-NAN = math.nan
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Run:
     held_ns: int
     first_ts: int
     last_ts: int
+    periods_per_year: float = DAYS_PER_YEAR  # returns that a year has
+    risk_free: float = 0.0  # a year
 
     @property
     def span_ns(self) -> int:
@@ -56,17 +58,16 @@ def max_drawdown(run: Run) -> float:
 
 def volatility(run: Run) -> float:
     """Return the standard deviation (n − 1) of daily returns × √365; undefined once equity has been lost."""
-    if len(run.returns) < 2 or not np.isfinite(run.returns).all() or (run.returns <= -1.0).any():
-        return NAN
-    return float(np.std(run.returns, ddof=1)) * math.sqrt(DAYS_PER_YEAR)
+    return deviation(run.returns) * math.sqrt(run.periods_per_year) if sound(run.returns) else NAN
 
 
 def sharpe(run: Run) -> float:
     """Return mean ÷ standard deviation (n − 1) of daily returns × √365 (W. F. Sharpe, 1994), risk-free rate 0."""
-    deviation = volatility(run)
-    if not deviation > 0.0:
+    spread = volatility(run)
+    if not spread > 0.0:
         return NAN
-    return float(np.mean(run.returns)) * DAYS_PER_YEAR / deviation
+    excess = float(np.mean(run.returns)) - per_period(run.risk_free, run.periods_per_year)
+    return excess * run.periods_per_year / spread
 
 
 def cagr(run: Run) -> float:
