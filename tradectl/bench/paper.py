@@ -18,6 +18,7 @@ import numpy as np
 from tradectl.config.load import load_text
 from tradectl.config.wire import wire
 from tradectl.config.wire_data import of_meta
+from tradectl.engine.advance import advance
 from tradectl.engine.journal import Journal
 from tradectl.engine.state import State
 from tradectl.errors import FeedError
@@ -98,11 +99,11 @@ def engine_steps(run: Path) -> dict[str, float]:
     wired = wire(loaded, opened=of_meta(journal.meta, loaded.config))
     state = State(wired.spec)
     events = np.concatenate(list(journal.chunks()))
-    took, clock = Durations(), time.perf_counter_ns
+    took, clock, step = Durations(), time.perf_counter_ns, advance.load()
+    world, address = state.address, events.ctypes.data
     for k in range(len(events)):
-        event = events[k : k + 1]
         begun = clock()
-        state.fold(event)
+        step(world, address, k, k + 1)
         took.add(clock() - begun)
         if k % DRAIN == 0:
             state.drain()
