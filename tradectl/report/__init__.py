@@ -1,0 +1,1 @@
+"""Pages from finished runs: one self-contained HTML file that needs no network."""

@@ -1,0 +1,226 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const specs = JSON.parse(document.getElementById("charts").textContent);
+  const phone = () => window.innerWidth < 640;
+  const state = window.tradectlReport = { drawn: 0, charts: Object.keys(specs).length, errors: [] };
+
+  /* --- theme: what the system prefers until the reader says otherwise */
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  let chosen = null;
+  try { chosen = localStorage.getItem("tradectl-theme"); } catch (_) { /* a file without storage */ }
+  const setTheme = (name) => { root.dataset.theme = name; };
+  setTheme(chosen || (dark.matches ? "dark" : "light"));
+  const colour = (name) => getComputedStyle(root).getPropertyValue("--" + name).trim();
+  const resolved = (value) => {
+    if (typeof value === "string" && value.startsWith("@")) {
+      if (value === "@diverging") return [[0, colour("low")], [0.5, colour("mid")], [1, colour("high")]];
+      return colour(value.slice(1));
+    }
+    if (Array.isArray(value)) return value.map(resolved);
+    if (value && typeof value === "object" && !ArrayBuffer.isView(value)) {
+      return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, resolved(inner)]));
+    }
+    return value;
+  };
+
+  /* --- packed series: bytes to numbers, then only what a screen can show */
+  const bytes = (text, Kind) => new Kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+  const unpack = (p) => {
+    if (p.t instanceof Uint32Array) return;
+    p.t = bytes(p.t, Uint32Array);
+    p.y = bytes(p.y, Float32Array);
+    if (p.c) p.c = bytes(p.c, Float32Array);
+  };
+  const place = (p, ms) => {  /* first point at or after a time */
+    const wanted = (ms - p.t0) / p.q;
+    let low = 0, high = p.t.length;
+    while (low < high) { const at = (low + high) >> 1; if (p.t[at] < wanted) low = at + 1; else high = at; }
+    return low;
+  };
+  const shown = (p, range, isMarkers) => {
+    unpack(p);
+    const from = range ? Math.max(place(p, range[0]) - 1, 0) : 0;
+    const to = range ? Math.min(place(p, range[1]) + 1, p.t.length) : p.t.length;
+    const at = isMarkers ? spread(from, to) : extremes(p.y, from, to);
+    const made = { x: at.map((k) => p.t0 + p.t[k] * p.q), y: at.map((k) => p.y0 + p.y[k]) };
+    if (p.c) made.customdata = at.map((k) => p.c[k]);
+    return made;
+  };
+  const MOST_POINTS = 3000, MOST_MARKERS = 1200;
+  const spread = (from, to) => {
+    const step = Math.max(1, (to - from) / MOST_MARKERS), at = [];
+    for (let k = from; k < to; k += step) at.push(Math.floor(k));
+    return at;
+  };
+  const extremes = (y, from, to) => {
+    const n = to - from, at = [];
+    if (n <= MOST_POINTS) { for (let k = from; k < to; k++) at.push(k); return at; }
+    const bins = MOST_POINTS / 2;
+    at.push(from);
+    for (let b = 0; b < bins; b++) {
+      const start = from + Math.floor(b * n / bins), end = from + Math.floor((b + 1) * n / bins);
+      let low = start, high = start;
+      for (let k = start; k < end; k++) { if (y[k] < y[low]) low = k; if (y[k] > y[high]) high = k; }
+      if (low !== high) at.push(Math.min(low, high), Math.max(low, high)); else at.push(low);
+    }
+    at.push(to - 1);
+    return at;
+  };
+
+  /* --- charts */
+  const trace = (one, range) => {
+    const { packed, ...rest } = one;
+    return { ...resolved(rest), ...(packed ? shown(packed, range, one.mode === "markers") : {}) };
+  };
+  const axis = (own) => ({
+    gridcolor: colour("grid"), linecolor: colour("line"), zerolinecolor: colour("line"), automargin: true,
+    tickfont: { size: 11 }, ...resolved(own || {}),
+  });
+  const layoutOf = (spec) => {
+    const own = spec.layout, made = { ...resolved(own) };
+    for (const key of ["xaxis", "yaxis", ...Object.keys(own).filter((k) => /^[xy]axis\d+$/.test(k))]) made[key] = axis(own[key]);
+    return {
+      font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("dim") },
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "x unified",
+      hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink") } },
+      margin: { l: 48, r: 12, t: 26, b: 34 }, dragmode: phone() ? false : "zoom", bargap: 0.25,
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" }, ...made,
+    };
+  };
+  const config = { displaylogo: false, responsive: true, displayModeBar: false, doubleClick: "reset" };
+  const ms = (value) => typeof value === "number" ? value : Date.parse(String(value).trim().replace(" ", "T").replace(/(\.\d{3})\d*/, "$1") + "Z");
+  const ranges = {};
+  const draw = (id) => {
+    const spec = specs[id];
+    return Plotly.react(id, spec.traces.map((one) => trace(one, ranges[id])), layoutOf(spec), config);
+  };
+  const watch = (id) => {
+    const spec = specs[id], where = spec.traces.map((one, k) => one.packed ? k : -1).filter((k) => k >= 0);
+    if (!where.length) return;
+    document.getElementById(id).on("plotly_relayout", (change) => {
+      const start = change["xaxis.range[0]"] ?? change["xaxis.range"]?.[0];
+      const end = change["xaxis.range[1]"] ?? change["xaxis.range"]?.[1];
+      if (start === undefined && !change["xaxis.autorange"]) return;
+      ranges[id] = start === undefined ? null : [ms(start), ms(end)];
+      const now = where.map((k) => shown(spec.traces[k].packed, ranges[id], spec.traces[k].mode === "markers"));
+      const update = { x: now.map((one) => one.x), y: now.map((one) => one.y) };
+      if (now.some((one) => one.customdata)) update.customdata = now.map((one) => one.customdata || null);
+      Plotly.restyle(id, update, where);
+    });
+  };
+  const drawAll = async (first) => {
+    for (const id of Object.keys(specs)) {
+      try {
+        await draw(id);
+        if (first) { watch(id); state.drawn += 1; }
+      } catch (error) { state.errors.push(id + ": " + error); console.error(error); }
+      await new Promise((go) => setTimeout(go, 0));  /* the page answers between two charts */
+    }
+    if (first) root.dataset.drawn = "true";
+  };
+
+  const button = document.getElementById("theme");
+  const label = () => { button.textContent = root.dataset.theme === "dark" ? "Light" : "Dark"; };
+  label();
+  button.addEventListener("click", () => {
+    setTheme(root.dataset.theme === "dark" ? "light" : "dark");
+    label();
+    try { localStorage.setItem("tradectl-theme", root.dataset.theme); } catch (_) { /* not kept */ }
+    drawAll(false);
+  });
+  dark.addEventListener("change", () => { if (!chosen) { setTheme(dark.matches ? "dark" : "light"); label(); drawAll(false); } });
+  let before = null;
+  window.addEventListener("beforeprint", () => { before = root.dataset.theme; setTheme("light"); drawAll(false); });
+  window.addEventListener("afterprint", () => { setTheme(before); drawAll(false); });
+
+  /* --- the choice of an instrument: one chart of several is shown */
+  for (const select of document.querySelectorAll("select[data-shows]")) {
+    const ids = [...select.options].map((one) => one.value);
+    const show = () => {
+      for (const id of ids) document.getElementById(id).closest("figure").hidden = id !== select.value;
+    };
+    select.addEventListener("change", () => { show(); Plotly.Plots.resize(select.value); });
+    window.addEventListener("tradectl-drawn", show);
+    window.addEventListener("beforeprint", () => ids.forEach((id) => { document.getElementById(id).closest("figure").hidden = false; }));
+    window.addEventListener("afterprint", show);
+  }
+
+  /* --- tables that can be sorted and paged */
+  const minus = (text) => text.replace("-", "−");
+  const fixed = (value, digits) => minus(value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"], [1e-3, "ms"], [1e-6, "µs"]];
+  const WRITE = {
+    text: (value) => value,
+    count: (value) => fixed(value, 0),
+    money: (value) => fixed(value, 2),
+    percent: (value) => fixed(value * 100, 2) + " %",
+    price: (value) => minus(value.toLocaleString("en-US", { maximumSignificantDigits: 9 })),
+    time: (value) => new Date(value).toISOString().replace("T", " ").slice(0, 19),
+    duration: (value) => {
+      if (!value) return "0 s";
+      const [size, unit] = UNITS.find(([one]) => value >= one) || UNITS[UNITS.length - 1];
+      return `${minus((value / size).toLocaleString("en-US", { maximumSignificantDigits: 3 }))} ${unit}`;
+    },
+  };
+  for (const holder of document.querySelectorAll("[data-table]")) sortable(holder);
+  function sortable(holder) {
+    const told = JSON.parse(document.getElementById(holder.dataset.table).textContent);
+    const n = told.columns.length ? told.columns[0].values.length : 0;
+    const table = document.createElement("table"), head = table.createTHead().insertRow(), body = table.createTBody();
+    const caption = table.createCaption();
+    caption.className = "sr";
+    caption.textContent = told.caption;
+    let order = [...Array(n).keys()], by = -1, down = true, page = 0;
+    const size = 20;
+    const cells = told.columns.map((column, k) => {
+      const th = document.createElement("th"), press = document.createElement("button");
+      th.scope = "col";
+      if (column.kind === "text") th.className = "l";
+      press.textContent = column.name;
+      press.type = "button";
+      press.addEventListener("click", () => { down = by === k ? !down : column.kind !== "text"; by = k; page = 0; sort(); fill(); });
+      th.append(press);
+      head.append(th);
+      return th;
+    });
+    const sort = () => {
+      const values = told.columns[by].values, sign = down ? -1 : 1;
+      order.sort((a, b) => {
+        const x = values[a], y = values[b];
+        if (x === null || y === null) return (x === null) - (y === null);
+        return (x < y ? -1 : x > y ? 1 : a - b) * sign;
+      });
+      cells.forEach((th, k) => { if (k === by) th.setAttribute("aria-sort", down ? "descending" : "ascending"); else th.removeAttribute("aria-sort"); });
+    };
+    const pager = document.createElement("div"), prev = document.createElement("button"), next = document.createElement("button"), said = document.createElement("span");
+    pager.className = "pager";
+    prev.textContent = "Back"; next.textContent = "More";
+    prev.addEventListener("click", () => { page -= 1; fill(); });
+    next.addEventListener("click", () => { page += 1; fill(); });
+    said.setAttribute("aria-live", "polite");
+    pager.append(prev, next, said);
+    const fill = () => {
+      body.replaceChildren();
+      for (const row of order.slice(page * size, page * size + size)) {
+        const tr = body.insertRow();
+        for (const column of told.columns) {
+          const td = tr.insertCell(), value = column.values[row];
+          td.textContent = value === null ? "–" : WRITE[column.kind](value);
+          if (column.kind === "text") td.className = "l";
+          if (column.tone && value) td.className = value > 0 ? "gain" : "loss";
+        }
+      }
+      prev.disabled = page === 0;
+      next.disabled = (page + 1) * size >= n;
+      said.textContent = n ? `${page * size + 1}–${Math.min((page + 1) * size, n)} of ${n.toLocaleString("en-US")}` : "none";
+    };
+    holder.replaceChildren(table);
+    holder.after(pager);
+    if (n <= size) pager.hidden = true;
+    fill();
+  }
+
+  const start = () => drawAll(true).then(() => window.dispatchEvent(new Event("tradectl-drawn")));
+  if (document.readyState === "complete") start(); else window.addEventListener("load", start);
+})();

@@ -1,0 +1,67 @@
+"""Plotly traces as plain dicts: packed lines, markers, bars, heat maps; colours name the page's palette."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tradectl.report.series import MOST, pack
+
+__all__ = ["bars", "heat", "line", "markers", "stamps", "steps"]
+
+Trace = dict[str, Any]
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+def stamps(column: pl.Series) -> Ints:
+    """Return times as ns UTC."""
+    return np.asarray(column.cast(pl.Int64).to_numpy())
+
+
+def line(name: str, ts: Ints, values: Floats, colour: str, *, most: int = MOST, **more: Any) -> Trace:
+    """Return a line over time (ns UTC); NaN breaks nothing, it is left out."""
+    kept = np.isfinite(values)
+    style: Trace = {"color": f"@{colour}", "width": 1.6} | more.pop("line", {})
+    return {
+        "type": "scatter", "mode": "lines", "name": name, "line": style,
+        "packed": pack(ts[kept], values[kept], most=most), **more,
+    }  # fmt: skip
+
+
+def steps(name: str, ts: Ints, values: Floats, colour: str, **more: Any) -> Trace:
+    """Return a line that holds each value until the next."""
+    return line(name, ts, values, colour, line={"shape": "hv"}, **more)
+
+
+def markers(name: str, ts: Ints, values: Floats, extra: Floats, symbol: str, colour: str) -> Trace:
+    """Return points with a quantity each."""
+    return {
+        "type": "scatter", "mode": "markers", "name": name, "packed": pack(ts, values, extra, most=20_000),
+        "marker": {"symbol": symbol, "size": 9, "color": f"@{colour}", "line": {"width": 1, "color": "@card"}},
+        "hovertemplate": "%{x}<br>%{y:,} × %{customdata:,}<extra>" + name + "</extra>",
+    }  # fmt: skip
+
+
+def bars(names: Sequence[Any], values: Sequence[float | None], *, across: bool = False, **more: Any) -> Trace:
+    """Return bars coloured by the sign of their value; `across`: names stand at the left."""
+    colours = ["@gain" if (value or 0.0) >= 0 else "@loss" for value in values]
+    axes: Mapping[str, Any] = {"x": names, "y": values}
+    if across:
+        axes = {"x": values, "y": names, "orientation": "h"}
+    return {"type": "bar", **axes, "marker": {"color": colours}, **more}
+
+
+def heat(columns: Sequence[str], rows: Sequence[str], values: Sequence[Sequence[float | None]]) -> Trace:
+    """Return a heat map of percentages, the largest absolute one at the end of the scale."""
+    largest = max((abs(v) for row in values for v in row if v is not None), default=0.0) or 1.0
+    text = [["" if v is None else f"{v:.1f}".replace("-", "−") for v in row] for row in values]
+    return {
+        "type": "heatmap", "x": columns, "y": rows, "z": values, "text": text, "texttemplate": "%{text}",
+        "zmin": -largest, "zmax": largest, "zmid": 0, "colorscale": "@diverging", "showscale": False,
+        "xgap": 3, "ygap": 3, "hoverongaps": False, "hovertemplate": "%{y} %{x}: %{z:.2f} %<extra></extra>",
+    }  # fmt: skip

@@ -1,0 +1,92 @@
+"""What a page is made from: a run's tables, its prices where they could be read again, its settings and its lock."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tradectl.db.catalogue import Run
+from tradectl.errors import StoreError
+from tradectl.metrics.load import RunData
+from tradectl.report.html import Section
+
+__all__ = ["Maker", "Report", "open_report"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A run whose page is made; `why` says why there are no prices."""
+
+    data: RunData
+    config: Mapping[str, Any]
+    lock: Mapping[str, Any]
+    why: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """Return summary.json."""
+        return self.data.summary
+
+    @property
+    def name(self) -> str:
+        """Return the run's name."""
+        return str(self.summary["name"])
+
+    @property
+    def currency(self) -> str:
+        """Return the account's currency."""
+        return str(self.summary.get("currency") or "")
+
+    @property
+    def prices(self) -> pl.DataFrame | None:
+        """Return the prices of the run (`prices.collect`), or None."""
+        return self.data.prices
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Return the first and the last stamp of equity, ns UTC; zeros without any."""
+        stamps = self.data.equity["ts"].cast(pl.Int64)
+        return (int(stamps[0]), int(stamps[-1])) if len(stamps) else (0, 0)
+
+    @cached_property
+    def held_names(self) -> list[str]:
+        """Return the instruments whose prices are known."""
+        return [] if self.prices is None else list(self.prices["symbol"].unique(maintain_order=True))
+
+    @cached_property
+    def held(self) -> float | None:
+        """Return what buying and holding the run's instruments would have made, a fraction; None without prices."""
+        returns = self.data.benchmark
+        made = float(np.prod(1.0 + returns) - 1.0) if returns is not None and len(returns) else math.nan
+        return made if math.isfinite(made) else None
+
+    @cached_property
+    def symbols(self) -> list[str]:
+        """Return the instruments that were traded, the largest notional first."""
+        traded = self.data.fills.group_by(pl.col("symbol").cast(pl.String)).agg(pl.col("notional").sum())
+        return list(traded.sort("notional", "symbol", descending=[True, False])["symbol"])
+
+
+Maker = Callable[[Report], Section | None]  # None: the run has nothing of that kind
+
+
+def open_report(run: Run, prices: pl.DataFrame | None, why: str = "") -> Report:
+    """Read all that a page needs from a run folder; StoreError where it is damaged."""
+    return Report(RunData.open(run.path, prices), _settings(run.path / "run.yaml"), run.lock(), why)
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        return dict(yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        raise StoreError(f"{path} cannot be read ({error})") from error

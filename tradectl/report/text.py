@@ -1,0 +1,107 @@
+"""Figures as people read them: what is undefined is a dash, a minus is a minus sign."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+__all__ = [
+    "DASH", "Write", "count", "days", "decimal", "duration", "money", "percent", "share", "signed", "stamp", "tone",
+]  # fmt: skip
+
+DASH = "–"
+Write = Callable[[Any], str]
+STEPS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+
+
+def _number(value: Any) -> float | None:
+    """Return a finite float, or None."""
+    if value is None or isinstance(value, (bool, str)):
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def _written(value: Any, form: str) -> str:
+    number = _number(value)
+    if number is None:
+        return DASH
+    text = format(number, form)
+    if text.startswith("-"):  # what rounds to nothing has no sign
+        text = text[1:] if not any(c in "123456789" for c in text) else "−" + text[1:]
+    return text
+
+
+def decimal(value: Any) -> str:
+    """Write a ratio with two decimals."""
+    return _written(value, ",.2f")
+
+
+money = decimal
+
+
+def count(value: Any) -> str:
+    """Write a whole number with thousands separated."""
+    return _written(value, ",.0f")
+
+
+def percent(value: Any) -> str:
+    """Write a fraction as a percentage with two decimals; small ones with as many as they need."""
+    number = _number(value)
+    if number is None:
+        return DASH
+    digits = 2 if number == 0.0 or abs(number) >= 1e-4 else 4
+    return _written(number * 100.0, f",.{digits}f") + " %"
+
+
+def share(value: Any) -> str:
+    """Write a fraction of a whole as a percentage with one decimal."""
+    number = _number(value)
+    return DASH if number is None else _written(number * 100.0, ",.1f") + " %"
+
+
+def signed(value: Any, write: Write = money) -> str:
+    """Write a gain with a plus, a loss with a minus."""
+    number = _number(value)
+    return ("+" if number is not None and number > 0 else "") + write(value)
+
+
+def tone(value: Any) -> str:
+    """Return the class of a gain or a loss."""
+    number = _number(value)
+    return "" if not number else "gain" if number > 0 else "loss"
+
+
+def days(value: Any) -> str:
+    """Write a number of days."""
+    number = _number(value)
+    return DASH if number is None else f"{number:,.1f} days" if number < 10 else f"{number:,.0f} days"
+
+
+def duration(seconds: Any) -> str:
+    """Write a duration given in seconds in the two largest units that say something."""
+    number = _number(seconds)
+    if number is None:
+        return DASH
+    if number == 0.0:
+        return "0 s"
+    sign, number = ("−" if number < 0 else ""), abs(number)
+    for k, (size, unit) in enumerate(STEPS):
+        if number < size and k < len(STEPS) - 1:
+            continue
+        if size <= 1.0:
+            return f"{sign}{number / size:.3g} {unit}"
+        smaller, name = STEPS[k + 1]
+        whole, rest = divmod(round(number / smaller), round(size / smaller))
+        return f"{sign}{whole} {unit} {rest} {name}" if rest else f"{sign}{whole} {unit}"
+    return DASH
+
+
+def stamp(ns: int | None, *, seconds: bool = True) -> str:
+    """Write a time given in ns UTC."""
+    if not ns:
+        return DASH
+    made = datetime.fromtimestamp(ns // 1_000_000_000, UTC)
+    return made.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")

@@ -1,0 +1,131 @@
+"""Prices with what was bought and sold on them, and the table of round trips."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tradectl.report.draw import Trace, line, markers, stamps
+from tradectl.report.html import Chart, Section, note
+from tradectl.report.model import Report
+from tradectl.report.page import json_script
+from tradectl.report.series import MOST
+from tradectl.report.text import count, duration, percent, signed
+
+__all__ = ["prices", "round_trips"]
+
+CHARTED = 12  # instruments with a chart of their own
+POINTS = 240_000  # of all price lines
+LISTED = 5_000  # round trips that the page's table holds
+SECOND = 1e9  # ns
+MARKS = (("BUY", "Bought", "triangle-up", "own"), ("SELL", "Sold", "triangle-down", "loss"))
+
+
+def prices(report: Report) -> Section | None:
+    """Return a chart for each of the most traded instruments; None where nothing was traded or priced."""
+    fills, symbols = report.data.fills, report.symbols[:CHARTED]
+    if not symbols and report.prices is None:
+        return None
+    symbols = symbols or report.held_names[:CHARTED]
+    made = Section("prices", "Prices and trades")
+    made.lead = "Triangles are fills: up what was bought, down what was sold. Drag to zoom, double-click to go back."
+    if report.prices is None:
+        made.add(note(f"Without prices ({report.why}) only the fills are shown.", "warn"))
+    if len(report.symbols) > CHARTED:
+        rest = len(report.symbols) - CHARTED
+        made.add(note(f"The {CHARTED} instruments with the largest notional are shown; {rest} more in fills.parquet."))
+    charts = [_price_chart(report, fills, symbol, k, POINTS // len(symbols)) for k, symbol in enumerate(symbols)]
+    if len(charts) > 1:
+        options = "".join(f'<option value="{one.id}">{escape(one.title)}</option>' for one in charts)
+        made.add(f'<p class="pager"><label>Instrument <select data-shows>{options}</select></label></p>')
+    for chart in charts:
+        made.draw(chart)
+    return made
+
+
+def _price_chart(report: Report, fills: pl.DataFrame, symbol: str, place: int, most: int) -> Chart:
+    mine = fills.filter(pl.col("symbol").cast(pl.String) == symbol)
+    traces: list[Trace] = []
+    told = ""
+    if report.prices is not None:
+        bars = report.prices.filter(pl.col("symbol") == symbol)
+        if bars.height:
+            first, last = bars["close"][0], bars["close"][-1]
+            low, high = (float(one) for one in (bars["low"].to_numpy().min(), bars["high"].to_numpy().max()))
+            told = f"From {first:,.6g} to {last:,.6g}, between {low:,.6g} and {high:,.6g}; "
+            few = min(most, MOST)
+            traces.append(line("Price", stamps(bars["ts"]), bars["close"].to_numpy(), "other", most=few))
+            traces[0]["hovertemplate"] = "%{y:,}"
+    for side, name, shape, colour in MARKS:
+        rows = mine.filter(pl.col("side") == side)
+        if rows.height:
+            values = rows["price"].to_numpy(), rows["qty"].to_numpy()
+            traces.append(markers(name, stamps(rows["ts"]), *values, shape, colour))
+    bought = mine.filter(pl.col("side") == "BUY").height
+    told += f"{count(bought)} buys and {count(mine.height - bought)} sells."
+    layout = {"xaxis": {"type": "date"}, "yaxis": {"tickformat": ",~r"}, "hovermode": "closest"}
+    return Chart(f"price-{place}", symbol, told, traces, layout, 420)
+
+
+def round_trips(report: Report) -> Section | None:
+    """Return the table of finished round trips; None without any."""
+    trips = report.data.trips
+    if trips.is_empty():
+        return None
+    made = Section("trades", "Trades", _words(report, trips))
+    if trips.height > LISTED:
+        made.add(note(f"The {count(LISTED)} trades that made or lost most of {count(trips.height)} are listed."))
+        largest = trips.with_columns(size=pl.col("result").abs()).top_k(LISTED, by="size")
+        trips = largest.sort("trip")
+    made.add('<div class="wide" data-table="trips"></div>', json_script("trips", _columns(report, trips)))
+    if report.prices is not None:
+        made.add(note(
+            "MAE and MFE: the farthest that the price went against the trade and for it, of its average entry price; "
+            "of bars in which it began or ended only its own prices count."
+        ))  # fmt: skip
+    return made
+
+
+def _words(report: Report, trips: pl.DataFrame) -> str:
+    result = trips["result"]
+    held = trips["duration"].dt.total_nanoseconds().cast(pl.Float64).to_numpy()
+    text = (
+        f"{count(trips.height)} finished round trips, from flat to flat or to a flip, after fees: "
+        f"{percent((result > 0).mean())} won; best {signed(result.max())}, worst {signed(result.min())}, on average "
+        f"{signed(result.mean())} {report.currency}; held {duration(float(np.median(held)) / SECOND)} in the median."
+    )
+    ambiguous = int(trips["ambiguous"].sum())
+    return text + (f" {count(ambiguous)} hang on the path of a bar." if ambiguous else "")
+
+
+def _columns(report: Report, trips: pl.DataFrame) -> dict[str, Any]:
+    """Return what the page's script makes the table from: columns with their kind and values."""
+    strategies = trips["strategy"].n_unique() > 1
+    tags = bool((trips["tag"].fill_null(0) != 0).any())
+    told: list[tuple[str, str, str | pl.Expr, bool]] = [
+        ("#", "count", pl.col("trip") + 1, True),
+        ("Strategy", "text", "strategy", strategies),
+        ("Instrument", "text", "symbol", trips["symbol"].n_unique() > 1),
+        ("Side", "text", pl.col("side").cast(pl.String).str.to_lowercase(), True),
+        ("Opened (UTC)", "time", pl.col("ts_open").cast(pl.Int64) // 1_000_000, True),
+        ("Held", "duration", pl.col("duration").dt.total_nanoseconds() / SECOND, True),
+        ("Quantity", "price", "qty", True),
+        ("Entry", "price", "entry_price", True),
+        ("Exit", "price", "exit_price", True),
+        (f"P&L, {report.currency}", "money", "result", True),
+        ("Return", "percent", "return", True),
+        ("Costs", "money", pl.col("fees") * pl.col("rate"), True),
+        ("MAE", "percent", pl.col("mae").fill_nan(None), report.prices is not None),
+        ("MFE", "percent", pl.col("mfe").fill_nan(None), report.prices is not None),
+        ("Tag", "count", "tag", tags),
+        ("Fills", "count", "n_fills", True),
+    ]
+    made = []
+    for name, kind, source, wanted in told:
+        if wanted:
+            values = trips.select(source if isinstance(source, str) else source.alias("x")).to_series().to_list()
+            made.append({"name": name, "kind": kind, "values": values, "tone": name.startswith(("P&L", "Return"))})
+    return {"caption": "Finished round trips", "columns": made}
