@@ -11,7 +11,7 @@ from tradectl.errors import ConfigError, nearest
 from tradectl.metrics.basic import DAYS_PER_YEAR
 from tradectl.metrics.streams import DAY_NS
 
-__all__ = ["PROFILES", "Conventions", "conventions_for"]
+__all__ = ["OWN", "PROFILES", "Conventions", "conventions_for"]
 
 SESSIONS_PER_YEAR = 252.0  # where a calendar is too short to tell
 YEAR_NS = 365.25 * DAY_NS

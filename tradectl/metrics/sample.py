@@ -36,6 +36,7 @@ class Sample:
 
     run: Run
     days: npt.NDArray[Any]  # datetime64[D], of each return
+    levels: Floats  # equity at the start and at the end of each day (n + 1)
     trips: pl.DataFrame = field(
         default_factory=lambda: NO_TRIPS
     )  # `RunData.trips`, in the order of their ends
@@ -54,11 +55,6 @@ class Sample:
     def is_sound(self) -> bool:
         """Return whether statistics of the returns make sense: two at least, equity never lost."""
         return sound(self.returns)
-
-    @cached_property
-    def levels(self) -> Floats:
-        """Return 1 and the growth of 1 to the end of each day (n + 1)."""
-        return np.concatenate(([1.0], np.cumprod(1.0 + self.returns)))
 
     @cached_property
     def results(self) -> Floats:
@@ -149,6 +145,7 @@ def sample_of(data: RunData, benchmark: Floats | None = None, profile: str = "tr
     return Sample(
         run=run_of(data, conventions),
         days=data.daily["day"].to_numpy(),
+        levels=np.concatenate(([data.initial], data.daily["equity"].to_numpy())),
         trips=data.trips,
         benchmark=data.benchmark if benchmark is None else benchmark,
         trials=trials_of(data.folder),
