@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tradectl.report import conduct, equity, execution, feeds, headline, proof, trading
+from tradectl.report import (
+    breakdown,
+    conduct,
+    equity,
+    execution,
+    feeds,
+    figures,
+    headline,
+    proof,
+    returns,
+    trading,
+)
 from tradectl.report.html import Section
 from tradectl.report.model import Maker, Report
 from tradectl.report.page import page
@@ -14,13 +25,17 @@ __all__ = ["SECTIONS", "build"]
 SECTIONS: tuple[Maker, ...] = (
     headline.headline,
     equity.equity,
+    returns.returns,
     trading.prices,
     trading.round_trips,
+    breakdown.profit,
+    breakdown.costs,
     execution.execution,
     feeds.feeds,
     conduct.orders,
     conduct.path,
     conduct.data,
+    figures.figures,
     proof.audit,
     proof.lock,
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import polars as pl
+
 from tradectl.core.codes import MESSAGES, Reason
 from tradectl.report.html import Section, details, note, table
 from tradectl.report.model import Report
-from tradectl.report.text import count, money, percent, share, signed, tone
+from tradectl.report.text import count, duration, money, ns_of, percent, share, signed, tone
 
 __all__ = ["data", "orders", "path"]
 
@@ -104,7 +106,7 @@ def data(report: Report) -> Section | None:
         for one in told.get("faults") or [] if one["kind"] != "gap"
     ]  # fmt: skip
     made.add(table(("Fault", "Instrument", "What was done", "Rows"), faults, caption="Faults", left=(0, 1, 2)))
-    made.add(_gaps(told.get("gaps") or [], gaps))
+    made.add(_gaps(told.get("gaps") or [], gaps, report.data.orders))
     if report.summary.get("synthetic_bars"):
         made_up = count(report.summary["synthetic_bars"])
         made.add(note(f"{made_up} bars are made up to fill gaps; nothing fills in them."))
@@ -116,11 +118,15 @@ def _day(text: Any) -> str:
     return str(text).replace("T", " ")[:16]
 
 
-def _gaps(found: list[Mapping[str, Any]], total: int) -> str:
-    if not found:
-        return ""
-    rows = [tuple(str(value) for value in one.values()) for one in found]
-    heads = [str(name).removesuffix("_ns").replace("_", " ").capitalize() for name in found[0]]
+def _gaps(found: list[Mapping[str, Any]], total: int, orders: pl.DataFrame) -> str:
+    """Return the gaps that summary.json keeps, each with the number of orders sent inside of it."""
+    rows = []
+    sent = orders["ts_submitted"].cast(pl.Int64)
+    for one in found:
+        since, until = (ns_of(one[key]) for key in ("from_ns", "to_ns"))
+        inside = int(((sent > since) & (sent < until)).sum())
+        missing = count(one["missing"]) if one.get("missing") else ""
+        rows.append((one["instrument"], _day(one["from_ns"]), duration((until - since) / 1e9), missing, count(inside)))
+    heads = ("Instrument", "From (UTC)", "For", "Bars missing", "Orders sent inside")
     kept = f"The first {len(rows)} of {count(total)} gaps" if total > len(rows) else "Gaps"
-    listed = table(heads, rows, left=range(len(heads)))
-    return details(kept, listed, is_open=len(rows) <= 10)
+    return details(kept, table(heads, rows), is_open=len(rows) <= MOST)

@@ -42,7 +42,7 @@ def markers(name: str, ts: Ints, values: Floats, extra: Floats, symbol: str, col
     """Return points with a quantity each."""
     return {
         "type": "scatter", "mode": "markers", "name": name, "packed": pack(ts, values, extra, most=20_000),
-        "marker": {"symbol": symbol, "size": 9, "color": f"@{colour}", "line": {"width": 1, "color": "@card"}},
+        "marker": {"symbol": symbol, "size": 8, "color": f"@{colour}", "line": {"width": 1, "color": "@card"}},
         "hovertemplate": "%{x}<br>%{y:,} × %{customdata:,}<extra>" + name + "</extra>",
     }  # fmt: skip
 

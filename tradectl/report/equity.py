@@ -15,6 +15,8 @@ from tradectl.report.text import money, percent, share, signed, stamp
 __all__ = ["drawdown_of", "equity", "exposure_of"]
 
 KEY = ("strategy", "symbol")
+STEPS = 600  # of the exposure's chart
+SWAMPED = 8.0  # times the range of the run's own equity
 
 
 def equity(report: Report) -> Section:
@@ -56,7 +58,9 @@ def _equity(report: Report, ts: Ints, levels: Floats) -> Chart:
     ]
     held = _held(report, ts)
     if held is not None:
-        traces.insert(0, line("Buy and hold", *held, "other", **hover))
+        # what would flatten the run's own line is there, but drawn only when asked for
+        swamped = np.ptp(held[1]) > SWAMPED * max(np.ptp(levels), 1e-9)
+        traces.insert(0, line("Buy and hold", *held, "other", **hover, visible="legendonly" if swamped else True))
     layout = {
         "xaxis": {"type": "date", "anchor": "y2"},
         "yaxis": {"domain": [0.34, 1.0], "tickformat": ",~r", "title": {"text": report.currency}},
@@ -80,23 +84,35 @@ def exposure_of(report: Report, ts: Ints, levels: Floats) -> Chart | None:
     if fills.is_empty():
         return None
     rows = _worths(report)
-    when = stamps(rows["ts"])
+    when, how = stamps(rows["ts"]), "after each fill"
     at = np.clip(np.searchsorted(ts, when, side="right") - 1, 0, None)
     base = np.where(levels[at] > 0, levels[at], np.nan)
     gross, net = 100.0 * rows["gross"].to_numpy() / base, 100.0 * rows["net"].to_numpy() / base
+    most, last, goes_short = float(np.nanmax(gross)), net[-1], float(np.nanmin(net)) < 0.0
     end = np.append(when, ts[-1])
     gross, net = (np.append(one, one[-1]) for one in (gross, net))
+    if len(end) > STEPS:
+        gross, net = (_means(end, one) for one in (gross, net))
+        end, how = np.linspace(end[0], end[-1], STEPS).astype(np.int64), f"mean of {STEPS} equal intervals"
     told = (
-        f"In the market {share(report.summary.get('exposure'))} of the time; most at once "
-        f"{percent(float(np.nanmax(gross)) / 100.0)} of equity, at the end {signed(net[-1] / 100.0, percent)}."
+        f"In the market {share(report.summary.get('exposure'))} of the time; most at once {percent(most / 100.0)} of "
+        f"equity, at the end {signed(last / 100.0, percent)}. Drawn: {how}."
     )
-    traces = [
-        steps("All positions", end, gross, "own", hovertemplate="%{y:.1f} %", fill="tozeroy", fillcolor="@wash"),
-    ]
-    if float(np.nanmin(net)) < 0.0:
-        traces.append(steps("Long less short", end, net, "mark", hovertemplate="%{y:.1f} %"))
+    hover = "%{y:.1f} %"
+    traces = [steps("All positions", end, gross, "own", hovertemplate=hover, fill="tozeroy", fillcolor="@wash")]
+    if goes_short:
+        traces.append(steps("Long less short", end, net, "mark", hovertemplate=hover))
     layout = {"xaxis": {"type": "date"}, "yaxis": {"ticksuffix": " %", "rangemode": "tozero"}}
     return Chart("exposure-chart", "Exposure", told, traces, layout, 240)
+
+
+def _means(when: Ints, values: Floats) -> Floats:
+    """Return time-weighted means of a held value over `STEPS` equal intervals; the last one is what it ends with."""
+    edges = np.linspace(when[0], when[-1], STEPS)
+    held = np.nan_to_num(values)
+    area = np.concatenate(([0.0], np.cumsum(held[:-1] * np.diff(when))))
+    below = np.interp(edges, when, area)
+    return np.append(np.diff(below) / np.diff(edges), held[-1])
 
 
 def _worths(report: Report) -> pl.DataFrame:

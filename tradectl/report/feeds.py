@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from tradectl.report.html import Section, details, note, table
 from tradectl.report.model import Report
-from tradectl.report.text import DASH, count, duration
+from tradectl.report.text import DASH, count, duration, ns_of
 
 __all__ = ["feeds"]
 
@@ -66,13 +65,8 @@ def _channels(found: Sequence[Mapping[str, Any]]) -> str:
 
 def _span(one: Mapping[str, Any]) -> tuple[int, int]:
     """Return the beginning and the end of an interruption, ns UTC; without an end it is its own."""
-    first = _ns(one["at"])
-    return first, _ns(one["until"]) if one.get("until") else first
-
-
-def _ns(text: str) -> int:
-    made = datetime.fromisoformat(text)
-    return int(made.timestamp()) * 1_000_000_000 + made.microsecond * 1_000
+    first = ns_of(one["at"])
+    return first, ns_of(one["until"]) if one.get("until") else first
 
 
 def _interruptions(found: Sequence[Mapping[str, Any]]) -> str:

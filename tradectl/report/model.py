@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import polars as pl
 from tradectl.db.catalogue import Run
 from tradectl.errors import StoreError
 from tradectl.metrics.load import RunData
+from tradectl.metrics.registry import compute_all
 from tradectl.report.html import Section
 
 __all__ = ["Maker", "Report", "open_report"]
@@ -28,7 +29,11 @@ class Report:
     config: Mapping[str, Any]
     lock: Mapping[str, Any]
     why: str = ""
-    figures: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def figures(self) -> dict[str, float]:
+        """Return every metric by name (`metrics.registry`); NaN where it is not defined."""
+        return compute_all(self.data)
 
     @property
     def summary(self) -> Mapping[str, Any]:

@@ -1,10 +1,9 @@
-"""What stands behind the figures: conventions, the audit of the ledger, versions, hashes, settings."""
+"""What stands behind the figures: the audit of the ledger, versions, hashes, settings, sources."""
 
 from __future__ import annotations
 
 from html import escape
 
-from tradectl.metrics.conventions import conventions_for
 from tradectl.report.html import Section, details, pairs, table
 from tradectl.report.model import Report
 from tradectl.report.text import count, duration, money
@@ -36,7 +35,7 @@ def audit(report: Report) -> Section:
 
 
 def lock(report: Report) -> Section:
-    """Return the conventions of the figures, and what it takes to make the same run again."""
+    """Return what it takes to make the same run again."""
     told, fixed = report.summary, report.lock
     made = Section("lock", "How it was made")
     made.lead = f"`tradectl verify {report.data.folder.name}` makes the run again and compares every row."
@@ -50,9 +49,6 @@ def lock(report: Report) -> Section:
     timing = told.get("timing") or {}
     hashes += [(name, duration(timing[key])) for name, key in STAGES if timing.get(key) is not None]
     made.side_by_side(pairs(hashes, "Run"), pairs(versions, "Versions"))
-    marking = "mid" if told.get("book") else "close"
-    conventions = conventions_for("tradectl", f"last {marking}").rows()
-    made.add(details("Conventions of the figures", pairs(conventions)))
     made.add(details("Settings (run.yaml)", f"<pre>{escape(_read(report, 'run.yaml'))}</pre>"))
     for place in fixed["sources"]:
         made.add(details(place, f"<pre>{escape(_read(report, place))}</pre>"))

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 __all__ = [
-    "DASH", "Write", "count", "days", "decimal", "duration", "money", "percent", "share", "signed", "stamp", "tone",
+    "DASH", "Write", "count", "days", "decimal", "duration", "money", "ns_of", "percent", "share", "signed", "stamp",
+    "tone",
 ]  # fmt: skip
 
 DASH = "–"
@@ -105,3 +106,11 @@ def stamp(ns: int | None, *, seconds: bool = True) -> str:
         return DASH
     made = datetime.fromtimestamp(ns // 1_000_000_000, UTC)
     return made.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def ns_of(text: str) -> int:
+    """Return an ISO time of UTC, with up to nine decimals, in ns."""
+    whole, _, rest = text.replace("Z", "+00:00").partition(".")
+    digits = "".join(c for c in rest[:9] if c.isdigit()) if rest else ""
+    made = datetime.fromisoformat(whole if not rest else whole + "+00:00")
+    return int(made.replace(tzinfo=made.tzinfo or UTC).timestamp()) * 1_000_000_000 + int(digits.ljust(9, "0") or 0)

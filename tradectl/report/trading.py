@@ -19,6 +19,7 @@ __all__ = ["prices", "round_trips"]
 
 CHARTED = 12  # instruments with a chart of their own
 POINTS = 240_000  # of all price lines
+SCATTERED = 1_500  # points of the chart of excursions, at least
 LISTED = 5_000  # round trips that the page's table holds
 SECOND = 1e9  # ns
 MARKS = (("BUY", "Bought", "triangle-up", "own"), ("SELL", "Sold", "triangle-down", "loss"))
@@ -31,7 +32,10 @@ def prices(report: Report) -> Section | None:
         return None
     symbols = symbols or report.held_names[:CHARTED]
     made = Section("prices", "Prices and trades")
-    made.lead = "Triangles are fills: up what was bought, down what was sold. Drag to zoom, double-click to go back."
+    made.lead = (
+        "Triangles are orders that filled, at their mean price: up what was bought, down what was sold. Where they are "
+        "many, some are left out until you zoom in. Drag to zoom, double-click to go back."
+    )
     if report.prices is None:
         made.add(note(f"Without prices ({report.why}) only the fills are shown.", "warn"))
     if len(report.symbols) > CHARTED:
@@ -60,7 +64,7 @@ def _price_chart(report: Report, fills: pl.DataFrame, symbol: str, place: int, m
             traces.append(line("Price", stamps(bars["ts"]), bars["close"].to_numpy(), "other", most=few))
             traces[0]["hovertemplate"] = "%{y:,}"
     for side, name, shape, colour in MARKS:
-        rows = mine.filter(pl.col("side") == side)
+        rows = _orders(mine.filter(pl.col("side") == side))
         if rows.height:
             values = rows["price"].to_numpy(), rows["qty"].to_numpy()
             traces.append(markers(name, stamps(rows["ts"]), *values, shape, colour))
@@ -68,6 +72,14 @@ def _price_chart(report: Report, fills: pl.DataFrame, symbol: str, place: int, m
     told += f"{count(bought)} buys and {count(mine.height - bought)} sells."
     layout = {"xaxis": {"type": "date"}, "yaxis": {"tickformat": ",~r"}, "hovermode": "closest"}
     return Chart(f"price-{place}", symbol, told, traces, layout, 420)
+
+
+def _orders(fills: pl.DataFrame) -> pl.DataFrame:
+    """Return ts, price and qty of what filled: one row an order, at the time of its first fill and its mean price."""
+    mean = (pl.col("price") * pl.col("qty")).sum() / pl.col("qty").sum()
+    alone = pl.when(pl.col("order_id") == 0).then(-pl.col("fill_id")).otherwise(pl.col("order_id"))
+    grouped = fills.group_by(alone.alias("order"), maintain_order=True)
+    return grouped.agg(pl.col("ts").first(), mean.alias("price"), pl.col("qty").sum()).sort("ts")
 
 
 def round_trips(report: Report) -> Section | None:
@@ -82,11 +94,38 @@ def round_trips(report: Report) -> Section | None:
         trips = largest.sort("trip")
     made.add('<div class="wide" data-table="trips"></div>', json_script("trips", _columns(report, trips)))
     if report.prices is not None:
+        made.draw(_excursions(trips))
         made.add(note(
             "MAE and MFE: the farthest that the price went against the trade and for it, of its average entry price; "
             "of bars in which it began or ended only its own prices count."
         ))  # fmt: skip
     return made
+
+
+def _excursions(trips: pl.DataFrame) -> Chart:
+    """Return each trade's return against how far the price had gone against it."""
+    some = trips.gather_every(max(1, trips.height // SCATTERED)).with_columns(pl.col("mae", "return") * 100.0)
+    traces = [
+        {
+            "type": "scatter", "mode": "markers", "name": name, **{
+                axis: part[key].to_list() for axis, key in (("x", "mae"), ("y", "return"))
+            },
+            "marker": {"size": 6, "opacity": 0.6, "color": f"@{colour}"},
+            "hovertemplate": "against it %{x:.2f} %, made %{y:.2f} %<extra></extra>",
+        }
+        for name, colour, part in (
+            ("Won", "gain", some.filter(pl.col("result") > 0)), ("Lost", "loss", some.filter(pl.col("result") <= 0)),
+        )
+    ]  # fmt: skip
+    won = trips.filter(pl.col("result") > 0)["mae"].fill_nan(None).to_numpy()
+    told = "Each point is a trade: how far the price went against it (MAE) and what it made."
+    if np.isfinite(won).any():
+        told += f" Half of the winners never were more than {percent(float(np.nanmedian(won)))} behind."
+    layout = {
+        "hovermode": "closest", "xaxis": {"ticksuffix": " %", "title": {"text": "MAE"}, "rangemode": "tozero"},
+        "yaxis": {"ticksuffix": " %", "title": {"text": "return"}},
+    }  # fmt: skip
+    return Chart("mae-chart", "Went against it, and made", told, traces, layout, 300)
 
 
 def _words(report: Report, trips: pl.DataFrame) -> str:

@@ -47,7 +47,7 @@
     if (p.c) made.customdata = at.map((k) => p.c[k]);
     return made;
   };
-  const MOST_POINTS = 3000, MOST_MARKERS = 1200;
+  const MOST_POINTS = 3000, MOST_MARKERS = 400;
   const spread = (from, to) => {
     const step = Math.max(1, (to - from) / MOST_MARKERS), at = [];
     for (let k = from; k < to; k += step) at.push(Math.floor(k));
