@@ -11,14 +11,13 @@ from statistics import NormalDist
 
 import numpy as np
 
-from tradectl.metrics.numbers import NAN, Floats, mean
+from tradectl.metrics.numbers import NAN, Floats, mean, ratio
 from tradectl.metrics.profiles import OfReturns, deviation, divide, profile
 
 __all__ = ["METRICS"]
 
 NORMAL = NormalDist()
 LEAST = 1.0 - 0.95
-FLAT = 1e-14  # sums of powers that pandas takes for 0
 
 
 def total_return(returns: Floats) -> float:
@@ -51,8 +50,8 @@ def sortino(returns: Floats, periods: float) -> float:
 
 
 def calmar(returns: Floats, periods: float) -> float:
-    """Return CAGR ÷ |max drawdown|."""
-    return divide(cagr(returns, periods), abs(max_drawdown(returns)))
+    """Return CAGR ÷ |max drawdown|; NaN without a drawdown."""
+    return ratio(cagr(returns, periods), -max_drawdown(returns))
 
 
 def drawdowns(returns: Floats) -> Floats:
@@ -102,27 +101,28 @@ def tail_ratio(returns: Floats) -> float:
     return abs(float(high / low)) if low else NAN
 
 
+def flat(returns: Floats) -> bool:
+    """Return whether all returns are equal."""
+    return bool(returns.max() == returns.min())
+
+
 def skew(returns: Floats) -> float:
-    """Return the skewness corrected for bias, √(n (n − 1)) ÷ (n − 2) × m₃ ÷ m₂^1.5, as pandas does."""
+    """Return the skewness corrected for bias, √(n (n − 1)) ÷ (n − 2) × m₃ ÷ m₂^1.5, as pandas 3 does."""
     n = len(returns)
     centred = returns - returns.mean()
     second, third = float((centred**2).sum()), float((centred**3).sum())
-    if n < 3:
+    if n < 3 or flat(returns):
         return NAN
-    if abs(second) < FLAT:
-        return 0.0
     return n * math.sqrt(n - 1.0) / (n - 2.0) * third / (second * math.sqrt(second))
 
 
 def kurtosis(returns: Floats) -> float:
-    """Return the excess kurtosis corrected for bias, as pandas does."""
+    """Return the excess kurtosis corrected for bias, as pandas 3 does."""
     n = len(returns)
     centred = returns - returns.mean()
     second, fourth = float((centred**2).sum()), float((centred**4).sum())
-    if n < 4:
+    if n < 4 or flat(returns):
         return NAN
-    if abs(second) < FLAT:
-        return 0.0
     raw = n * (n + 1.0) * (n - 1.0) / ((n - 2.0) * (n - 3.0)) * fourth / second**2
     return raw - 3.0 * (n - 1.0) ** 2 / ((n - 2.0) * (n - 3.0))
 

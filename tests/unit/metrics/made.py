@@ -66,7 +66,9 @@ def made_sample(
 
 def empty_sample(**changes: Any) -> Sample:
     """Return a sample without a day and without a trade."""
-    return made_sample((), None, NO_TRIPS, **({"fees_atoms": 0, "notional_atoms": 0.0, "max_drawdown": 0.0} | changes))
+    return made_sample(
+        (), None, NO_TRIPS, **({"fees_atoms": 0, "notional_atoms": 0.0, "max_drawdown": 0.0} | changes)
+    )
 
 
 def made_fills(*rows: tuple[float, str, float, float, int, int], symbol: str = "X:A") -> pl.DataFrame:
@@ -83,6 +85,7 @@ def made_fills(*rows: tuple[float, str, float, float, int, int], symbol: str = "
             "qty": [float(row[3]) for row in rows],
             "qty_lots": lots,
             "notional": [float(row[2] * row[3]) for row in rows],
+            "notional_atoms": [round(row[2] * row[3] * 1e8) for row in rows],
             "fee_atoms": [row[5] for row in rows],
             "realised_atoms": [row[4] for row in rows],
             "position_lots": np.round(signed * 10).astype(np.int64) if rows else lots,
@@ -93,7 +96,8 @@ def made_fills(*rows: tuple[float, str, float, float, int, int], symbol: str = "
         },
         schema_overrides={
             "strategy": pl.String, "symbol": pl.String, "side": pl.String, "price": pl.Float64, "qty": pl.Float64,
-            "notional": pl.Float64, "fee_atoms": pl.Int64, "realised_atoms": pl.Int64, "order_type": pl.String,
+            "notional": pl.Float64, "notional_atoms": pl.Int64,
+            "fee_atoms": pl.Int64, "realised_atoms": pl.Int64, "order_type": pl.String,
             "phase": pl.String, "tag": pl.Int64, "ambiguous": pl.Boolean,
         },
     )  # fmt: skip

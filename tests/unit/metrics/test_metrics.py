@@ -242,7 +242,17 @@ def test_a_flat_run_without_trades() -> None:
     flat = made_sample((0.0,) * 30, (0.0,) * 30, NO_TRIPS, max_drawdown=0.0, fees_atoms=0, held_ns=0)
     found = known(compute_sample(flat))
     assert not any(value for name, value in found.items() if name != "turnover")
-    undefined = {"sharpe", "sortino", "calmar", "omega", "beta", "alpha", "information_ratio", "skew", "stability"}
+    undefined = {
+        "sharpe",
+        "sortino",
+        "calmar",
+        "omega",
+        "beta",
+        "alpha",
+        "information_ratio",
+        "skew",
+        "stability",
+    }
     assert not undefined & set(found)
 
 
@@ -251,13 +261,25 @@ def test_returns_that_do_not_differ_have_no_sharpe_ratio(move: float) -> None:
     """0.01 is no binary number: the deviation of equal returns is rounding, and must not be divided by."""
     found = compute_sample(made_sample((move,) * 23, (move,) * 23))
     assert found["volatility"] == 0.0
-    for name in ("sharpe", "sharpe_error", "probabilistic_sharpe", "skew", "beta", "correlation", "information_ratio"):
+    for name in (
+        "sharpe",
+        "sharpe_error",
+        "probabilistic_sharpe",
+        "skew",
+        "beta",
+        "correlation",
+        "information_ratio",
+    ):
         assert math.isnan(found[name]), name
 
 
 def test_a_single_day() -> None:
     found = known(compute_sample(made_sample((0.25,), (0.5,), NO_TRIPS, max_drawdown=0.0)))
-    assert (found["total_return"], found["mean_day"], found["geometric_day"]) == (0.25, 0.25, pytest.approx(0.25))
+    assert (found["total_return"], found["mean_day"], found["geometric_day"]) == (
+        0.25,
+        0.25,
+        pytest.approx(0.25),
+    )
     assert not {"sharpe", "volatility", "value_at_risk", "ulcer_performance", "benchmark_growth"} & set(found)
     assert found["benchmark_return"] == 0.5
 
@@ -265,7 +287,15 @@ def test_a_single_day() -> None:
 def test_a_single_trade() -> None:
     found = compute_sample(made_sample(trips=TRIPS.head(1)))
     assert (found["trades"], found["expectancy"], found["win_rate"]) == (1.0, 30.0, 1.0)
-    for name in ("profit_factor", "payoff", "kelly", "sqn", "mean_loss", "short_win_rate", "expectancy_ratio"):
+    for name in (
+        "profit_factor",
+        "payoff",
+        "kelly",
+        "sqn",
+        "mean_loss",
+        "short_win_rate",
+        "expectancy_ratio",
+    ):
         assert math.isnan(found[name]), name
 
 
@@ -279,7 +309,9 @@ def test_losses_only() -> None:
         assert math.isnan(found[name]), name
 
 
-@pytest.mark.parametrize("returns", [(0.1, -1.0, 0.0), (0.1, -1.5, 0.2), (0.1, math.inf, 0.2), (0.1, math.nan, 0.2)])
+@pytest.mark.parametrize(
+    "returns", [(0.1, -1.0, 0.0), (0.1, -1.5, 0.2), (0.1, math.inf, 0.2), (0.1, math.nan, 0.2)]
+)
 @pytest.mark.parametrize("profile", list(PROFILES))
 def test_equity_that_was_lost(returns: tuple[float, ...], profile: str) -> None:
     with np.errstate(all="raise"):
