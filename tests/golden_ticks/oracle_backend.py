@@ -138,8 +138,17 @@ class OracleBackend(TickOracle):
         self.follow()
 
     def begin_work(self, order: TickOrder) -> None:
-        """Let an order meet its market; the message that follows shows what it took."""
+        """Let an order meet its market; the end of a message shows what it took."""
         super().begin_work(order)
+        self.touch(order)
+
+    def fire(self, order: TickOrder) -> None:
+        """Trigger a stop; the end of a message shows what it took."""
+        super().fire(order)
+        self.touch(order)
+
+    def touch(self, order: TickOrder) -> None:
+        """Let the end of a message judge the book of an order that may have taken from it."""
         market = self.world.markets[order.instrument]
         market.touched = market.touched or order.instrument in self.books
 
@@ -204,12 +213,12 @@ class OracleBackend(TickOracle):
         fills = len(self.world.fills)
         book.finish()
         if market.broken and market.whole:
-            strayed = book.stray
+            left = book.stray, book.told  # by the message itself
             market.broken = market.whole = book.broken = False
             self.resume(index)
             self.follow()
             book.finish()
-            book.stray = strayed
+            book.stray, book.told = left
         market.touched = len(self.world.fills) > fills
 
     def orders(self) -> dict[int, OrderState]:
