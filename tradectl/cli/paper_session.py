@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tradectl.cli.paper_memory import give_back
 from tradectl.cli.runner_fold import Folded
 from tradectl.config.feed import Feed
 from tradectl.core.codes import Command
@@ -72,6 +73,7 @@ class Session:
 
     async def run(self, duration_s: float | None) -> None:
         """Listen until the time is over, somebody stops it, or something fails."""
+        give_back()
         gc.collect()
         gc.freeze()  # what is there now stays
         gc.disable()  # a collection comes between messages, not with one
