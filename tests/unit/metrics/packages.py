@@ -13,14 +13,13 @@ import pytest
 __all__ = ["ask_empyrical", "ask_quantstats", "differences"]
 
 RELATIVE = 1e-9
+FIRST = "2023-12-30"  # as samples made by hand begin
 Floats = Any
 
 
-def series(values: Floats) -> Any:
+def series(values: Floats, first: str) -> Any:
     pandas = pytest.importorskip("pandas", reason="pandas is not installed (extra dev)")
-    return pandas.Series(
-        np.asarray(values, np.float64), index=pandas.date_range("2023-12-30", periods=len(values))
-    )
+    return pandas.Series(np.asarray(values, np.float64), index=pandas.date_range(first, periods=len(values)))
 
 
 def asked(functions: dict[str, Callable[[], Any]]) -> dict[str, float]:
@@ -36,10 +35,10 @@ def asked(functions: dict[str, Callable[[], Any]]) -> dict[str, float]:
     return found
 
 
-def ask_quantstats(returns: Floats, benchmark: Floats | None = None) -> dict[str, float]:
+def ask_quantstats(returns: Floats, benchmark: Floats | None = None, first: str = FIRST) -> dict[str, float]:
     """Return every metric that quantstats has, with its defaults."""
     stats = pytest.importorskip("quantstats.stats", reason="quantstats is not installed (extra dev)")
-    r = series(returns)
+    r = series(returns, first)
     alone: dict[str, Callable[[Any], Any]] = {
         "total_return": stats.comp, "cagr": stats.cagr, "volatility": stats.volatility, "sharpe": stats.sharpe,
         "sortino": stats.sortino, "calmar": stats.calmar, "omega": stats.omega, "skew": stats.skew,
@@ -58,7 +57,7 @@ def ask_quantstats(returns: Floats, benchmark: Floats | None = None) -> dict[str
     }  # fmt: skip
     functions = {name: lambda f=function: f(r) for name, function in alone.items()}
     if benchmark is not None:
-        b = series(benchmark)
+        b = series(benchmark, first)
         functions |= {
             "alpha": lambda: stats.greeks(r, b)["alpha"],
             "beta": lambda: stats.greeks(r, b)["beta"],
@@ -69,12 +68,12 @@ def ask_quantstats(returns: Floats, benchmark: Floats | None = None) -> dict[str
     return asked(functions)
 
 
-def ask_empyrical(returns: Floats, benchmark: Floats | None = None) -> dict[str, float]:
+def ask_empyrical(returns: Floats, benchmark: Floats | None = None, first: str = FIRST) -> dict[str, float]:
     """Return every metric that empyrical has, with its defaults; skewness and kurtosis are scipy's, which it uses."""
     empyrical = pytest.importorskip("empyrical", reason="empyrical-reloaded is not installed (extra dev)")
     from scipy import stats
 
-    r = series(returns)
+    r = series(returns, first)
     alone: dict[str, Callable[[Any], Any]] = {
         "total_return": empyrical.cum_returns_final, "cagr": empyrical.annual_return,
         "volatility": empyrical.annual_volatility, "sharpe": empyrical.sharpe_ratio,
@@ -90,7 +89,7 @@ def ask_empyrical(returns: Floats, benchmark: Floats | None = None) -> dict[str,
     }  # fmt: skip
     functions = {name: lambda f=function: f(r) for name, function in alone.items()}
     if benchmark is not None:
-        b = series(benchmark)
+        b = series(benchmark, first)
         both: dict[str, Callable[[Any, Any], Any]] = {
             "alpha": empyrical.alpha, "beta": empyrical.beta, "information_ratio": empyrical.excess_sharpe,
             "up_capture": empyrical.up_capture, "down_capture": empyrical.down_capture,
