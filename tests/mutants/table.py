@@ -11,7 +11,7 @@ FOLD = (
     "tests/property/test_kernel_equals_oracle.py",
 )  # fmt: skip
 BOOK, MONEY = ("tests/property/test_book.py",), ("tests/property/test_money.py",)
-TICKS = ("tests/golden_ticks", "tests/property/test_ticks_equal_oracle.py")
+TICKS = ("tests/golden_ticks/test_golden_ticks.py", "tests/property/test_ticks_equal_oracle.py")
 EVERYTHING = (*FOLD, *BOOK, *MONEY, *TICKS)
 TICK_FILES = (
     "core/taking.py", "core/resting.py", "core/prints.py", "core/latency.py", "core/queues/", "engine/ticks.py",
