@@ -61,7 +61,7 @@ def register(app: typer.Typer) -> None:
 
         Of one run the page goes to report.html in its folder, or where --out says; it needs no network. With
         --compare several runs stand in one page. Prices are read from the run's data again; where that is gone,
-        the page says so.
+        the page says so. --json prints summary.json; --format json adds every metric to it.
         """
         from tradectl.cli.report_figures import print_figures, print_list
         from tradectl.cli.report_format import check_format
@@ -79,7 +79,7 @@ def register(app: typer.Typer) -> None:
             raise ConfigError("--compare wants two runs or more")
         if out is not None and len(found) > 1 and not compare:
             raise ConfigError("--out is one page: give --compare to lay the runs over each other")
-        print_figures(found, chosen)
+        print_figures(found, "summary" if as_json and form is None else chosen, data or [])
         quiet = form is not None or as_json
         if compare or (html and len(found) == 1 and (not quiet or out is not None)):
             _write(found, compare, out, data or [], quiet)

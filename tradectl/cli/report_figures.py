@@ -49,35 +49,51 @@ def _listed(run: Run) -> dict[str, Any]:
     }
 
 
-def print_figures(runs: Sequence[Run], form: str) -> None:
-    """Print the figures of runs: for people as the headline table, else every figure, a column a run."""
+def print_figures(runs: Sequence[Run], form: str, data: Sequence[str] = ()) -> None:
+    """Print the figures of runs: for people as the headline table, else every figure, a column or an object a run."""
     from tradectl.cli.output import out
     from tradectl.cli.result_table import print_result, result_table
 
     summaries = [run.summary for run in runs]
-    if form == "json":
+    if form == "summary":
         for summary in summaries:
             print_json(summary)
+    elif form == "json":
+        for run, figures in zip(runs, _all(runs, data), strict=True):
+            print_json({**run.summary, "metrics": figures})
     elif form != "table":
         names = [run.name for run in runs]
         columns = [Column("Figure", "figure"), *(Column(name, name, _figure) for name in names)]
-        print_rows(columns, list(_rows(runs)), form)
+        print_rows(columns, list(_rows(runs, _all(runs, data))), form)
     elif len(summaries) == 1:
         print_result(out(), summaries[0])
     else:
         out().print(result_table(*summaries))
 
 
-def _rows(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
-    """Yield one row a figure that stands at the top of any summary."""
-    names = dict.fromkeys(
+def _all(runs: Sequence[Run], data: Sequence[str]) -> list[dict[str, float]]:
+    """Return every metric of every run as the page tells them: prices are read again where they can be."""
+    from tradectl.cli.report_prices import read_prices
+    from tradectl.metrics.load import RunData
+    from tradectl.metrics.registry import compute_all
+
+    return [compute_all(RunData.open(run.path, read_prices(run, data)[0])) for run in runs]
+
+
+def _rows(runs: Sequence[Run], figures: Sequence[dict[str, float]]) -> Iterator[dict[str, Any]]:
+    """Yield one row a figure: what stands at the top of summary.json, then all metrics."""
+    known = dict.fromkeys(
         key
         for run in runs
         for key, value in run.summary.items()
         if isinstance(value, (int, float)) or key in ("name", "status", "currency", "state_hash", "config_hash")
     )
-    for name in names:
-        yield {"figure": name, **{run.name: run.summary.get(name) for run in runs}}
+    for name in dict.fromkeys([*known, *(name for one in figures for name in one)]):
+        values = (
+            run.summary[name] if name in run.summary else one.get(name)
+            for run, one in zip(runs, figures, strict=True)
+        )
+        yield {"figure": name, **dict(zip((run.name for run in runs), values, strict=True))}
 
 
 def _figure(value: Any) -> str:

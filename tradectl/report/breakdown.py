@@ -28,7 +28,7 @@ GROUPS: tuple[tuple[str, str, Callable[[Any], str], bool], ...] = (
 )
 MORE: tuple[tuple[str, str, Callable[[Any], str], bool], ...] = (
     ("strategy", "By strategy", str, True),
-    ("tag", "By tag", str, False),
+    ("tag", "By tag", lambda tag: str(tag) if tag else "none", False),
     ("exit_type", "By type of exit", str, False),
 )  # told where there are several
 

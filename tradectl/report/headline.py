@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tradectl.report.html import Section, note, tiles
 from tradectl.report.model import Report
-from tradectl.report.text import Write, count, days, decimal, money, percent, signed, stamp, tone
+from tradectl.report.text import Write, count, days, decimal, duration, money, percent, signed, stamp, tone
 
 __all__ = ["badges", "headline", "sentence"]
 
-DAY = 86_400 * 10**9  # ns
+DAY, SECOND = 86_400 * 10**9, 10**9  # ns
 LARGE = (("Total return", "total_return"), ("CAGR", "cagr"))
 REST: tuple[tuple[str, str, Write], ...] = (
     ("Sharpe ratio", "sharpe", decimal),
@@ -41,12 +41,17 @@ def sentence(report: Report) -> str:
     gone = f"{money(told['initial_equity'])} {report.currency} became {money(told['final_equity'])}"
     text = f"{gone}, {signed(told.get('total_return'), percent)}"
     if last > first:
-        text += f" in {days((last - first) / DAY)} ({stamp(first, seconds=False)} to {stamp(last, seconds=False)} UTC)"
+        text += f" in {_length(last - first)} ({stamp(first, seconds=False)} to {stamp(last, seconds=False)} UTC)"
     held = report.held
     if held is not None:
         what = report.held_names[0] if len(report.held_names) == 1 else f"all {len(report.held_names)} instruments"
         text += f"; buying and holding {what} made {signed(held, percent)}"
     return text + "."
+
+
+def _length(span: int) -> str:
+    """Write the length of a run, ns."""
+    return days(span / DAY) if span >= 2 * DAY else duration(round(span / SECOND))
 
 
 def badges(report: Report) -> list[tuple[str, str]]:

@@ -38,7 +38,7 @@ def lock(report: Report) -> Section:
     """Return what it takes to make the same run again."""
     told, fixed = report.summary, report.lock
     made = Section("lock", "How it was made")
-    made.lead = f"`tradectl verify {report.data.folder.name}` makes the run again and compares every row."
+    made.lead = f"tradectl verify {report.data.folder.name} makes the run again and compares every row."
     versions = [(name.replace("_", " "), value) for name, value in fixed["versions"].items()]
     hashes = [
         ("State at the end", told.get("state_hash")), ("Config", told.get("config_hash")),

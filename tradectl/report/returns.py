@@ -51,6 +51,8 @@ def _calendar(daily: pl.DataFrame) -> Chart:
         f"{word} month {MONTHS[one['month'] - 1]} {one['year']} {signed(one['return'], percent)}"
         for word, one in (("best", best), ("worst", worst))
     )
+    if months.height == 1:
+        told = told.partition(", ")[0].removeprefix("best month ")
     told = f"In percent; {told}; {count((months['return'] > 0).sum())} of {count(months.height)} months above 0."
     layout = {
         "yaxis": {"type": "category", "showgrid": False}, "hovermode": "closest",

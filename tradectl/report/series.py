@@ -1,4 +1,4 @@
-"""Long series made short: MinMax-LTTB keeps the shape and every extreme, and the page carries compact bytes.
+"""Long series made short: MinMax-LTTB keeps what the eye sees of them, and the page carries compact bytes.
 
 The page shows some thousand points of a series at a time and picks them anew from what is packed here at
 every zoom, so a zoomed chart stays sharp. Source: J. Van Der Donckt et al., MinMaxLTTB, 2023.
@@ -21,14 +21,17 @@ Floats = npt.NDArray[np.float64]
 
 
 def pick(ts: Ints, values: Floats, most: int = MOST) -> Ints:
-    """Return the places of at most `most` points that stand for a series (ns, values; no NaN)."""
+    """Return the places of at most `most` points that stand for a series (ns, values; no NaN).
+
+    The highest and the lowest are always among them; MinMaxLTTB alone may leave one out.
+    """
     if len(ts) <= most:
         return np.arange(len(ts))
     from tsdownsample import MinMaxLTTBDownsampler
 
     sampler: Any = MinMaxLTTBDownsampler
-    found = sampler().downsample(np.ascontiguousarray(ts), np.ascontiguousarray(values), n_out=most, parallel=False)
-    return np.asarray(found, np.int64)
+    found = sampler().downsample(np.ascontiguousarray(ts), np.ascontiguousarray(values), n_out=most - 2, parallel=False)
+    return np.union1d(found.astype(np.int64), [np.argmin(values), np.argmax(values)])
 
 
 def pack(ts: Ints, values: Floats, extra: Floats | None = None, most: int = MOST) -> dict[str, Any]:

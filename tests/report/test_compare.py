@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import re
+
+from tests.report.conftest import MakeRun, report_of
+from tests.report.test_page import charts
+from tradectl.report.compare import build_comparison, differences, labels
+from tradectl.report.model import Report
+
+
+def test_differences_name_the_key() -> None:
+    one = {"name": "a", "fees": {"maker": 0.1, "taker": 0.2}, "data": [{"source": ["x", "y"]}], "bars": []}
+    two = {"name": "b", "fees": {"maker": 0.1, "taker": 0.3}, "data": [{"source": ["x"]}], "seed": 1, "bars": []}
+    assert differences([one, two]) == [
+        ("fees.taker", "0.2", "0.3"),
+        ("data[0].source", "x, y", "x"),
+        ("seed", "–", "1"),
+    ]
+    assert differences([one, one]) == []
+
+
+def test_runs_lie_over_each_other(bars: Report, make_run: MakeRun) -> None:
+    other = report_of(make_run("quickstart.yaml", "--set", "strategy.params.fast=20", "--set", "name=slower"))
+    page = build_comparison([bars, other])
+    assert set(charts(page)) == {"compare-equity", "compare-drawdown"}
+    assert [one["name"] for one in charts(page)["compare-equity"]["traces"]] == ["quickstart", "slower"]
+    row = re.search(r"<tr><th[^>]*>strategies\[0\]\.params\.fast</th>(.*?)</tr>", page)
+    assert row is not None
+    assert re.findall(r">([^<>]+)</td>", row[1]) == ["10", "20"]
+
+
+def test_runs_of_one_name_are_told_apart(bars: Report) -> None:
+    names = labels([bars, bars])
+    assert len(set(names)) == 2
+    assert "All settings are the same" in build_comparison([bars, bars])

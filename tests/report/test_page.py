@@ -1,0 +1,125 @@
+"""What stands in a page: every section, every chart in words, the run's own figures, and nothing from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.report.conftest import MakeRun, report_of
+from tradectl.db.catalogue import Run
+from tradectl.report.build import build
+from tradectl.report.model import Report
+from tradectl.report.text import money, percent, signed
+
+COMMON = {"result", "equity", "figures", "audit", "lock", "data"}
+TRADED = COMMON | {"prices", "trades", "profit", "costs", "orders"}
+SECTIONS = {
+    "bars": TRADED | {"path", "returns"},
+    "book": TRADED | {"execution", "returns"},
+    "idle": COMMON | {"prices", "path"},
+}
+
+
+def sections(page: str) -> set[str]:
+    return set(re.findall(r'<section id="([\w-]+)">', page))
+
+
+def charts(page: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="charts">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    return dict(json.loads(found[1]))
+
+
+@pytest.mark.parametrize("kind", SECTIONS)
+def test_sections_and_charts(pages: dict[str, str], kind: str) -> None:
+    page = pages[kind]
+    assert sections(page) == SECTIONS[kind]
+    places = dict(re.findall(r'<div class="plot" id="([\w-]+)" role="img" aria-label="([^"]+)"', page))
+    assert set(places) == set(charts(page))
+    assert all(len(words) > 20 for words in places.values())
+    links = set(re.findall(r'<a href="#([\w-]+)">', page))
+    assert links == sections(page)
+
+
+@pytest.mark.parametrize("kind", SECTIONS)
+def test_a_page_needs_no_other_file(pages: dict[str, str], kind: str) -> None:
+    own = re.sub(r"<script>.*?</script>", "", pages[kind], flags=re.DOTALL)
+    assert not re.findall(r'(?:src|href)="(?!#|data:)', own)
+    assert "http" not in re.sub(r"<pre>.*?</pre>", "", own, flags=re.DOTALL)
+    assert pages[kind].count("<script>") == 3  # the theme, Plotly once, the page's own
+
+
+def test_figures_are_the_summary_s(bars: Report, pages: dict[str, str]) -> None:
+    told = bars.summary
+    for text in (signed(told["total_return"], percent), money(told["final_equity"]), percent(told["max_drawdown"])):
+        assert f">{text}</dd>" in pages["bars"]
+    assert told["state_hash"] in pages["bars"]
+
+
+def test_every_chart_s_colours_are_in_the_palette(pages: dict[str, str]) -> None:
+    drawn = json.dumps([charts(page) for page in pages.values()])
+    named = set(re.findall(r'"@([\w-]+)"', drawn)) - {"diverging"}
+    assert named
+    assert not [name for name in named if f"--{name}:" not in pages["bars"]]
+
+
+def test_trips_of_the_table_are_the_run_s(bars: Report, pages: dict[str, str]) -> None:
+    found = re.search(r'id="trips">(.*?)</script>', pages["bars"])
+    assert found is not None
+    columns = {one["name"]: one["values"] for one in json.loads(found[1])["columns"]}
+    assert columns["P&L, USD"] == bars.data.trips["result"].to_list()
+    assert len(columns["MAE"]) == bars.summary["trades"]
+
+
+def test_prices_that_are_gone_are_said(make_run: MakeRun, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(make_run("quickstart.yaml").path, folder)
+    lock = json.loads((folder / "lock.json").read_text())
+    lock["data"]["root"] = str(tmp_path / "nowhere")
+    (folder / "lock.json").write_text(json.dumps(lock))
+    report = report_of(Run(folder, json.loads((folder / "summary.json").read_text())))
+    assert report.prices is None
+    page = build(report)
+    assert "the data of the run is missing" in page
+    assert "mae-chart" not in page
+
+
+def test_what_a_run_is_called_is_no_markup(bars: Report) -> None:
+    name = "</script><b>&"
+    data = replace(bars.data, summary={**bars.data.summary, "name": name})
+    page = build(replace(bars, data=data))
+    assert "<h1>&lt;/script&gt;&lt;b&gt;&amp;</h1>" in page
+    assert name not in page
+
+
+def test_troubles_stand_at_the_top(bars: Report) -> None:
+    trouble = {
+        "error": {"message": "it <raised>"}, "breached": True, "status": "failed", "final_equity": -1.0,
+        "disabled_strategies": [
+            {"strategy": "s", "hook": "on_bar", "instrument": "X:A", "ts_event": "2024", "event": 1, "error": "oops"}
+        ],
+    }  # fmt: skip
+    page = build(replace(bars, data=replace(bars.data, summary={**bars.data.summary, **trouble})))
+    for text in ("it &lt;raised&gt;", "drawdown limit", "lost everything", "oops", '<span class="badge loss">failed'):
+        assert text in page
+
+
+def test_data_faults_and_gaps_are_told(bars: Report) -> None:
+    told = dict(bars.data.summary["data"])
+    told["faults"] = [{"kind": "off_tick", "instrument": "X:A", "action": "round", "count": 7, "examples": []}]
+    told["instruments"] = [{**told["instruments"][0], "gap_count": 1, "missing_bars": 4320}]
+    gap = {"from_ns": "2024-01-03T00:00:00Z", "to_ns": "2024-01-06T00:00:00Z"}
+    told["gaps"] = [{"instrument": "X:A", **gap, "missing": 4320}]
+    told["notes"] = ["a note"]
+    page = build(replace(bars, data=replace(bars.data, summary={**bars.data.summary, "data": told})))
+    days = [pl.datetime(2024, 1, day, time_zone="UTC") for day in (3, 6)]
+    inside = bars.data.orders.filter(pl.col("ts_submitted").is_between(*days)).height
+    for text in ("off tick", "rounded", "4,320 bars missing", "a note", f"<td>3 d</td><td>4,320</td><td>{inside}</td>"):
+        assert text in page
