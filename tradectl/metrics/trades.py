@@ -50,7 +50,7 @@ def expectancy(sample: Sample) -> float:
 
 
 def expectancy_ratio(sample: Sample) -> float:
-    """Return the mean result ÷ the mean loss: expectancy in units of risk R (V. Tharp, 1998), a ratio."""
+    """Return the mean result ÷ |the mean loss|: expectancy in units of risk R (V. Tharp, 1998), a ratio."""
     return ratio(expectancy(sample), -mean(_lost(sample)))
 
 
