@@ -32,8 +32,9 @@ def day_ends(first: int, last: int, sessions: Stamps | None = None) -> Stamps:
     """
     if sessions is None:
         return np.arange((first - 1) // DAY_NS + 1, (last - 1) // DAY_NS + 2) * DAY_NS
-    low = int(np.searchsorted(sessions, first, side="left"))
-    return sessions[low : int(np.searchsorted(sessions, last, side="left")) + 1]
+    low, high = np.searchsorted(sessions, [first, last], side="left")
+    ends = sessions[low : high + 1]
+    return ends if high < len(sessions) else np.append(ends, last)  # what the calendar no longer has
 
 
 def daily(equity: pl.DataFrame, initial: float, sessions: Stamps | None = None) -> pl.DataFrame:

@@ -84,6 +84,8 @@ def test_days_that_are_sessions() -> None:
     found = daily(equity((10, 101), (20, 102), (21, 103), (50, 104), (100, 105)), 100.0, closes)
     assert found["equity"].to_list() == [102.0, 103.0, 104.0, 105.0]
     assert found["ts"].cast(pl.Int64).to_list() == closes[:4].tolist()
+    beyond = daily(equity((10, 101), (21, 102), (30, 103)), 100.0, closes[:1])
+    assert beyond["equity"].to_list() == [101.0, 103.0]
 
 
 def test_buy_and_hold_of_two_instruments() -> None:
