@@ -130,6 +130,7 @@ def live_of(wired: Wired, folded: Folded) -> Live:
         commands=False,
         lazy=True,  # rows are written between messages, not before an order is sent
     )
+    host.open()  # what is replayed, and the warm-up, may hang like anything else
     return Live(host, feed.grace.ns)
 
 
@@ -185,7 +186,6 @@ async def _go(begun: Begun, hub: Hub, clock: Clock, request: PaperRequest, progr
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, session.stop, "interrupted")
-    begun.live.host.open()
     progress("live", 0, None)
     watches = [asyncio.create_task(watch(session), name=watch.__name__) for watch in request.watches]
     for task in watches:
