@@ -124,4 +124,5 @@ def _worths(report: Report) -> pl.DataFrame:
         .join(report.data.currencies, on="symbol", how="left", maintain_order="left")
         .with_columns(net=net, gross=net.abs())
         .select("ts", *change)
+        .unique("ts", keep="last", maintain_order=True)  # what stood between two fills of one moment was never held
     )

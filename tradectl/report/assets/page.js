@@ -93,7 +93,10 @@
   const ranges = {};
   const draw = (id) => {
     const spec = specs[id];
-    return Plotly.react(id, spec.traces.map((one) => trace(one, ranges[id])), layoutOf(spec), config);
+    const layout = layoutOf(spec), place = document.getElementById(id);
+    if (ranges[id]) layout.xaxis.range = ranges[id];  /* what the reader has zoomed to stays */
+    if (root.classList.contains("printed")) layout.width = place.clientWidth;
+    return Plotly.react(id, spec.traces.map((one) => trace(one, ranges[id])), layout, config);
   };
   const watch = (id) => {
     const spec = specs[id], where = spec.traces.map((one, k) => one.packed ? k : -1).filter((k) => k >= 0);
@@ -130,9 +133,16 @@
     drawAll(false);
   });
   dark.addEventListener("change", () => { if (!chosen) { setTheme(dark.matches ? "dark" : "light"); label(); drawAll(false); } });
+  /* --- print: light, as wide as paper, drawn at once, for a printer does not wait */
   let before = null;
-  window.addEventListener("beforeprint", () => { before = root.dataset.theme; setTheme("light"); drawAll(false); });
-  window.addEventListener("afterprint", () => { setTheme(before); drawAll(false); });
+  const printed = (now) => {
+    if (now) before = root.dataset.theme;
+    setTheme(now ? "light" : before);
+    root.classList.toggle("printed", now);
+    Object.keys(specs).forEach(draw);
+  };
+  window.addEventListener("beforeprint", () => printed(true));
+  window.addEventListener("afterprint", () => printed(false));
 
   /* --- the choice of an instrument: one chart of several is shown */
   for (const select of document.querySelectorAll("select[data-shows]")) {
