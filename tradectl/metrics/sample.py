@@ -99,14 +99,13 @@ def run_of(data: RunData, conventions: Conventions) -> Run:
     first, last = (int(stamps[0]), int(stamps[-1])) if len(stamps) else (0, 0)
     trips = _stream(data.fills, rates)
     trips.finish(last)
-    ledgers = data.summary["balances"]
     initial = round(data.initial * ATOMS_PER_UNIT)
     mean = float(data.equity["equity_atoms"].cast(pl.Float64).mean() or 0.0) if first else float(initial)  # type: ignore[arg-type]
     return Run(
         initial_atoms=initial,
         final_atoms=round(float(data.summary["final_equity"]) * ATOMS_PER_UNIT),
         max_drawdown=float(data.summary["max_drawdown"]),
-        fees_atoms=sum(int(row["fees_atoms"]) * int(row["rate_pico"]) // PICO for row in ledgers),
+        fees_atoms=ledger_sum(data, "fees_atoms"),
         returns=data.daily["return"].to_numpy(),
         trips=data.trips["result"].to_numpy(),
         notional_atoms=trips.notional,
@@ -117,6 +116,11 @@ def run_of(data: RunData, conventions: Conventions) -> Run:
         periods_per_year=conventions.periods_per_year,
         risk_free=conventions.risk_free,
     )
+
+
+def ledger_sum(data: RunData, name: str) -> int:
+    """Return a column of the run's ledgers over all currencies, atoms of the account's."""
+    return sum(int(row.get(name, 0)) * int(row["rate_pico"]) // PICO for row in data.summary["balances"])
 
 
 def _stream(fills: pl.DataFrame, rates: dict[str, float]) -> Trips:
@@ -141,7 +145,6 @@ def sample_of(data: RunData, benchmark: Floats | None = None, profile: str = "tr
     """Return the sample of a run; the benchmark's daily returns are the run's own buy and hold unless given."""
     marking = "last mid" if data.summary.get("book") else "last close"
     conventions = conventions_for(profile, marking, data.sessions)
-    rate = data.positions["currency"].cast(pl.String).replace_strict(data.rates, default=1.0)
     return Sample(
         run=run_of(data, conventions),
         days=data.daily["day"].to_numpy(),
@@ -149,7 +152,7 @@ def sample_of(data: RunData, benchmark: Floats | None = None, profile: str = "tr
         trips=data.trips,
         benchmark=data.benchmark if benchmark is None else benchmark,
         trials=trials_of(data.folder),
-        funding=float((data.positions["funding"] * rate).sum()),
+        funding=ledger_sum(data, "funding_atoms") / ATOMS_PER_UNIT,
         fills=data.fills.height,
         conventions=conventions,
     )

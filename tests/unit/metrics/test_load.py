@@ -19,7 +19,7 @@ from tradectl.metrics.streams import DAY_NS
 from tradectl.metrics.trials import Trials, trials_of
 
 RATE = {"USD": 10**12, "EUR": 12 * 10**11}
-CLOSE = dict.fromkeys(("initial_atoms", "balance_atoms", "fees_atoms", "funding_atoms"), 0)
+LEDGER = {"fees_atoms": 10**8, "funding_atoms": 5 * 10**8}  # of each currency
 
 
 def equity(*rows: tuple[float, float]) -> pl.DataFrame:
@@ -47,16 +47,12 @@ def write(
     summary = {
         "name": "made", "status": "complete", "state_hash": "", "audit": {}, "currency": "USD",
         "initial_equity": 100.0, "final_equity": final, "max_drawdown": 0.0,
-        "balances": [{"currency": name, "rate_pico": rate, **CLOSE} for name, rate in RATE.items()],
+        "balances": [{"currency": name, "rate_pico": rate, **LEDGER} for name, rate in RATE.items()],
     }  # fmt: skip
     (folder / "summary.json").write_text(json.dumps(summary | changes))
     samples.write_parquet(folder / "equity.parquet")
     fills.write_parquet(folder / "fills.parquet")
-    held = (
-        fills.select("strategy", "symbol")
-        .unique()
-        .with_columns(currency=pl.lit(currency), funding=pl.lit(2.0))
-    )
+    held = fills.select("strategy", "symbol").unique().with_columns(currency=pl.lit(currency))
     held.write_parquet(folder / "positions.parquet")
     pl.DataFrame({"order_id": pl.Series([], dtype=pl.Int64)}).write_parquet(folder / "orders.parquet")
     return folder
@@ -115,7 +111,7 @@ def test_a_run_is_read_back(tmp_path: Path) -> None:
     assert (found["trades"], found["win_rate"], found["expectancy"]) == (1.0, 1.0, 8.0)
     assert found["exposure"] == pytest.approx(29 / 46)
     assert found["turnover"] == pytest.approx(210 / np.mean([99, 104, 108, 108]))
-    assert (found["total_return"], found["funding"]) == (pytest.approx(0.08), 2.0)
+    assert (found["total_return"], found["funding"]) == (pytest.approx(0.08), 11.0)
     assert found["benchmark_return"] == pytest.approx(0.1)
     given = compute_all(data, np.array([0.01, 0.02]))
     assert given["benchmark_return"] == pytest.approx(1.01 * 1.02 - 1)
@@ -126,7 +122,8 @@ def test_results_are_told_in_the_account_s_currency(tmp_path: Path) -> None:
         write(tmp_path / "run", equity((1, 100), (47, 109)), made_fills(*TRIP), currency="EUR")
     )
     assert data.trips.select("pnl", "rate", "result").rows() == [(8.0, 1.2, pytest.approx(9.6))]
-    assert compute_all(data)["funding"] == pytest.approx(2.4)
+    found = compute_all(data)
+    assert (found["fees"], found["funding"], found["costs"]) == (2.2, 11.0, 13.2)
     assert data.benchmark is None
 
 
