@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tradectl.cli.main import run
-from tradectl.cli.report_prices import read_prices
+from tradectl.cli.report_prices import read_market
 from tradectl.db.catalogue import Run, find_run
 from tradectl.report.build import build
 from tradectl.report.model import Report, open_report
@@ -39,7 +39,7 @@ def make_run(tmp_path_factory: pytest.TempPathFactory) -> MakeRun:
 
 
 def report_of(made: Run) -> Report:
-    return open_report(made, *read_prices(made, []))
+    return open_report(made, read_market(made, []))
 
 
 @pytest.fixture(scope="session")

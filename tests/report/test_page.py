@@ -22,7 +22,7 @@ COMMON = {"result", "equity", "figures", "audit", "lock", "data"}
 TRADED = COMMON | {"prices", "trades", "profit", "costs", "orders"}
 SECTIONS = {
     "bars": TRADED | {"path", "returns"},
-    "book": TRADED | {"execution", "returns"},
+    "book": TRADED | {"execution", "returns", "book"},
     "idle": COMMON | {"prices", "path"},
 }
 
@@ -123,3 +123,17 @@ def test_data_faults_and_gaps_are_told(bars: Report) -> None:
     inside = bars.data.orders.filter(pl.col("ts_submitted").is_between(*days)).height
     for text in ("off tick", "rounded", "4,320 bars missing", "a note", f"<td>3 d</td><td>4,320</td><td>{inside}</td>"):
         assert text in page
+
+
+@pytest.mark.parametrize("what", ["nothing happened", "all was lost"])
+def test_runs_that_say_little(bars: Report, what: str) -> None:
+    data = bars.data
+    if what == "nothing happened":
+        tables = {name: getattr(data, name).clear() for name in ("equity", "fills", "orders", "positions")}
+    else:
+        zero = pl.when(pl.int_range(pl.len()) > 9_000).then(0.0).otherwise(pl.col("equity"))
+        tables = {"equity": data.equity.with_columns(equity=zero)}
+    page = build(replace(bars, data=replace(data, **tables)))
+    assert {"result", "equity", "audit"} <= sections(page)
+    own = re.sub(r"<(script|pre)\b.*?</\1>", "", page, flags=re.DOTALL)
+    assert not re.findall(r".{20}\b(?:nan|inf)\b.{20}", own)

@@ -73,11 +73,11 @@ def print_figures(runs: Sequence[Run], form: str, data: Sequence[str] = ()) -> N
 
 def _all(runs: Sequence[Run], data: Sequence[str]) -> list[dict[str, float]]:
     """Return every metric of every run as the page tells them: prices are read again where they can be."""
-    from tradectl.cli.report_prices import read_prices
+    from tradectl.cli.report_prices import read_market
     from tradectl.metrics.load import RunData
     from tradectl.metrics.registry import compute_all
 
-    return [compute_all(RunData.open(run.path, read_prices(run, data)[0])) for run in runs]
+    return [compute_all(RunData.open(run.path, read_market(run, data).prices)) for run in runs]
 
 
 def _rows(runs: Sequence[Run], figures: Sequence[dict[str, float]]) -> Iterator[dict[str, Any]]:

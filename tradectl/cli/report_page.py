@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tradectl.cli.report_prices import read_prices
+from tradectl.cli.report_prices import read_market
 from tradectl.db.catalogue import Run
 from tradectl.errors import StoreError
 
@@ -20,16 +20,15 @@ def write_report(run: Run, place: Path | None, data: Sequence[str]) -> Path:
     from tradectl.report.build import build
     from tradectl.report.model import open_report
 
-    prices, why = read_prices(run, data)
-    return write_page(place or run.path / NAME, build(open_report(run, prices, why)))
+    return write_page(place or run.path / NAME, build(open_report(run, read_market(run, data))))
 
 
 def write_comparison(runs: Sequence[Run], place: Path) -> Path:
     """Write one page of several runs; return where it is."""
     from tradectl.report.compare import build_comparison
-    from tradectl.report.model import open_report
+    from tradectl.report.model import Market, open_report
 
-    return write_page(place, build_comparison([open_report(run, None) for run in runs]))
+    return write_page(place, build_comparison([open_report(run, Market()) for run in runs]))
 
 
 def write_page(place: Path, text: str) -> Path:

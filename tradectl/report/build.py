@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tradectl.report import (
+    book,
     breakdown,
     conduct,
     equity,
@@ -31,6 +32,7 @@ SECTIONS: tuple[Maker, ...] = (
     breakdown.profit,
     breakdown.costs,
     execution.execution,
+    book.book,
     feeds.feeds,
     conduct.orders,
     conduct.path,

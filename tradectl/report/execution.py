@@ -8,7 +8,7 @@ from typing import Any
 from tradectl.report.draw import bars
 from tradectl.report.html import Chart, Section, note, table, tiles
 from tradectl.report.model import Report
-from tradectl.report.text import DASH, count, decimal, duration, money, share, signed, tone
+from tradectl.report.text import DASH, count, decimal, duration, money, quantity, share, signed, tone
 
 __all__ = ["execution"]
 
@@ -127,7 +127,7 @@ def _instruments(found: Mapping[str, Told]) -> str:
     rows = []
     for symbol, one in list(found.items())[:MOST]:
         held = one["inventory"]
-        amounts = (f"{held[key]:,.6g}" if held[key] is not None else DASH for key in ("mean_abs", "max_abs", "end"))
+        amounts = (quantity(held[key]) for key in ("mean_abs", "max_abs", "end"))
         flat = share(held["flat_share"])
         rows.append((symbol, count(one["fills"]), share(one["maker_share_notional"]), *amounts, flat))
     heads = ("Instrument", "Fills", "Maker", "Held on average", "Held at most", "Held at the end", "Time without")

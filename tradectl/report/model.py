@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,18 +17,35 @@ from tradectl.errors import StoreError
 from tradectl.metrics.load import RunData
 from tradectl.metrics.registry import compute_all
 from tradectl.report.html import Section
+from tradectl.report.ladders import Ladder
 
-__all__ = ["Maker", "Report", "open_report"]
+__all__ = ["Maker", "Market", "Report", "open_report"]
+
+
+@dataclass(frozen=True)
+class Market:
+    """What a run's data says once more; `why` says why there are no prices."""
+
+    prices: pl.DataFrame | None = None  # `report.prices.collect`
+    why: str = ""
+    chosen: pl.DataFrame = field(default_factory=pl.DataFrame)  # fills whose book is shown: `report.ladders.choose`
+    ladders: Mapping[int, Ladder] = field(default_factory=dict)  # by fill_id
+    grids: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # tick and lot size by instrument
 
 
 @dataclass(frozen=True)
 class Report:
-    """A run whose page is made; `why` says why there are no prices."""
+    """A run whose page is made."""
 
     data: RunData
     config: Mapping[str, Any]
     lock: Mapping[str, Any]
-    why: str = ""
+    market: Market
+
+    @property
+    def why(self) -> str:
+        """Return why there are no prices; empty where there are."""
+        return self.market.why
 
     @cached_property
     def figures(self) -> dict[str, float]:
@@ -83,9 +100,9 @@ class Report:
 Maker = Callable[[Report], Section | None]  # None: the run has nothing of that kind
 
 
-def open_report(run: Run, prices: pl.DataFrame | None, why: str = "") -> Report:
+def open_report(run: Run, market: Market) -> Report:
     """Read all that a page needs from a run folder; StoreError where it is damaged."""
-    return Report(RunData.open(run.path, prices), _settings(run.path / "run.yaml"), run.lock(), why)
+    return Report(RunData.open(run.path, market.prices), _settings(run.path / "run.yaml"), run.lock(), market)
 
 
 def _settings(path: Path) -> dict[str, Any]:

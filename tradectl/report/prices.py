@@ -32,16 +32,15 @@ RULES = {
 Rows = npt.NDArray[Any]
 
 
-def collect(opened: Opened, most: int = MOST, tell: Callable[[int], None] | None = None) -> pl.DataFrame:
+def collect(opened: Opened, most: int = MOST, watch: Callable[[Rows], None] | None = None) -> pl.DataFrame:
     """Return ts (exclusive end), symbol (venue:SYMBOL), open, high, low, close, in order of symbol and time.
 
-    `tell` hears the number of events read so far. Instruments without bars, trades and quotes have no rows.
+    `watch` hears all events as they are read. Instruments without bars, trades and quotes have no rows.
     """
     widths = [max(frame, SECOND) for frame in opened.frame_of]
     parts: list[pl.DataFrame] = []
-    rows, done, factor = 0, 0, 1
+    rows, factor = 0, 1
     for events in opened.chunks(CHUNK):
-        done += len(events)
         part = _bars(_priced(events), widths, factor)
         rows += part.height
         parts.append(part)
@@ -51,8 +50,8 @@ def collect(opened: Opened, most: int = MOST, tell: Callable[[int], None] | None
                 factor *= 2
                 whole = _joined([whole], 2)
             parts, rows = [whole], whole.height
-        if tell is not None:
-            tell(done)
+        if watch is not None:
+            watch(events)
     return _told(_joined(parts), opened, [width * factor for width in widths])
 
 

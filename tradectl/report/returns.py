@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import math
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,9 @@ def _calendar(daily: pl.DataFrame) -> Chart:
     names = [str(year) for year in years["year"]][::-1]
     cells: dict[str, list[float | None]] = {name: [None] * (len(MONTHS) + 1) for name in names}
     for year, month, value, _days in months.rows():
-        cells[str(year)][month - 1] = 100.0 * value
+        cells[str(year)][month - 1] = 100.0 * value if math.isfinite(value) else None
     for year, value, _days in years.rows():
-        cells[str(year)][-1] = 100.0 * value
+        cells[str(year)][-1] = 100.0 * value if math.isfinite(value) else None
     best, worst = (months.sort("return").row(k, named=True) for k in (-1, 0))
     told = ", ".join(
         f"{word} month {MONTHS[one['month'] - 1]} {one['year']} {signed(one['return'], percent)}"

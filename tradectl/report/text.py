@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 __all__ = [
-    "DASH", "Write", "count", "days", "decimal", "duration", "money", "ns_of", "percent", "share", "signed", "stamp",
-    "tone",
+    "DASH", "Write", "count", "days", "decimal", "duration", "money", "ns_of", "percent", "quantity", "share",
+    "signed", "stamp", "tone",
 ]  # fmt: skip
 
 DASH = "–"
@@ -61,6 +61,11 @@ def share(value: Any) -> str:
     """Write a fraction of a whole as a percentage with one decimal."""
     number = _number(value)
     return DASH if number is None else _written(number * 100.0, ",.1f") + " %"
+
+
+def quantity(value: Any) -> str:
+    """Write an amount of units with six digits."""
+    return _written(value, ",.6g")
 
 
 def signed(value: Any, write: Write = money) -> str:
