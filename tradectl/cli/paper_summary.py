@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tradectl.cli.paper_reading import feed_of, note_of
+from tradectl.cli.paper_reading import feed_of
+from tradectl.cli.paper_tail import note_of
 from tradectl.cli.runner import Progress
 from tradectl.cli.runner_summary import refusals, scenario_of, summarise
 from tradectl.cli.runner_write import write_results

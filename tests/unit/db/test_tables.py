@@ -11,8 +11,8 @@ import pytest
 
 from tests.parity.helpers import small_run, write_config
 from tradectl.cli.runner import RunResult
-from tradectl.cli.runner_write import markets_of
 from tradectl.cli.runner_fold import Folded, ledger_rows, start_fold
+from tradectl.cli.runner_write import markets_of
 from tradectl.config.load import load_config
 from tradectl.config.wire import wire
 from tradectl.core.layout import EQUITY
