@@ -137,3 +137,21 @@ def test_runs_that_say_little(bars: Report, what: str) -> None:
     assert {"result", "equity", "audit"} <= sections(page)
     own = re.sub(r"<(script|pre)\b.*?</\1>", "", page, flags=re.DOTALL)
     assert not re.findall(r".{20}\b(?:nan|inf)\b.{20}", own)
+
+
+def test_scenarios_of_ambiguous_bars(bars: Report) -> None:
+    one = {"final_equity": 90_000.0, "total_return": -0.1, "max_drawdown": 0.2, "trades": 3, "fills": 6}
+    other = {**one, "total_return": 0.1, "final_equity": 110_000.0}
+    told = {
+        "ambiguous_bars": 7, "ambiguous": {"fills": 2, "fills_share": 0.25, "pnl_share": 0.5},
+        "scenarios": {"adverse": one, "base": one, "favourable": other},
+    }  # fmt: skip
+    page = build(replace(bars, data=replace(bars.data, summary={**bars.data.summary, **told})))
+    assert "In 7 of 20,160 bars" in page
+    assert "25.0 % of the fills and 50.0 % of the realised" in page
+    assert re.search(r'Favourable</th><td class="gain">\+10\.00 %</td><td>110,000\.00</td>', page)
+
+
+def test_refusals_say_why(book: Report, pages: dict[str, str]) -> None:
+    assert book.summary["refusals"] == {"POST_ONLY_WOULD_TAKE": book.summary["rejected"]}
+    assert "post_only, but it would take liquidity at once" in pages["book"]
