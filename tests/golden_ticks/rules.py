@@ -25,7 +25,7 @@ _TEXT = """
 8.4/receive_order 8.4/arrival 8.4/arrival.own_instrument 8.4/first_in_first_out 8.4/equal_arrivals 8.4/timer_event
 8.4/compute 8.4/interpolated 8.4/cancel_under_way 8.4/one_at_a_time 8.4/report.response
 8.4/report.receive_time 8.4/report.order 8.4/report.own 8.4/view 8.4/timers 8.4/commands 8.4/late.trade
-8.4/late.trade_through 8.4/late.depth 8.4/late.counted
+8.4/late.trade_through 8.4/late.before_arrival 8.4/late.depth 8.4/late.counted
 
 8.5/nothing_fills 8.5/until_snapshot 8.5/until_quote 8.5/IOC_FOK 8.5/others_wait 8.5/post_only 8.5/stops
 8.5/trades_alone 8.5/clear 8.5/trades_missing 8/warmup 8/funding

@@ -167,8 +167,13 @@ def arrive(world: TickWorld, order: TickOrder) -> None:
 # ---- resting orders
 
 
+def was_there(world: TickWorld, order: TickOrder) -> bool:
+    """Say whether an order had arrived before the event happened, which may be told late."""
+    return order.arrival < world.at
+
+
 def passed(world: TickWorld, instrument: int, side: int, price: int, strictly: bool) -> int:
-    """Fill whole, at their own price, the orders of a side that a price has passed; return the lots."""
+    """Fill whole, at their own price, the orders of a side that a price, with `strictly` a trade, has passed."""
     filled = 0
     while True:
         found = [
@@ -176,6 +181,7 @@ def passed(world: TickWorld, instrument: int, side: int, price: int, strictly: b
             for o in world.working(instrument)
             if o.side == side and o.type in LIMITS and not o.is_stop and not waits(world, o)
             and side * (o.limit - price) >= (1 if strictly else 0)
+            and (not strictly or was_there(world, o))
         ]  # fmt: skip
         if not found:
             return filled
@@ -212,6 +218,8 @@ def at_price(world: TickWorld, instrument: int, side: int, trade: tuple[int, int
     for order in world.working(instrument):
         if not (order.resting and order.live and order.side == side and order.limit == price):
             continue
+        if not was_there(world, order):
+            continue
         left = max(lots - given, 0)
         order.traded += lots
         order.front -= left
@@ -232,7 +240,7 @@ def print_alone(world: TickWorld, instrument: int, price: int, lots: int) -> Non
     """Let a print reach own orders by priority; together they take at most `participation` of it."""
     room = floor(lots * Fraction(world.config.participation_e9, E9))
     for order in world.working(instrument):
-        if order.live and not order.is_stop and not waits(world, order):
+        if order.live and not order.is_stop and not waits(world, order) and was_there(world, order):
             room -= meet_print(world, order, price, room)
 
 

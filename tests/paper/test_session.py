@@ -29,6 +29,7 @@ from tradectl.cli.runner import RunResult, run_backtest, verify_run
 from tradectl.config.wire import wire
 from tradectl.config.wire_data import of_meta
 from tradectl.core.codes import Command, EventKind
+from tradectl.db.catalogue import find_run
 from tradectl.db.session import SessionFolder
 from tradectl.engine.journal import Journal
 from tradectl.engine.state import State
@@ -223,6 +224,33 @@ def test_a_session_is_held_by_one_process(tmp_path: Path, hub: type[ReplayedHub]
     with pytest.raises(StoreError, match="running in another process"):
         run(None, tmp_path / "runs", resume=result.run_dir)
     holder.release()
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty", "cut"])
+def test_a_journal_that_ends_before_a_snapshot_is_refused(
+    tmp_path: Path, hub: type[ReplayedHub], monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    async def dies(session: Session) -> None:
+        while session.live.events < 12_000:
+            await asyncio.sleep(0)
+        session._fail(StoreError("as if the disk were gone"))
+
+    with pytest.raises(StoreError):
+        run(config_file(tmp_path, feed={"snapshot": "5s"}), tmp_path / "runs", dies)
+    folder = next((tmp_path / "runs").glob("2*"))
+    segment = next(folder.glob("journal/*.tcj"))
+    if damage == "gone":
+        segment.unlink()
+    else:
+        os.truncate(segment, 0 if damage == "empty" else 30_000)
+    held = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(StoreError, match="cannot go on: its journal"):
+        run(None, tmp_path / "runs", resume=folder)
+    assert all(path.read_bytes() == content for path, content in held.items())
+    with pytest.raises(StoreError, match="is a session without an end"):
+        find_run("latest", tmp_path / "runs")
+    with pytest.raises(StoreError, match="is a session without an end"):
+        find_run(str(folder), tmp_path / "runs")
 
 
 def test_another_grid_is_refused(tmp_path: Path, hub: type[ReplayedHub], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,10 @@ def read_again(path: Path) -> tuple[Loaded, Journal]:
         loaded = load_text(place.read_text(encoding="utf-8"), place.resolve(), env={})
     except ConfigError as error:
         raise StoreError(f"{place} is not a configuration of this version: {error.message}") from error
-    return loaded, Journal(path / "journal", recover=True)
+    journal = Journal(path / "journal", recover=True)
+    if not journal.paths[1:]:
+        raise StoreError(f"{path.name} cannot go on: its journal has no segment")
+    return loaded, journal
 
 
 def restore(loaded: Loaded, folder: SessionFolder, journal: Journal, progress: Progress) -> Begun:
@@ -61,6 +64,10 @@ def restore(loaded: Loaded, folder: SessionFolder, journal: Journal, progress: P
         live.apply(events)
         done += len(events)
         progress("run", done, None)
+    if journal.end < start:
+        raise StoreError(
+            f"{folder.path.name} cannot go on: its journal ends after {journal.end:,} events, a snapshot holds {start:,}"
+        )
     return Begun(loaded, wired, folder, folded, live)
 
 

@@ -54,9 +54,8 @@ class VerifyResult:
         """Return it for people."""
         lines = [f"{name} was {then}, is now {now}" for name, (then, now) in self.versions.items()]
         if self.identical:
-            lines.append(
-                f"identical: {self.rows:,} rows and the state {self.state_hash}, from its {self.source}"
-            )
+            equal = f"{self.rows:,} rows and the state {self.state_hash}"
+            lines.append(f"identical: {equal}, from its {self.source} ({self.run_dir.name})")
         elif self.differences:
             lines += [f"differs: {one}" for one in self.differences]
         return "\n".join(lines)

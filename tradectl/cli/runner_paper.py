@@ -141,7 +141,8 @@ def _hung(hang: Hang) -> None:
     from tradectl.cli.paper_keys import restore_terminal
 
     restore_terminal()
-    os.write(2, f"error: {hang}\n  `tradectl paper --resume RUN` would meet it again; mend the strategy\n".encode())
+    hint = "`tradectl paper --resume` would meet it again: mend the strategy and begin anew"
+    os.write(2, f"error: {hang}\n  {hint}\n".encode())
     os._exit(4)
 
 

@@ -63,7 +63,8 @@ def match_print(world, engine, market, price_ticks, lots):
     while slot != NONE:  # at most n_orders steps; looked up anew after each, for a fill may end other orders
         order = order_at(world.orders, slot)
         done = order.priority
-        if is_arrived(order) and not is_stop(order) and not waits(world, engine, order):
+        there = is_arrived(order) and order.ts_arrival < market.start  # before the trade, which may be told late
+        if there and not is_stop(order) and not waits(world, engine, order):
             room -= act_on_print(world, engine, market, slot, price_ticks, room)
         slot = next_after(world, market, done)
     refresh_keys(world, market)

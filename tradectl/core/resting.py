@@ -11,7 +11,7 @@ from tradectl.core.jit import kernel, routine
 from tradectl.core.ladder import best, next_price, qty_at
 from tradectl.core.ladder_layout import NO_ASK, NO_BID, NO_NOTE, ladder_at
 from tradectl.core.ladder_notes import add_note, first_note, is_marked, note_at, remove_note
-from tradectl.core.layout import NONE, order_at
+from tradectl.core.layout import NEVER, NONE, order_at
 from tradectl.core.orders import is_arrived, refresh_keys
 from tradectl.core.queues import front_after
 from tradectl.core.taking import free_at
@@ -127,16 +127,16 @@ def is_resting(order):
 
 
 @routine
-def best_resting(world, engine, market, side, price_ticks, strictly):
+def best_resting(world, engine, market, side, price_ticks, strictly, until):
     """Return the slot of the resting order of a side that a price reaches first (NONE: none): price, then time.
 
-    It reaches orders at or better than itself, with `strictly` only better ones.
+    It reaches orders that arrived before `until`, at or better than itself, with `strictly` only better ones.
     """
     found, at = NONE, 0
     slot = market.first_order
     while slot != NONE:  # at most n_orders steps
         order = order_at(world.orders, slot)
-        if order.side == side and is_resting(order):
+        if order.side == side and is_resting(order) and order.ts_arrival < until:
             beyond = side * (order.price_ticks - price_ticks)
             if (beyond > 0 or (beyond == 0 and not strictly)) and not waits(world, engine, order):
                 if found == NONE or side * (order.price_ticks - at) > 0:
@@ -146,11 +146,14 @@ def best_resting(world, engine, market, side, price_ticks, strictly):
 
 
 @routine
-def fill_through(world, engine, market, side, price_ticks, strictly):
-    """Fill, each at its own price, the resting orders of a side that a price has passed; return the lots."""
+def fill_through(world, engine, market, side, price_ticks, strictly, until):
+    """Fill, each at its own price, the resting orders of a side that a price has passed; return the lots.
+
+    Orders that arrived at `until` (exchange time) or later are not reached: a trade that is told late.
+    """
     filled = 0
     while True:  # each step ends an order
-        slot = best_resting(world, engine, market, side, price_ticks, strictly)
+        slot = best_resting(world, engine, market, side, price_ticks, strictly, until)
         if slot == NONE:
             return filled
         order = order_at(world.orders, slot)
@@ -184,9 +187,9 @@ def fill_crossed(world, engine, market, venue):
     ladder = world.books + venue.ladder
     bid, ask = first_free(ladder, 0, venue.own_ask), first_free(ladder, 1, venue.own_bid)
     if ask != NO_ASK and venue.own_bid >= ask:
-        fill_through(world, engine, market, 1, ask, False)
+        fill_through(world, engine, market, 1, ask, False, NEVER)
     if bid != NO_BID and venue.own_ask <= bid:
-        fill_through(world, engine, market, -1, bid, False)
+        fill_through(world, engine, market, -1, bid, False, NEVER)
     refresh_keys(world, market)
 
 
@@ -214,6 +217,9 @@ def trade_in_queue(world, engine, market, venue, index, price_ticks, lots, given
     while slot != NONE:  # at most n_orders steps; looked up anew each time, for a fill may end other orders
         order = order_at(world.orders, slot)
         priority = order.priority
+        if order.ts_arrival >= market.start:  # the trade was before it
+            slot = next_in_queue(world, ladder, index, price_ticks, priority)
+            continue
         record = note_at(ladder, order.note - 1)
         record.value += lots
         left = max(lots - given, 0)
@@ -240,7 +246,7 @@ def trade_at_own(world, engine, market, venue, price_ticks, lots, aggressor, mov
         side = 1 - 2 * index
         touched = price_ticks <= venue.own_bid if index == 0 else price_ticks >= venue.own_ask
         if touched and aggressor != side:
-            passed = fill_through(world, engine, market, side, price_ticks, True)
+            passed = fill_through(world, engine, market, side, price_ticks, True, market.start)
             at_touch = price_ticks <= venue.bid if index == 0 else price_ticks >= venue.ask
             if moves_queue and (aggressor == -side or at_touch):
                 trade_in_queue(world, engine, market, venue, index, price_ticks, lots, passed)

@@ -10,9 +10,10 @@ from typing import Any
 
 from tradectl.errors import StoreError, nearest
 
-__all__ = ["SUMMARY", "Run", "find_folder", "find_run", "list_runs", "open_run"]
+__all__ = ["SESSION", "SUMMARY", "Run", "find_folder", "find_run", "list_runs", "open_run"]
 
 SUMMARY = "summary.json"
+SESSION = "session.json"  # of live sessions
 LATEST = "latest"
 TOLD = ("name", "status", "state_hash", "final_equity", "audit")  # without these summary.json tells nothing
 LOCKED = ("versions", "config", "sources", "data")  # the blocks of lock.json that are read again
@@ -82,6 +83,13 @@ def find_run(argument: str, runs: Path) -> Run:
     return open_run(find_folder(argument, runs, SUMMARY, "run"))
 
 
+def _unfinished(path: Path) -> StoreError:
+    return StoreError(
+        f"{path.name} is a session without an end: it is running, or was killed",
+        hint=f"`tradectl control {path.name} status` asks it; `tradectl paper --resume {path.name}` goes on with it",
+    )
+
+
 def find_folder(argument: str, runs: Path, marker: str, noun: str) -> Path:
     """Return the folder with the file `marker` that is meant, as `find_run` does; `noun` is what it is called."""
     if not argument:
@@ -89,12 +97,18 @@ def find_folder(argument: str, runs: Path, marker: str, noun: str) -> Path:
     path = Path(argument)
     if (path / marker).is_file():
         return path
+    if (path / SESSION).is_file():
+        raise _unfinished(path)
     known = folders(runs, marker)
+    unfinished = [p for p in folders(runs, SESSION) if p not in known] if marker == SUMMARY else []
     if argument == LATEST:
-        if not known:
+        if not known and not unfinished:
             raise StoreError(f"there is no {noun} in {runs}")
         # names begin with the time to the second; what happened within one is told by the folder's own time
-        return max(known, key=lambda p: (p.name[:16], p.stat().st_mtime_ns))
+        newest = max([*known, *unfinished], key=lambda p: (p.name[:16], p.stat().st_mtime_ns))
+        if newest in unfinished:
+            raise _unfinished(newest)
+        return newest
     for found in (
         [p for p in known if p.name == argument],
         [p for p in known if p.name.startswith(argument)],
@@ -105,6 +119,9 @@ def find_folder(argument: str, runs: Path, marker: str, noun: str) -> Path:
         if found:
             listed = ", ".join(p.name for p in found[:6]) + (", …" if len(found) > 6 else "")
             raise StoreError(f"{argument!r} is the name of {len(found)} {noun}s: {listed}")
+    for one in unfinished:
+        if argument in one.name:
+            raise _unfinished(one)
     if path.is_dir():
         raise StoreError(f"{path} is no {noun} folder: it has no {marker}")
     hint = nearest(argument, [p.name for p in known]) if known else f"{runs} holds no {noun}"

@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tradectl.db.catalogue import SUMMARY
+from tradectl.db.catalogue import SESSION, SUMMARY
 from tradectl.db.runfolder import RunFolder, hold, json_text, sync_path
 from tradectl.db.snapshot import Snapshot, read_snapshot
 from tradectl.errors import StoreError
 
 __all__ = ["SESSION", "SessionFolder"]
 
-SESSION = "session.json"
 KEPT = 2  # snapshots
 SCHEMA = 1
 

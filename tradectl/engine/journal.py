@@ -130,7 +130,8 @@ class JournalWriter:
         with _told(journal.folder):
             if journal.damage_at is not None:
                 path, offset = journal.damage_at
-                if path != segments[-1]:
+                closed = journal.meta.events is not None
+                if closed or not segments or path != segments[-1] or journal.goes_on(path, offset):
                     raise StoreError(f"damaged journal, not only at its end: {journal.damage}")
                 if offset < HEADER.size:
                     path.unlink()
@@ -289,6 +290,17 @@ class Journal:
         if self.meta.events not in (None, self.end) or self.end < start:
             wanted = self.meta.events if self.meta.events is not None else start
             self._bad(self.folder, 0, f"{self.end:,} events, its meta says {wanted:,}")
+
+    def goes_on(self, path: Path, offset: int) -> bool:
+        """Return whether a whole block of this journal stands behind a damaged place: more than a tail is torn."""
+        content = path.read_bytes()
+        for at in range(offset + BLOCK.size, len(content) - BLOCK.size, BLOCK.size):
+            count, crc, first = BLOCK.unpack_from(content, at)
+            payload = memoryview(content)[at + BLOCK.size : at + BLOCK.size + count * EVENT.itemsize]
+            plausible = 0 < count <= MAX_RECORDS and self.end < first <= self.end + len(content) // EVENT.itemsize
+            if plausible and len(payload) == count * EVENT.itemsize and _crc(count, first, payload) == crc:
+                return True
+        return False
 
     def _segment_of(self, start: int, paths: Sequence[Path]) -> tuple[int, int]:
         """Return the segment that holds event `start`, and the number of its first event."""

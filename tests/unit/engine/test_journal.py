@@ -208,3 +208,21 @@ def test_a_full_disk_takes_the_block_back(tmp_path: Path, monkeypatch: pytest.Mo
     writer.append(events_of(3))
     writer.close()
     assert len(read(tmp_path / "j")) == 5
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_flipped_byte_before_whole_blocks_is_not_cut_off(tmp_path: Path, closed: bool) -> None:
+    writer = JournalWriter(tmp_path / "j", META)
+    for seed in range(5):
+        writer.append(events_of(3, seed))
+    if closed:
+        writer.close()
+    path = next((tmp_path / "j").glob("*.tcj"))
+    raw = bytearray(path.read_bytes())
+    raw[HEADER.size + BLOCK.size + 100] ^= 1
+    path.write_bytes(raw)
+    journal = Journal(tmp_path / "j", recover=True)
+    assert list(journal.chunks()) == []
+    with pytest.raises(StoreError, match="not only at its end"):
+        JournalWriter.resume(journal)
+    assert path.read_bytes() == raw
