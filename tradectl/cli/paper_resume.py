@@ -65,9 +65,8 @@ def restore(loaded: Loaded, folder: SessionFolder, journal: Journal, progress: P
         done += len(events)
         progress("run", done, None)
     if journal.end < start:
-        raise StoreError(
-            f"{folder.path.name} cannot go on: its journal ends after {journal.end:,} events, a snapshot holds {start:,}"
-        )
+        ends = f"its journal ends after {journal.end:,} events, a snapshot holds {start:,}"
+        raise StoreError(f"{folder.path.name} cannot go on: {ends}")
     return Begun(loaded, wired, folder, folded, live)
 
 
