@@ -72,7 +72,7 @@ def test_ctrl_c(program: Program, raising: object) -> None:
         (["backtest", "x.yaml", "--fron", "2020-01-01"], "--from"),
         (["data", "chekc", "x"], "check"),
         (["data", "check", "x", "--profle", "y"], "--profile"),
-        (["report"], "RUN"),
+        (["report"], "name a run"),
         (["backtest", "x.yaml", "-j", "0"], "--jobs"),
         (["backtest", "x.yaml", "-j", "two"], "--jobs"),
         (["data", "import", "x.csv"], "--out"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tradectl.config.load import load_config
 from tradectl.config.wire_data import open_data
 from tradectl.core.event import empty_events
 from tradectl.engine.ports import Events
+from tradectl.exchanges.markets import Spec, instrument_of
 from tradectl.exchanges.model import Channel, ChannelHealth, FeedMarket, FeedNote, Position
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +66,7 @@ class ReplayedHub:
         self.notes: list[FeedNote] = []
         self.noted: Counter[str] = Counter()
         self.markets: list[FeedMarket] = []
+        self.specs: dict[str, Spec] = {}
         self.taken_recv_ns: list[int] = []
         self._at = 0
         self._task: asyncio.Task[None] | None = None
@@ -73,8 +76,9 @@ class ReplayedHub:
         self._events = events[self.begin : self.begin + self.limit]
         self.clock.ns = max(self.clock.ns, int(self._events["ts_recv"][0]))
         channels = frozenset({Channel.TRADES, Channel.DEPTH})
+        self.specs = {instrument.id: replace(instrument_of("binance", RAW), instrument=instrument)}
         self.markets = [
-            FeedMarket(0, "binance", instrument.symbol, "X", instrument, channels, instrument.lot_size, 0, RAW)
+            FeedMarket(0, "binance", instrument.symbol, "X", instrument, channels, instrument.lot_size)
         ]
         return self.markets
 

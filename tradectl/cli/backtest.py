@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from tradectl.cli.app import command
-from tradectl.cli.options import Configs, From, Json, Quiet, Sets, To
+from tradectl.cli.options import Configs, From, Json, Quiet, RunsOut, Sets, To
 from tradectl.errors import ConfigError, TradectlError
 
 __all__ = ["Failure", "Job", "register"]
@@ -52,9 +52,7 @@ def register(app: typer.Typer) -> None:
         sets: Sets = None,
         start: From = None,
         end: To = None,
-        out: Annotated[
-            Path | None, typer.Option("--out", metavar="DIR", help="Folder of run folders; default: ./runs.")
-        ] = None,
+        out: RunsOut = None,
         journal: Annotated[
             bool,
             typer.Option(

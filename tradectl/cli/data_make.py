@@ -22,6 +22,7 @@ from tradectl.cli.options import (
     Timeframe,
     To,
     comma_list,
+    duration_ns,
 )
 from tradectl.errors import ConfigError, nearest
 
@@ -173,7 +174,7 @@ def _write(
     if kind == "book":
         from tradectl.history.generate_book import BookWalk, generate_book
 
-        length = _length(of_book["--duration"] or "1h")
+        length = duration_ns(of_book["--duration"] or "1h")
         return generate_book(BookWalk(duration_ns=length, rate=of_book["--rate"] or 25, **shared), out)
     from tradectl.history.generate import Walk, generate
 
@@ -182,16 +183,6 @@ def _write(
         gap_per_million=of_bars["--gaps"] or 0, **shared,
     )  # fmt: skip
     return generate(walk, out)
-
-
-def _length(text: str) -> int:
-    """Return the nanoseconds of `--duration`."""
-    from tradectl.config.units import Duration
-
-    try:
-        return Duration(text).ns
-    except ValueError as error:
-        raise ConfigError(f"--duration: {error}; got {text!r}") from None
 
 
 def _positive(option: str, text: str) -> Decimal:

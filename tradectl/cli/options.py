@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from tradectl.errors import ConfigError
+
 __all__ = [
-    "Catalogue", "Configs", "DataPlaces", "From", "Json", "Profile", "Quiet", "Run", "Runs", "RunsFolder", "Sets",
-    "Source", "Symbols", "Timeframe", "To", "comma_list",
+    "Catalogue", "Configs", "DataPlaces", "From", "Json", "LastsFor", "Profile", "Quiet", "Run", "Runs",
+    "RunsFolder", "RunsOut", "Sets", "Source", "Symbols", "Timeframe", "To", "comma_list", "duration_ns",
 ]
 
 Configs = Annotated[
@@ -40,6 +42,13 @@ DataPlaces = Annotated[
         help="Where the input data is now: a file, folder or glob; may be repeated.",
         show_default=False,
     ),
+]
+RunsOut = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Folder of run folders; default: ./runs.")
+]
+LastsFor = Annotated[
+    str | None,
+    typer.Option("--duration", metavar="TIME", help="End after this long: 90s, 10m, 8h.", show_default=False),
 ]
 RunsFolder = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run folders are.")]
 From = Annotated[
@@ -83,6 +92,16 @@ Symbols = Annotated[
 Catalogue = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="The catalogue; made if it is not there.")
 ]
+
+
+def duration_ns(text: str) -> int:
+    """Return the nanoseconds that `--duration` names; ConfigError where it is no span of time."""
+    from tradectl.config.units import parse_duration_ns
+
+    try:
+        return parse_duration_ns(text)
+    except ValueError as error:
+        raise ConfigError(f"--duration: {error}; got {text!r}") from None
 
 
 def comma_list(text: str) -> list[str]:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradectl.cli.app import command
-from tradectl.cli.options import Json, RunsFolder, Sets
+from tradectl.cli.options import Json, LastsFor, RunsFolder, RunsOut, Sets, duration_ns
 from tradectl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tradectl.cli.runner_paper import PaperRequest
 
 __all__ = ["register", "register_record"]
 
-Span = Annotated[
-    str | None,
-    typer.Option("--duration", metavar="TIME", help="End after this long: 90s, 10m, 8h.", show_default=False),
-]
 Headless = Annotated[
     bool, typer.Option("--headless", help="No view: one JSON line for each thing that happens.")
-]
-Out = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="Folder of run folders; default: ./runs.")
 ]
 
 
@@ -41,7 +38,7 @@ def register(app: typer.Typer) -> None:
             Path | None,
             typer.Argument(metavar="[CONFIG]", help="A YAML file with a block `feed`.", show_default=False),
         ] = None,
-        duration: Span = None,
+        duration: LastsFor = None,
         resume: Annotated[
             str | None,
             typer.Option(
@@ -50,7 +47,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         headless: Headless = False,
         sets: Sets = None,
-        out: Out = None,
+        out: RunsOut = None,
         folder: RunsFolder = Path("runs"),
         as_json: Json = False,
     ) -> None:
@@ -59,6 +56,7 @@ def register(app: typer.Typer) -> None:
         Every event is journaled before it is applied: a session that was killed goes on with --resume, and
         `tradectl verify` replays it through the backtester. Ctrl-C cancels the orders and writes the summary.
         """
+        from tradectl.cli.runner_paper import PaperRequest
         from tradectl.db.catalogue import find_folder
         from tradectl.db.session import SESSION
 
@@ -67,7 +65,8 @@ def register(app: typer.Typer) -> None:
         if resume is not None and sets:
             raise ConfigError("--set: a resumed session keeps the settings of its run.yaml")
         again = None if resume is None else find_folder(resume, out or folder, SESSION, "session")
-        run_dir = _run(config, again, sets, out, duration, headless, as_json)
+        request = PaperRequest(config, again, tuple(sets or ()), out=out, duration_s=_seconds(duration))
+        run_dir = _run(request, headless, as_json)
         _say(f"tradectl verify {run_dir}")
 
 
@@ -84,10 +83,10 @@ def register_record(data: typer.Typer) -> None:
         config: Annotated[
             Path, typer.Argument(metavar="CONFIG", help="A YAML file with a block `feed`.", show_default=False)
         ],
-        duration: Span = None,
+        duration: LastsFor = None,
         headless: Headless = False,
         sets: Sets = None,
-        out: Out = None,
+        out: RunsOut = None,
         as_json: Json = False,
     ) -> None:
         """Listen to the feeds of a config, without its strategies, and keep every event in a journal.
@@ -95,7 +94,10 @@ def register_record(data: typer.Typer) -> None:
         The folder is a source of data: `data: {source: FOLDER, kind: journal}`; `tradectl data export` makes one
         Parquet file of it. `tradectl paper --resume` goes on with it.
         """
-        run_dir = _run(config, None, sets, out, duration, headless, as_json, trades=False)
+        from tradectl.cli.runner_paper import PaperRequest
+
+        asked = PaperRequest(config, sets=tuple(sets or ()), out=out, duration_s=_seconds(duration), trades=False)
+        run_dir = _run(asked, headless, as_json)
         _say(f"data: {{source: {run_dir}, kind: journal}}")
 
 
@@ -105,10 +107,11 @@ def _say(text: str) -> None:
     err().print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _run(
-    config: Path | None, again: Path | None, sets: list[str] | None, out: Path | None, duration: str | None,
-    headless: bool, as_json: bool, trades: bool = True,
-) -> Path:  # fmt: skip
+def _seconds(duration: str | None) -> float | None:
+    return None if duration is None else duration_ns(duration) / 1e9
+
+
+def _run(request: PaperRequest, headless: bool, as_json: bool) -> Path:
     """Run a session with what is to be seen of it; print its end; return its folder."""
     from tradectl.cli.output import out as console
     from tradectl.cli.output import print_json
@@ -117,34 +120,14 @@ def _run(
     from tradectl.cli.paper_view import live_view
     from tradectl.cli.progress import Meter
     from tradectl.cli.result_table import print_result
-    from tradectl.cli.runner_paper import PaperRequest, run_paper
+    from tradectl.cli.runner_paper import run_paper
 
     watched = not headless and not as_json and console().is_terminal
-    request = PaperRequest(
-        config,
-        again,
-        tuple(sets or ()),
-        out=out,
-        duration_s=_seconds(duration),
-        trades=trades,
-        watches=(serve_control, live_view if watched else log_lines),
-    )
+    watches = (serve_control, live_view if watched else log_lines)
     with Meter(headless or as_json) as meter:
-        result = run_paper(request, meter)
+        result = run_paper(replace(request, watches=watches), meter)
     if as_json:
         print_json(result.summary)
     elif not headless:
         print_result(console(), result.summary)
     return result.run_dir
-
-
-def _seconds(text: str | None) -> float | None:
-    """Return a duration in seconds; ConfigError where it is none."""
-    from tradectl.config.units import Duration
-
-    if text is None:
-        return None
-    try:
-        return Duration(text).ns / 1e9
-    except ValueError as error:
-        raise ConfigError(f"--duration {text!r}: {error}", hint="e.g. 90s, 10m, 8h") from None

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tradectl.cli.paper_begun import Begun, live_of
 from tradectl.cli.runner import Progress
 from tradectl.cli.runner_fold import Folded, start_fold
-from tradectl.cli.runner_verify import changed_sources
-from tradectl.config.load import Loaded, load_text
+from tradectl.cli.runner_verify import changed_sources, settings_of_run
+from tradectl.config.load import Loaded
 from tradectl.config.wire import Wired, wire
 from tradectl.config.wire_data import of_meta
 from tradectl.core.codes import Command, EventFlag, EventKind
@@ -21,11 +22,10 @@ from tradectl.db.session import SessionFolder
 from tradectl.db.spool import Spool
 from tradectl.engine.journal import Journal, JournalWriter
 from tradectl.engine.ports import Events
-from tradectl.errors import ConfigError, StoreError, TradectlError
+from tradectl.errors import StoreError, TradectlError
 from tradectl.exchanges.model import Channel, GapReason, Position
 
 if TYPE_CHECKING:
-    from tradectl.cli.runner_paper import Begun
     from tradectl.exchanges.hub import Hub
 
 __all__ = ["go_on", "positions_of", "read_again", "restore", "warm_up"]
@@ -39,11 +39,7 @@ def read_again(path: Path) -> tuple[Loaded, Journal]:
     changed = changed_sources(run, run.lock())
     if changed:
         raise StoreError(f"{path.name} cannot go on: {'; '.join(changed)}")
-    place = path / "run.yaml"
-    try:
-        loaded = load_text(place.read_text(encoding="utf-8"), place.resolve(), env={})
-    except ConfigError as error:
-        raise StoreError(f"{place} is not a configuration of this version: {error.message}") from error
+    loaded = settings_of_run(run, (path / "run.yaml").read_text(encoding="utf-8"))
     journal = Journal(path / "journal", recover=True)
     if not journal.paths[1:]:
         raise StoreError(f"{path.name} cannot go on: its journal has no segment")
@@ -52,8 +48,6 @@ def read_again(path: Path) -> tuple[Loaded, Journal]:
 
 def restore(loaded: Loaded, folder: SessionFolder, journal: Journal, progress: Progress) -> Begun:
     """Return the session as it stood after the last event of its journal: newest snapshot, then what came behind it."""
-    from tradectl.cli.runner_paper import Begun, live_of
-
     progress("compile", 0, None)
     wired = wire(loaded, opened=of_meta(journal.meta, loaded.config))
     folded, start = _restored(wired, folder)

@@ -13,24 +13,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tradectl.cli.paper_begun import Begun, live_of
 from tradectl.cli.paper_resume import go_on, positions_of, read_again, restore, warm_up
 from tradectl.cli.paper_session import Session
 from tradectl.cli.paper_summary import write_end
 from tradectl.cli.runner import Progress, RunResult
 from tradectl.cli.runner_backtest import runs_folder
-from tradectl.cli.runner_fold import Folded, start_fold
+from tradectl.cli.runner_fold import start_fold
 from tradectl.cli.runner_write import write_inputs
 from tradectl.config.load import Loaded, load_config
-from tradectl.config.wire import Wired, wire
+from tradectl.config.wire import wire
 from tradectl.config.wire_data import of_meta
 from tradectl.config.wire_feed import meta_of, plans_of, replayable, settings_of
 from tradectl.core.codes import Command
 from tradectl.db.runfolder import RunFolder
 from tradectl.db.session import SessionFolder
-from tradectl.engine.host import Host
-from tradectl.engine.host_watchdog import Hang
 from tradectl.engine.journal import JournalMeta, JournalWriter
-from tradectl.engine.live import Live
 from tradectl.errors import FeedError, StoreError
 from tradectl.exchanges.clock import Clock
 from tradectl.exchanges.hub import Hub
@@ -106,52 +104,12 @@ def _same_markets(meta: JournalMeta, markets: Sequence[FeedMarket], path: Path) 
                 raise FeedError(f"{path.name} cannot go on: {key} of {name} was {was}, is now {has}")
 
 
-@dataclass(frozen=True)
-class Begun:
-    """A session that only needs its feeds."""
-
-    loaded: Loaded
-    wired: Wired
-    folder: SessionFolder
-    folded: Folded
-    live: Live
-
-
-def live_of(wired: Wired, folded: Folded) -> Live:
-    """Return the live driver of a wired run, without a journal yet."""
-    feed = wired.config.feed
-    assert feed is not None
-    host = Host(
-        folded.state,
-        folded,
-        hooks=wired.hooks,
-        watchdog_s=wired.config.engine.watchdog.ns / 1e9,
-        on_hang=_hung,
-        commands=False,
-        lazy=True,  # rows are written between messages, not before an order is sent
-    )
-    host.open()  # what is replayed, and the warm-up, may hang like anything else
-    return Live(host, feed.grace.ns)
-
-
-def _hung(hang: Hang) -> None:
-    """End the process: compiled code in a loop cannot be stopped, and the journal has all that was applied."""
-    import os
-
-    from tradectl.cli.paper_keys import restore_terminal
-
-    restore_terminal()
-    hint = "`tradectl paper --resume` would meet it again: mend the strategy and begin anew"
-    os.write(2, f"error: {hang}\n  {hint}\n".encode())
-    os._exit(4)
-
-
 async def _begin(
     loaded: Loaded, request: PaperRequest, hub: Hub, clock: Clock, progress: Progress
 ) -> Begun:
     """Wire a new session, make its folder, apply START and the warm-up."""
     meta = meta_of(hub.markets)
-    session = replayable(loaded, hub.markets)
+    session = replayable(loaded, hub.specs.values())
     progress("compile", 0, None)
     wired = wire(session, opened=of_meta(meta, session.config))
     warm = await warm_up(hub, wired, progress)

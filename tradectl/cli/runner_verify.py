@@ -22,7 +22,7 @@ from tradectl.db.tables import Names, positions_table
 from tradectl.engine.journal import META
 from tradectl.errors import ConfigError, DataError, StoreError, StrategyError
 
-__all__ = ["changed_sources", "load_again", "refuse_hang", "verify"]
+__all__ = ["changed_sources", "load_again", "refuse_hang", "settings_of_run", "verify"]
 
 IDENTICAL, DIFFERS, VERSIONS = 0, 1, 7
 COUNTS = (
@@ -129,7 +129,7 @@ def load_again(run: Run, lock: dict[str, Any], data: Sequence[str], scratch: Pat
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise StoreError(f"{path} cannot be read ({error})") from error
     if lock["data"].get("source") == "journal":  # a live session: its journal is its data
-        return _read(run, path.read_text(encoding="utf-8")), "journal"
+        return settings_of_run(run, path.read_text(encoding="utf-8")), "journal"
     root, fault = find_data(lock["data"], data, scratch)
     source = "data"
     if not fault:
@@ -140,11 +140,11 @@ def load_again(run: Run, lock: dict[str, Any], data: Sequence[str], scratch: Pat
         source = "journal"
     else:
         raise DataError(fault, hint="--data PATH says where the data is now")
-    return _read(run, yaml.safe_dump(raw, sort_keys=False)), source
+    return settings_of_run(run, yaml.safe_dump(raw, sort_keys=False)), source
 
 
-def _read(run: Run, text: str) -> Loaded:
-    """Check a run's configuration; the environment has no say in it."""
+def settings_of_run(run: Run, text: str) -> Loaded:
+    """Return the text of a run's run.yaml as a checked configuration; the environment has no say in it."""
     path = run.path / "run.yaml"
     try:
         return load_text(text, path.resolve(), env={})

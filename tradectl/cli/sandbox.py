@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradectl.cli.app import command
-from tradectl.cli.options import Json, RunsFolder
+from tradectl.cli.options import Json, LastsFor, RunsFolder, duration_ns
 from tradectl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ def register(app: typer.Typer) -> None:
         speed: Annotated[
             float, typer.Option("--speed", metavar="X", help="Times the source's own pace.")
         ] = 1.0,
-        duration: Annotated[
-            str | None, typer.Option("--duration", metavar="TIME", help="End after this long: 90s, 10m, 8h.")
-        ] = None,
+        duration: LastsFor = None,
         seed: Annotated[
             int, typer.Option("--seed", metavar="N", min=0, help="Of markets and of chance.")
         ] = 1,
@@ -102,13 +100,9 @@ def register(app: typer.Typer) -> None:
         planned with --fault or begun by `curl -d drop http://127.0.0.1:9001/sandbox/fault`; /sandbox/state tells
         what has been sent, /sandbox/truth/EXCHANGE/SYMBOL the true book and trades. Ctrl-C ends it.
         """
-        from tradectl.config.units import parse_duration_ns
         from tradectl.exchanges.sandbox import Fault, Sandbox
 
-        try:
-            lasts_ns = FOREVER if duration is None else parse_duration_ns(duration)
-        except ValueError as error:
-            raise ConfigError(f"--duration: {error}; got {duration!r}") from None
+        lasts_ns = FOREVER if duration is None else duration_ns(duration)
         if rate is not None and source != SYNTHETIC:
             raise ConfigError("--rate is for the synthetic source; a recording has its own, times --speed")
         made = Sandbox(

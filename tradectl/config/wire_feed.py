@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tradectl.config.wire_numbers import instrument_block
 from tradectl.engine.journal import JournalMeta
 from tradectl.errors import ConfigError
-from tradectl.exchanges.markets import instrument_of
+from tradectl.exchanges.markets import Spec
 from tradectl.exchanges.model import Channel, ExchangePlan, FeedMarket, FeedSettings
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def meta_of(markets: Sequence[FeedMarket]) -> JournalMeta:
     )
 
 
-def replayable(loaded: Loaded, markets: Sequence[FeedMarket]) -> Loaded:
+def replayable(loaded: Loaded, specs: Iterable[Spec]) -> Loaded:
     """Return the configuration of the session: its data is its journal, what was left open is written down.
 
     Fees that the configuration does not give are the venue's of its default tier.
@@ -82,15 +82,14 @@ def replayable(loaded: Loaded, markets: Sequence[FeedMarket]) -> Loaded:
 
     config = loaded.config
     instruments = dict(config.instruments)
-    for market in markets:
-        block = instrument_block(config, market.instrument)
+    for spec in specs:
+        block = instrument_block(config, spec.instrument)
         if "fees" in config.model_fields_set or (block is not None and block.fees is not None):
             continue
-        spec = instrument_of(market.exchange, market.raw)
         fees = Fees.model_validate({"maker": spec.maker, "taker": spec.taker})
         own = block or Instrument.model_validate({})
         # One that was named by its bare symbol keeps that name; others get their id, which is unique.
-        name = next((key for key, value in instruments.items() if value is block), market.instrument.id)
+        name = next((key for key, value in instruments.items() if value is block), spec.instrument.id)
         instruments[name] = own.model_copy(update={"fees": fees})
     journal = DataBlock.model_validate({"source": ["journal"], "kind": "journal"})
     changed = {

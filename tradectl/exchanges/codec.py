@@ -1,17 +1,15 @@
-"""Events packed one by one, and the venue's numbers as ticks and lots."""
+"""Events packed one by one."""
 
 from __future__ import annotations
 
 import struct
-from decimal import Decimal
 
 import numpy as np
 
 from tradectl.core.event import EVENT
 from tradectl.engine.ports import Events
-from tradectl.history.grid import scale_of
 
-__all__ = ["EventBuffer", "Grid"]
+__all__ = ["EventBuffer"]
 
 RECORD = struct.Struct("<qqBbHHHqqqqq")
 FIRST = 1_024  # events; the buffer doubles when it is full
@@ -49,29 +47,3 @@ class EventBuffer:
     def cut(self, length: int) -> None:
         """Forget what was appended after the first `length` events (of a message that proved malformed)."""
         self._end = length * RECORD.size
-
-
-class Grid:
-    """One instrument's steps: numbers, as the venue writes them, to ticks or lots.
-
-    A number is exact as float64 up to 15 digits; what is no multiple of the step is rounded half to even and
-    counted in `off`. NaN and infinities are a ValueError.
-    """
-
-    __slots__ = ("_factor", "_multiply", "off", "step")
-
-    def __init__(self, step: Decimal) -> None:
-        self._factor, self._multiply = scale_of(step)
-        self.step = step
-        self.off = 0
-
-    def steps(self, number: str | float) -> int:
-        """Return a number in steps."""
-        value = float(number)
-        scaled = value * self._factor if self._multiply else value / self._factor
-        steps = round(scaled)  # raises ValueError for NaN, OverflowError for infinities
-        if abs(scaled - steps) > 1e-6 * max(1.0, abs(scaled) * 1e-6):
-            self.off += 1
-            if steps == 0 and value > 0.0:
-                return 1
-        return steps

@@ -7,7 +7,7 @@ from decimal import Decimal
 from math import dist
 
 from tradectl.core.codes import EventFlag, EventKind, GapScope
-from tradectl.exchanges.codec import EventBuffer, Grid
+from tradectl.exchanges.codec import EventBuffer
 from tradectl.exchanges.model import GapReason
 from tradectl.history.grid import scale_of
 
@@ -24,12 +24,13 @@ GAP = int(EventKind.GAP)
 class Steps:
     """The venue's numbers, as text or float, in whole steps of a grid.
 
-    What is off the grid is rounded and counted by it; no number is a ValueError or TypeError, one that an event does
+    A number is exact as float64 up to 15 digits; what is no multiple of the step is rounded half to even, but what is
+    more than none never to none, and counted in `off`. No number is a ValueError or TypeError, one that an event does
     not hold an OverflowError.
     """
 
     def __init__(self, step: Decimal) -> None:
-        self.grid = Grid(step)
+        self.off = 0
         self._factor, self._multiply = scale_of(step)
 
     def one(self, number: str | float) -> int:
@@ -37,8 +38,10 @@ class Steps:
         value = float(number)
         scaled = value * self._factor if self._multiply else value / self._factor
         steps = round(scaled)
-        if not -NEAR < scaled - steps < NEAR:
-            steps = self.grid.steps(number)
+        if not -NEAR < scaled - steps < NEAR and abs(scaled - steps) > NEAR * max(1.0, abs(scaled) * NEAR):
+            self.off += 1
+            if steps == 0 and value > 0.0:
+                return 1
         if not -MOST < steps < MOST:
             raise OverflowError(f"{number} is more than an event holds")
         return steps

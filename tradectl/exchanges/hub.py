@@ -17,10 +17,11 @@ from tradectl.errors import FeedError
 from tradectl.exchanges.backoff import Desk
 from tradectl.exchanges.capability import check_plan
 from tradectl.exchanges.clock import Clock
-from tradectl.exchanges.codec import EventBuffer, Grid
+from tradectl.exchanges.codec import EventBuffer
 from tradectl.exchanges.connect import new_exchange
 from tradectl.exchanges.decoders import decoder_of
 from tradectl.exchanges.decoders.base import VenueDecoder
+from tradectl.exchanges.event_rows import Steps
 from tradectl.exchanges.feed import Feed
 from tradectl.exchanges.inbox import CALL, Inbox
 from tradectl.exchanges.markets import Spec, instrument_of, load_markets, market_cache
@@ -227,10 +228,9 @@ class Hub:
         for feed in self._feeds:
             for market in feed.markets:
                 rows = await last_bars(feed.exchange, market.symbol, timeframe_ns, bars, self._clock.now_ns())
-                prices, qtys = Grid(market.instrument.tick_size), Grid(market.qty_step)
-                step = prices.steps
+                step, lots = Steps(market.instrument.tick_size).one, Steps(market.qty_step).one
                 found[market.index] = [
-                    (end_ns, step(o), step(h), step(low), step(c), qtys.steps(volume))
+                    (end_ns, step(o), step(h), step(low), step(c), lots(volume))
                     for end_ns, o, h, low, c, volume in rows
                 ]
         return found

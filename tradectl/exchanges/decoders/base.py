@@ -199,5 +199,5 @@ class VenueDecoder(ABC):
             if (need := lines.trades.tick(now_ns, out)) is not None:
                 self.needs.append(need)
             lines.bars.tick(now_ns, out)
-            off += lines.prices.grid.off + lines.qtys.grid.off
+            off += lines.prices.off + lines.qtys.off
         self.off_grid = off
