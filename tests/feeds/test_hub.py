@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.feeds import watched
-from tests.feeds.watched import QUICK, Watched
+from tests.feeds.watched import BOTH, PATIENT, QUICK, Watched
 from tradectl.errors import FeedError
 from tradectl.exchanges.clock import Clock
 from tradectl.exchanges.hub import Hub
@@ -122,14 +122,14 @@ def test_bars_that_closed_while_the_connection_was_away_are_fetched(monkeypatch:
 @pytest.mark.parametrize("exchange", ["binance", "kraken", "bybit", "okx"])
 def test_a_resumed_session_has_the_trades_that_were_made_meanwhile(exchange: str) -> None:
     async def test() -> None:
-        async with Sandbox([exchange], SYMBOLS, rate=200.0) as server:
-            async with Watched(server, exchange, SYMBOLS) as first:
+        async with Sandbox([exchange], SYMBOLS, rate=80.0) as server:  # bybit's REST knows the last 60 trades
+            async with Watched(server, exchange, SYMBOLS, settings=PATIENT) as first:
                 await first.until(lambda: len(first.trades) == 2, 10, "trades")
                 await first.listen(0.5)
             places: dict[str, Position] = first.hub.positions()
             assert set(places) == {market.instrument.id for market in first.hub.markets}
             await asyncio.sleep(0.6)
-            async with Watched(server, exchange, SYMBOLS, positions=places) as second:
+            async with Watched(server, exchange, SYMBOLS, BOTH, PATIENT, places) as second:
                 second.trades = first.trades
                 await second.listen(2.5)
                 await second.settled()

@@ -7,6 +7,7 @@ import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,7 @@ BAR_NS = 60_000_000_000
 QUICK = FeedSettings(
     stale_ns=3_000_000_000, backoff_min_ns=50_000_000, backoff_max_ns=500_000_000, backfill_ns=4_000_000_000
 )
+PATIENT = replace(QUICK, stale_ns=30_000_000_000, backfill_ns=20_000_000_000)  # where the machine may stall
 
 
 class Watched:
