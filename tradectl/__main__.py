@@ -1,5 +1,20 @@
 """`python -m tradectl` is the program `tradectl`."""
 
-from tradectl.cli.main import main
+import sys
+from typing import NoReturn
 
-main()
+__all__ = ["main"]
+
+
+def main() -> NoReturn:
+    """Run the program; Ctrl-C while it is still being imported ends it as quietly as later."""
+    try:
+        from tradectl.cli.main import main as program
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    program()
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.feeds.watched import Watched
+from tests.feeds.watched import PATIENT, Watched
 from tradectl.core.codes import EventKind
 from tradectl.exchanges import hub
 from tradectl.exchanges.model import Channel
@@ -36,7 +36,7 @@ def test_books_and_trades_are_the_servers(exchange: str, fault: str, gaps: set[t
     async def test() -> None:
         async with (
             Sandbox([exchange], SYMBOLS, rate=300.0) as server,
-            Watched(server, exchange, SYMBOLS, MARKET_DATA) as feed,
+            Watched(server, exchange, SYMBOLS, MARKET_DATA, PATIENT) as feed,
         ):
             await feed.until(lambda: len(feed.trades) == len(feed.whole) == len(SYMBOLS), 10, "a start")
             await feed.listen(0.5)

@@ -137,7 +137,7 @@ async def _fetch(order: Order, as_json: bool, quiet: bool) -> None:
     from tradectl.cli.progress import Meter
     from tradectl.exchanges.connect import new_exchange
     from tradectl.exchanges.markets import find_market, instrument_of, load_markets, market_cache
-    from tradectl.exchanges.rest import timeframe_name
+    from tradectl.exchanges.rest import check_funding, timeframe_name
     from tradectl.exchanges.rest_store import Series
 
     exchange = new_exchange(order.exchange, order.endpoint)
@@ -150,6 +150,8 @@ async def _fetch(order: Order, as_json: bool, quiet: bool) -> None:
         kind, _ = KINDS[order.what]
         if kind == "bars":
             timeframe_name(exchange, order.timeframe_ns)
+        for name in order.symbols if kind == "funding" else ():
+            check_funding(exchange, find_market(order.exchange, name, markets)["symbol"])
         specs = [
             instrument_of(order.exchange, find_market(order.exchange, name, markets))
             for name in order.symbols

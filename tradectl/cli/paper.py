@@ -67,7 +67,7 @@ def register(app: typer.Typer) -> None:
         again = None if resume is None else find_folder(resume, out or folder, SESSION, "session")
         request = PaperRequest(config, again, tuple(sets or ()), out=out, duration_s=_seconds(duration))
         run_dir = _run(request, headless, as_json)
-        _say(f"tradectl verify {run_dir}")
+        _next(f"tradectl verify {run_dir}", run_dir, headless or as_json)
 
 
 def register_record(data: typer.Typer) -> None:
@@ -98,12 +98,15 @@ def register_record(data: typer.Typer) -> None:
 
         asked = PaperRequest(config, sets=tuple(sets or ()), out=out, duration_s=_seconds(duration), trades=False)
         run_dir = _run(asked, headless, as_json)
-        _say(f"data: {{source: {run_dir}, kind: journal}}")
+        _next(f"data: {{source: {run_dir}, kind: journal}}", run_dir, headless or as_json)
 
 
-def _say(text: str) -> None:
-    from tradectl.cli.output import err
+def _next(text: str, run_dir: Path, as_json: bool) -> None:
+    """Say on standard error what comes next, among lines of JSON as one of them."""
+    from tradectl.cli.output import err, json_text
 
+    if as_json:
+        text = json_text({"event": "written", "run_dir": str(run_dir), "next": text})
     err().print(text, markup=False, highlight=False, soft_wrap=True)
 
 

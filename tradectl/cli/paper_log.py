@@ -1,6 +1,7 @@
 """A paper session told in lines: one JSON object each, on standard error.
 
-`event` is start, fill, refused, state, feed, heartbeat or end, `ts` when the line was written, `at` when it happened.
+`event` is start, fill, refused, state, disabled, feed, heartbeat or end, `ts` when the line was written, `at` when it
+happened.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Log:
         self.session, self.outlet, self.reader = session, outlet, Reader(session)
         self.fills, self.orders, self.notes = RowTail(session, "fills"), RowTail(session, "orders"), NoteTail(session)
         self.state = self.reader.account().trading_state
+        self.disabled: set[str] = set()
         self.beat_ns = session.clock.now_ns()
         self.beat_events = session.live.events
 
@@ -82,6 +84,10 @@ class Log:
         if state != self.state:
             self.state = state
             self.say("state", {"trading_state": state})
+        for name in self.reader.disabled():
+            if name not in self.disabled:
+                self.disabled.add(name)
+                self.say("disabled", {"strategy": name, "text": "it raised; its orders were canceled"})
         if self.session.clock.now_ns() - self.beat_ns >= HEARTBEAT_NS:
             self.heartbeat()
 

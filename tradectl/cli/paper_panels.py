@@ -219,9 +219,9 @@ class Scene:
 
     def _feeds(self) -> Table:
         columns = (
-            Column("instrument", rank=2 if self._alone == 2 else 6), Column("channel"), Column("state"),
-            Column("msg/s", True), Column("lag ms", True), Column("conn", True, 4), Column("gaps", True, 3),
-            Column("left out", True, 7), Column("silent", True, 8),
+            Column("instrument", rank=0 if self._alone == 2 else 8), Column("channel"), Column("state"),
+            Column("msg/s", True, 2), Column("lag ms", True, 3), Column("conn", True, 5), Column("gaps", True, 4),
+            Column("left out", True, 9), Column("silent", True, 10),
         )  # fmt: skip
         feeds = sorted(self.feeds, key=lambda one: one.state == "live")  # those that are not live come first
         return Table("feeds", columns, [self._feed(one) for one in feeds], least=LEAST_FEEDS)

@@ -22,7 +22,7 @@ from tradectl.db.session import SessionFolder
 from tradectl.db.spool import Spool
 from tradectl.engine.journal import Journal, JournalWriter
 from tradectl.engine.ports import Events
-from tradectl.errors import StoreError, TradectlError
+from tradectl.errors import ConfigError, StoreError, TradectlError
 from tradectl.exchanges.model import Channel, GapReason, Position
 
 if TYPE_CHECKING:
@@ -116,12 +116,20 @@ def _gaps(folded: Folded, since: int, now: int) -> Events:
 
 
 async def warm_up(hub: Hub, wired: Wired, progress: Progress) -> Events:
-    """Return the bars before the start as events in the order of their ends; none where none are wanted."""
+    """Return the bars before the start as events in the order of their ends; none where none are wanted.
+
+    ConfigError where there are no bars to warm up; what a venue does not have is noted.
+    """
     feed = wired.config.feed
     assert feed is not None
     n, spec = feed.warmup, wired.spec
     if not n:
         return empty_events(0)
+    if not spec.frames_ns and not any(Channel.OHLCV in market.channels for market in hub.markets):
+        raise ConfigError(
+            f"feed.warmup: {n} bars of which length? No `bars:` are made and no channel `ohlcv` is subscribed to",
+            hint="give `bars: [1m]`, or leave `warmup` out",
+        )
     progress("warm-up", 0, None)
     longest = max(spec.frames_ns, default=0)
     wanted: dict[tuple[int, int], dict[int, int]] = {}  # (bar length, bars) -> instrument -> aux

@@ -72,7 +72,7 @@ def feeds_of(session: Session, orders: Path) -> dict[str, Any]:
         "interruptions": [
             note_of(note) | {"orders": n} for note, n in list(zip(interruptions, sent, strict=True))[:KEPT_NOTES]
         ],
-        "notes": [note_of(note) for note in notes[:KEPT_NOTES]],
+        "notes": [note_of(note) for note in notes[-KEPT_NOTES:]],
         "orders_meanwhile": sum(sent),
         "resumed": session.folder.about()["resumed"],
         "lifted_stamps": session.live.lifted,

@@ -27,7 +27,7 @@ def session_notes(summary: Mapping[str, Any]) -> list[str]:
     parts += [f"{count(dropped)} depth messages left out under load"] if dropped else []
     parts += [f"resumed {len(feeds['resumed'])} times"] if feeds["resumed"] else []
     lines = [f"[cyan]feeds[/] {', '.join(parts)}; ended: {escape(summary.get('ended') or '–')}"]
-    groups = _grouped(feeds["interruptions"])
+    groups = _grouped(feeds.get("interruptions") or ())
     lines += [f"[yellow]feed[/] {escape(_told(group))}" for group in groups[:MOST]]
     if len(groups) > MOST:
         lines.append(f"[yellow]feed[/] {count(len(groups) - MOST)} more interruptions in summary.json")

@@ -25,6 +25,7 @@ from tradectl.config.load import Loaded, load_config
 from tradectl.config.wire import wire
 from tradectl.config.wire_data import of_meta
 from tradectl.config.wire_feed import meta_of, plans_of, replayable, settings_of
+from tradectl.config.wire_hooks import unheard
 from tradectl.core.codes import Command
 from tradectl.db.runfolder import RunFolder
 from tradectl.db.session import SessionFolder
@@ -112,6 +113,9 @@ async def _begin(
     session = replayable(loaded, hub.specs.values())
     progress("compile", 0, None)
     wired = wire(session, opened=of_meta(meta, session.config))
+    for block, one in zip(wired.config.strategies, wired.loaded, strict=True):
+        for text in unheard(block.label, one, wired.data.kinds):
+            hub.note("unheard", text)
     warm = await warm_up(hub, wired, progress)
 
     def fill(folder: RunFolder) -> None:

@@ -51,9 +51,12 @@ def plans_of(loaded: Loaded) -> list[ExchangePlan]:
 
 
 def settings_of(config: RunConfig) -> FeedSettings:
-    """Return how the feeds watch themselves."""
+    """Return how the feeds watch themselves; ConfigError for a time of 0 where something would never rest."""
     assert config.feed is not None
     feed = config.feed
+    for name in ("stale", "backoff", "fsync", "timer"):
+        if getattr(feed, name).ns <= 0:
+            raise ConfigError(f"feed.{name}: expected a duration above 0, got {getattr(feed, name)}")
     return FeedSettings(
         stale_ns=feed.stale.ns,
         backoff_max_ns=feed.backoff.ns,

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
-from tradectl.errors import FeedError, nearest
+from tradectl.errors import ConfigError, FeedError, nearest
 
 __all__ = ["exchange_ids", "new_exchange", "redirect"]
 
@@ -80,13 +80,18 @@ def exchange_ids() -> list[str]:
 
 
 def new_exchange(name: str, endpoint: str | None = None, options: Mapping[str, Any] | None = None) -> Any:
-    """Return an unopened ccxt.pro exchange, its numbers kept as text; FeedError for a name that ccxt does not know."""
+    """Return an unopened ccxt.pro exchange, its numbers kept as text; ConfigError for what ccxt does not know."""
     folder = _folder()
     if not (folder / "pro" / f"{name}.py").is_file():
-        raise FeedError(f"no exchange {name!r} that ccxt can watch", hint=nearest(name, exchange_ids()))
-    made = getattr(importlib.import_module(f"ccxt.pro.{name}"), name)(
-        {"enableRateLimit": True, "newUpdates": True, **dict(options or {})}
-    )
+        raise ConfigError(f"no exchange {name!r} that ccxt can watch", hint=nearest(name, exchange_ids()))
+    kind = getattr(importlib.import_module(f"ccxt.pro.{name}"), name)
+    unknown = sorted(key for key in options or {} if not hasattr(kind, key))
+    if unknown:
+        known = [key for key in dir(kind) if not key.startswith("_") and not callable(getattr(kind, key))]
+        raise ConfigError(
+            f"{name}: ccxt's exchange has no setting {unknown[0]!r} (options)", hint=nearest(unknown[0], known)
+        )
+    made = kind({"enableRateLimit": True, "newUpdates": True, **dict(options or {})})
     made.number = str  # markets and trades keep the venue's digits
     made.options["tradesLimit"] = 100_000
     if endpoint is not None:
@@ -98,7 +103,7 @@ def redirect(exchange: Any, endpoint: str) -> None:
     """Send every REST and WebSocket call of an exchange to `<endpoint>/<original host>/<path>`."""
     parts = urlsplit(endpoint)
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise FeedError(f"endpoint {endpoint!r}: expected http://HOST:PORT")
+        raise ConfigError(f"endpoint {endpoint!r}: expected http://HOST:PORT")
     exchange.urls["api"] = _redirected(exchange.urls["api"], exchange, f"{parts.netloc}{parts.path.rstrip('/')}")
     exchange.verify = False
     exchange.aiohttp_trust_env = False

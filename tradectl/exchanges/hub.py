@@ -126,7 +126,7 @@ class Hub:
         self._exchanges.append(exchange)
 
         def told(text: str) -> None:
-            self._note(FeedNote(self._clock.now_ns(), plan.name, "limited", text=text))
+            self.note("limited", text, plan.name)
 
         most_s = self._desk.settings.connect_ns / 1e9
         try:
@@ -229,11 +229,18 @@ class Hub:
             for market in feed.markets:
                 rows = await last_bars(feed.exchange, market.symbol, timeframe_ns, bars, self._clock.now_ns())
                 step, lots = Steps(market.instrument.tick_size).one, Steps(market.qty_step).one
+                if len(rows) < bars:
+                    there = f"{len(rows)} of {bars} bars of warm-up"
+                    self.note("warmup", there, market.exchange, market.symbol)
                 found[market.index] = [
                     (end_ns, step(o), step(h), step(low), step(c), lots(volume))
                     for end_ns, o, h, low, c, volume in rows
                 ]
         return found
+
+    def note(self, what: str, text: str, exchange: str = "", symbol: str = "") -> None:
+        """Keep a note of this moment."""
+        self._note(FeedNote(self._clock.now_ns(), exchange, what, symbol, text=text))
 
     # --- the end
 

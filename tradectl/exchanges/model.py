@@ -168,7 +168,7 @@ class FeedNote:
 
     ts_ns: int
     exchange: str
-    what: str  # connected, lost, gap, stale, backfilled, malformed, limited, overload, clock
+    what: str  # connected, lost, gap, stale, backfilled, malformed, limited, overload, clock, warmup, unheard
     symbol: str = ""
     channel: str = ""
     text: str = ""

@@ -14,7 +14,8 @@ from tradectl.exchanges.rest_call import call
 from tradectl.history.stamps import DAY_NS, format_timeframe, parse_timeframe
 
 __all__ = [
-    "Candle", "CandleBatch", "FundingBatch", "fetch_funding", "fetch_ohlcv", "last_bars", "timeframe_name", "venue_now",
+    "Candle", "CandleBatch", "FundingBatch", "check_funding", "fetch_funding", "fetch_ohlcv", "last_bars",
+    "timeframe_name", "venue_now",
 ]  # fmt: skip
 
 Candle = tuple[int, str, str, str, str, str]  # exclusive end (ns UTC); open, high, low, close, volume as text
@@ -221,15 +222,18 @@ def _candle(row: list[Any], close_ns: int) -> Candle | None:
 # --- funding
 
 
+def check_funding(exchange: Any, symbol: str) -> None:
+    """Raise FeedError where a market pays no funding, or its venue does not tell what was paid."""
+    if not exchange.has.get("fetchFundingRateHistory"):
+        raise FeedError(f"{exchange.id} gives no funding rates of the past")
+    if not exchange.market(symbol).get("swap"):
+        raise FeedError(f"{exchange.id}: {symbol} is no perpetual swap: it has no funding")
+
+
 async def fetch_funding(
     exchange: Any, symbol: str, since_ns: int, until_ns: int, told: Told | None = None
 ) -> AsyncIterator[FundingBatch]:
     """Yield the funding rates settled in [`since_ns`, `until_ns`), a window at a time, oldest first."""
-    if not exchange.has.get("fetchFundingRateHistory"):
-        raise FeedError(f"{exchange.id} gives no funding rates of the past")
-    market = exchange.market(symbol)
-    if not market.get("swap"):
-        raise FeedError(f"{exchange.id}: {symbol} is no perpetual swap: it has no funding")
     start, end = since_ns, min(until_ns, await venue_now(exchange, told))
     span = FUNDING_SPAN_NS
     while start < end:

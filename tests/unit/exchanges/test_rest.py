@@ -198,9 +198,13 @@ def test_funding_rates_of_any_interval(hours: int) -> None:
             "contract": True,
         }
         span = AT, AT + 900 * 60 * STEP
+        rest.check_funding(exchange, "BTC/USDT")
         return [row async for one in rest.fetch_funding(exchange, "BTC/USDT", *span) for row in one.rows]
+
+    async def refused(exchange: Any) -> None:
+        rest.check_funding(exchange, "BTC/USDT")
 
     server = Fake({"fundingRate": rates, "time": lambda _: {"serverTime": T0 + 10**10}})
     assert over(server, work) == [(at * NS, "-0.00012345") for at in stamps]
     with pytest.raises(FeedError, match="no perpetual swap"):
-        over(server, lambda exchange: anext(rest.fetch_funding(exchange, "BTC/USDT", 0, 1)))
+        over(server, refused)
