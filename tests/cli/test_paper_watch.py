@@ -154,6 +154,7 @@ def test_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
         session.command(Command.HALT)
         while session.live.events < AT + 500:
             await asyncio.sleep(0)
+        session.folded.state.strategies[0]["enabled"] = 0  # as after a hook that raised
 
     _, result = seen(tmp_path, look, paper_log.log_lines)
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
@@ -169,6 +170,7 @@ def test_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     assert [(one["what"], one["count"], one["text"]) for one in by["feed"]] == [("malformed", 2, "b")]
     assert len(by["heartbeat"]) > 10  # the sample's clock runs fast
     assert by["heartbeat"][-1]["channels_live"] == 2
+    assert [one["strategy"] for one in lines if one["event"] == "disabled"] == [lines[0]["strategies"][0]]
     assert lines[-1]["reason"] == "it was seen"
     assert lines[-1]["equity"] == pytest.approx(result.summary["final_equity"])
 
