@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,14 @@ import numpy as np
 
 from tradectl.core.layout import record
 from tradectl.errors import StrategyError, nearest
-from tradectl.strategy.params import INT_LIMIT, Bool, Int, Param, Value
+from tradectl.strategy.params import INT_LIMIT, Bool, Float, Int, Param, Value
 
 __all__ = [
     "Array",
+    "Derived",
     "Float64",
     "Int64",
+    "Length",
     "PerInstrument",
     "Record",
     "Sizes",
@@ -25,6 +27,17 @@ __all__ = [
 ]
 
 MIN_INSTRUMENTS = 16  # per-instrument arrays are sized in powers of two from here: fewer shapes to compile
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A length that follows from another one; `of` never falls where its argument rises."""
+
+    base: int | str
+    of: Callable[[int], int]
+
+
+Length = int | str | Derived  # a number, the name of an Int parameter, or what follows from one of them
 
 
 @dataclass(frozen=True)
@@ -46,16 +59,29 @@ class Sizes:
             raise StrategyError(f"parameter {name!r} sizes a window: its low must be 1 or more")
         return found
 
-    def capacity(self, length: int | str) -> int:
+    def capacity(self, length: Length) -> int:
         """Return how many slots a window of this length needs whatever value its parameter has."""
+        if isinstance(length, Derived):
+            return length.of(self.capacity(length.base))
         return self._int_param(length).high if isinstance(length, str) else length
 
-    def length(self, length: int | str) -> int:
+    def length(self, length: Length) -> int:
         """Return the length itself."""
+        if isinstance(length, Derived):
+            return length.of(self.length(length.base))
         if isinstance(length, str):
             self._int_param(length)
             return int(self.values[length])
         return length
+
+    def number(self, number: float | str) -> float:
+        """Return a factor: a number, or the value of the Float or Int parameter that it names."""
+        if not isinstance(number, str):
+            return float(number)
+        if not isinstance(self.params.get(number), (Float, Int)):
+            hint = nearest(number, [n for n, p in self.params.items() if isinstance(p, (Float, Int))])
+            raise StrategyError(f"the state names a Float or Int parameter {number!r} that is not declared; {hint}")
+        return float(self.values[number])
 
 
 class StateField:
@@ -107,7 +133,7 @@ class _Flag(_Scalar):
 class Array(StateField):
     """A fixed array of one kind of field; a length is a number or the name of the parameter that is its most."""
 
-    def __init__(self, of: StateField | type[StateField] | type[Bool], *shape: int | str) -> None:
+    def __init__(self, of: StateField | type[StateField] | type[Bool], *shape: Length) -> None:
         self.of = state_field(of)
         self.shape = shape
 

@@ -6,7 +6,7 @@ import math
 
 from tradectl.core.jit import kernel
 from tradectl.strategy.indicators.base import Indicator, indicator
-from tradectl.strategy.memory import Array, Float64, Int64
+from tradectl.strategy.memory import Array, Float64, Int64, Length
 
 __all__ = ["Ema", "Rma", "Sma", "ema", "rma", "sma", "sma_compare", "smooth"]
 
@@ -14,7 +14,9 @@ __all__ = ["Ema", "Rma", "Sma", "ema", "rma", "sma", "sma_compare", "smooth"]
 class Sma(Indicator):
     """Simple moving average of integers; `total` is the exact sum of the last `length` values."""
 
-    def __init__(self, length: int | str) -> None:
+    outputs = ()
+
+    def __init__(self, length: Length) -> None:
         super().__init__(length, head=Int64, total=Int64, window=Array(Int64, length))
 
 
@@ -50,7 +52,7 @@ def sma_compare(a, b):
 class Ema(Indicator):
     """Exponential moving average, alpha = 2 / (length + 1); `value` holds it once ready."""
 
-    def __init__(self, length: int | str) -> None:
+    def __init__(self, length: Length) -> None:
         super().__init__(length, alpha=Float64, value=Float64)
 
     def alpha(self, length: int) -> float:
@@ -65,6 +67,8 @@ def ema(rec, x):
     Seeded with the mean of the first n values, then e[t] = e[t-1] + alpha * (x[t] - e[t-1]).
     Source: the exponential smoothing of R. G. Brown (1956), seeded as is usual in technical analysis.
     """
+    if x != x:
+        return math.nan
     rec.count += 1
     rec.value = smooth(rec.value, x, rec.count, rec.length, rec.alpha)
     return rec.value if rec.count >= rec.length else math.nan
@@ -82,7 +86,7 @@ def smooth(value, x, count, n, alpha):
 class Rma(Indicator):
     """Wilder's moving average, alpha = 1 / length; `value` holds it once ready."""
 
-    def __init__(self, length: int | str) -> None:
+    def __init__(self, length: Length) -> None:
         super().__init__(length, alpha=Float64, value=Float64)
 
 
@@ -93,6 +97,8 @@ def rma(rec, x):
     w[t] = w[t-1] + (x[t] - w[t-1]) / n, seeded with the mean of the first n values.
     Source: J. Welles Wilder, New Concepts in Technical Trading Systems (1978).
     """
+    if x != x:
+        return math.nan
     rec.count += 1
     rec.value = smooth(rec.value, x, rec.count, rec.length, rec.alpha)
     return rec.value if rec.count >= rec.length else math.nan

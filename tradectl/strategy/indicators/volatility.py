@@ -1,22 +1,30 @@
-"""Volatility: average true range, rolling mean and standard deviation."""
+"""Volatility: true range, realised volatility of returns."""
 
 from __future__ import annotations
 
 import math
 
+from tradectl.core.functions import log
 from tradectl.core.jit import kernel
-from tradectl.strategy.indicators.base import Indicator, indicator
+from tradectl.strategy.indicators.base import Indicator, indicator, is_bar
 from tradectl.strategy.indicators.moving_average import smooth
-from tradectl.strategy.memory import Array, Float64, Int64
+from tradectl.strategy.indicators.window import Sum, add
+from tradectl.strategy.memory import Float64, Length
 
-__all__ = ["Atr", "Rolling", "atr", "rolling", "rolling_std"]
+__all__ = ["Atr", "Volatility", "atr", "true_range", "volatility"]
 
 
 class Atr(Indicator):
     """Wilder's average true range; `value` holds it once ready, in the unit of the prices given."""
 
-    def __init__(self, length: int | str) -> None:
+    def __init__(self, length: Length) -> None:
         super().__init__(length, alpha=Float64, previous=Float64, value=Float64)
+
+
+@kernel
+def true_range(high, low, previous):
+    """Return how far a bar reaches, the close before it included."""
+    return max(float(high), previous) - min(float(low), previous)
 
 
 @indicator(Atr)
@@ -26,77 +34,40 @@ def atr(rec, high, low, close):
     True range = max(high, previous close) - min(low, previous close), of the first bar high - low; averaged
     as Wilder does. Source: J. Welles Wilder, New Concepts in Technical Trading Systems (1978).
     """
-    top, bottom = float(high), float(low)
-    if rec.count > 0:
-        top = max(top, rec.previous)
-        bottom = min(bottom, rec.previous)
+    if not is_bar(high, low, close):
+        return math.nan
+    reach = true_range(high, low, rec.previous) if rec.count > 0 else float(high - low)
     rec.previous = close
     rec.count += 1
-    rec.value = smooth(rec.value, top - bottom, rec.count, rec.length, rec.alpha)
+    rec.value = smooth(rec.value, reach, rec.count, rec.length, rec.alpha)
     return rec.value if rec.count >= rec.length else math.nan
 
 
-class Rolling(Indicator):
-    """Mean (`mean`, once ready) and standard deviation of the last `length` floats.
+class Volatility(Indicator):
+    """Realised volatility of `length` returns, for the time of `periods` of them (as 365 days of daily bars)."""
 
-    Sums run relative to `shift`, a recent mean, and are made anew from the window each time it has gone
-    round: rounding errors neither cancel nor pile up, at O(1) a value.
+    extra = 1
+
+    def __init__(self, length: Length, periods: float | str = 1.0) -> None:
+        super().__init__(length, numbers={"periods": periods}, previous=Float64, squares=Sum(length))
+
+
+@indicator(Volatility)
+def volatility(rec, price):
+    """Take in a price above 0; return the volatility as a fraction, NaN for the first `length` prices.
+
+    sqrt(periods * sum of r² / n) with r = log(price / price before); no mean is taken off.
+    Source: T. Andersen, T. Bollerslev, Answering the Skeptics (1998).
     """
-
-    def __init__(self, length: int | str) -> None:
-        super().__init__(
-            length, head=Int64, shift=Float64, total=Float64, squares=Float64, mean=Float64,
-            window=Array(Float64, length),
-        )  # fmt: skip
-
-
-@indicator(Rolling)
-def rolling(rec, x):
-    """Take in a value; return the mean of the last n, NaN for the first length - 1 values."""
-    n = rec.length
-    i = rec.head
-    if rec.count >= n:
-        old = rec.window[i] - rec.shift
-        rec.total -= old
-        rec.squares -= old * old
-    elif rec.count == 0:
-        rec.shift = x
-    new = x - rec.shift
-    rec.total += new
-    rec.squares += new * new
-    rec.window[i] = x
+    if not price > 0.0:
+        return math.nan
+    change = log(price / rec.previous) if rec.count > 0 else 0.0
+    rec.previous = price
     rec.count += 1
-    rec.head = i + 1
-    if rec.head == n:
-        rec.head = 0
-        _anchor(rec, rec.shift + rec.total / n)
-    if rec.count < n:
+    if rec.count == 1:
         return math.nan
-    rec.mean = rec.shift + rec.total / n
-    return rec.mean
-
-
-@kernel
-def _anchor(rec, shift):
-    """Make the sums anew from the full window, relative to another shift."""
-    total = 0.0
-    squares = 0.0
-    for i in range(rec.length):  # at most the window's capacity
-        d = rec.window[i] - shift
-        total += d
-        squares += d * d
-    rec.shift = shift
-    rec.total = total
-    rec.squares = squares
-
-
-@indicator(Rolling)
-def rolling_std(rec):
-    """Return the sample standard deviation of the last n values, NaN until ready or where n is 1.
-
-    s² = (Σd² - (Σd)² / n) / (n - 1) with d relative to a recent mean.
-    """
-    n = rec.length
-    if rec.count < n or n < 2:
+    total = add(rec.squares, rec.length, change * change)
+    if rec.count < rec.needed:
         return math.nan
-    return math.sqrt(max((rec.squares - rec.total * rec.total / n) / (n - 1), 0.0))
+    rec.value = math.sqrt(rec.periods * total / rec.length)
+    return rec.value
