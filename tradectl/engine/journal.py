@@ -99,20 +99,25 @@ class JournalWriter:
     """Appends events; each call is in the hands of the system when it returns, so a killed process loses nothing.
 
     Every `sync_s` seconds an append also forces the file to the disk (0: the caller does, with `sync`). A block that
-    cannot be written whole is taken back, and StoreError says why.
+    cannot be written whole is taken back, and StoreError says why. `behind` is what is there already: events, segments.
     """
 
     def __init__(
-        self, folder: Path, meta: JournalMeta, segment_bytes: int = SEGMENT_BYTES, sync_s: float = SYNC_S
+        self,
+        folder: Path,
+        meta: JournalMeta,
+        segment_bytes: int = SEGMENT_BYTES,
+        sync_s: float = SYNC_S,
+        behind: tuple[int, int] = (0, 0),
     ) -> None:
         self.folder, self.meta, self.segment_bytes, self.sync_s = folder, meta, segment_bytes, sync_s
-        self.events = self.segment = 0
+        self.events, self.segment = behind
         self._file: int | None = None
         self._at = 0
         self._synced = time.monotonic()
         with _told(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            if any(folder.glob("*.tcj")):
+            if not self.segment and any(folder.glob("*.tcj")):
                 raise StoreError(f"{folder} already holds a journal")
             self._write_meta(meta)
 
@@ -122,10 +127,6 @@ class JournalWriter:
 
         StoreError where the damage is not at the end: then more than a cut-off block is missing.
         """
-        made = cls.__new__(cls)
-        made.folder, made.segment_bytes, made.sync_s = journal.folder, SEGMENT_BYTES, sync_s
-        made.meta = replace(journal.meta, events=None)
-        made.events, made._file, made._at, made._synced = journal.end, None, 0, time.monotonic()
         segments = journal.paths[1:]
         with _told(journal.folder):
             if journal.damage_at is not None:
@@ -138,9 +139,8 @@ class JournalWriter:
                     segments.pop()
                 else:
                     os.truncate(path, offset)
-            made.segment = len(segments)
-            made._write_meta(made.meta)
-        return made
+        behind = journal.end, len(segments)
+        return cls(journal.folder, replace(journal.meta, events=None), sync_s=sync_s, behind=behind)
 
     def append(self, events: Events) -> None:
         """Add events at the end."""
