@@ -13,6 +13,7 @@ __all__ = ["pytest_collection_modifyitems", "pytest_terminal_summary", "pytest_x
 WAITING = 2  # workers whose tests wait for feeds most of the time
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Return a worker for each core, and those that wait."""
     return (os.cpu_count() or 1) + WAITING
