@@ -11,7 +11,7 @@ __all__ = ["EXIT_CODES", "command", "group"]
 
 EXIT_CODES = (
     (0, "done; `verify`: identical"),
-    (1, "`verify`: differs"),
+    (1, "`verify`: differs; `check`: look-ahead was found or not excluded, more warm-up is needed than allowed"),
     (2, "a configuration, option or argument is wrong"),
     (3, "data is missing, damaged or refused"),
     (4, "a strategy does not compile, or raised"),

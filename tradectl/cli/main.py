@@ -13,6 +13,7 @@ from tradectl import __version__
 from tradectl.cli import (
     backtest,
     bench,
+    check,
     config,
     control,
     data,
@@ -36,7 +37,7 @@ BUG, INTERRUPTED = 70, 130
 app = group("tradectl", "Backtest and paper-trade Python strategies on one set of compiled kernels.")
 for _unit in (backtest, paper, control, verify, report, explain, stress, bench, sandbox, warmup, doctor):
     _unit.register(app)
-for _unit in (config, data, strategy):
+for _unit in (config, data, strategy, check):
     _unit.register(app)
 
 

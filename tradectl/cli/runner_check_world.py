@@ -1,0 +1,166 @@
+"""A configuration wired again and again, each time as it would have been at some time: data, side files, strategies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tradectl.cli.runner_check_files import Watch
+from tradectl.cli.runner_check_tables import Table, bars_table, side_table
+from tradectl.config.load import Loaded, load_config
+from tradectl.config.wire import Wired, wire
+from tradectl.config.wire_data import block_of
+from tradectl.errors import ConfigError
+from tradectl.history.files import Place, resolve
+from tradectl.history.plan import is_catalogue, key_of
+from tradectl.history.profiles import split_pair
+from tradectl.strategy.modules import read_sources
+
+__all__ = ["Asked", "Worlds"]
+
+TEXT_AND_TABLES = ("csv", "parquet", "ipc")
+_dropped: list[ModuleType] = []  # compiled code knows helper functions by their identity: none may be used again
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which configuration is checked: file, `--set`, what other options override."""
+
+    config: Path
+    sets: tuple[str, ...] = ()
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    def load(self, more: Mapping[str, Any] | None = None) -> Loaded:
+        """Read it, with further overrides; ConfigError where it has no history."""
+        loaded = load_config(self.config, self.sets, overrides={**self.overrides, **(more or {})})
+        if not loaded.config.data:
+            raise ConfigError(f"{loaded.path}: a check needs history, and there is no block `data`")
+        return loaded
+
+
+@dataclass(repr=False)
+class Worlds:
+    """Makes runs of one configuration in which nothing after a time is known; `trusted` files are never cut."""
+
+    asked: Asked
+    scratch: Path
+    trusted: tuple[Path, ...] = ()
+    tables: list[list[Table]] = field(default_factory=list)  # of each data block, if all can be cut as files
+    sides: dict[Path, Table | None] = field(default_factory=dict)  # other files that strategies read
+    whole: Wired | None = None
+    plain: bool = False  # run all strategies as plain Python
+    _count: int = 0
+
+    def __post_init__(self) -> None:
+        """Read the configuration and find the strategies' sources."""
+        self.loaded = self.asked.load()
+        self.folder = self.loaded.path.resolve().parent
+        blocks = self.loaded.config.strategies
+        texts = [read_sources(self.folder / one.file_and_class[0]).texts for one in blocks]
+        self.sources = {str(path) for each in texts for path in each}
+
+    @property
+    def jit(self) -> bool:
+        """Return whether no strategy runs as plain Python."""
+        return not self.plain and all(block.jit for block in self.loaded.config.strategies)
+
+    def drop_modules(self) -> None:
+        """Forget the strategies' modules: what they built or read is made anew when they are loaded again."""
+        for name, module in list(sys.modules.items()):
+            if name.startswith("strategy_") and getattr(module, "__file__", None) in self.sources:
+                _dropped.append(sys.modules.pop(name))
+
+    def watch(self, ts: int | None = None, seed: int = 0) -> AbstractContextManager[Watch]:
+        """Watch what strategies open; with a time they read copies cut there, or scrambled from there on."""
+        self._count += 1
+        made = Watch(self.sources, lambda path: self._copy(path, ts, seed), self.scratch / f"written{self._count}")
+        return made.entered()
+
+    def wire(self, ts: int | None = None, seed: int = 0) -> Wired:
+        """Wire the run anew: on all data, or (data cut as files) on what was known at a time."""
+        self.drop_modules()
+        more: dict[str, Any] = {}
+        if self.plain:
+            more |= {f"strategies[{k}].jit": False for k in range(len(self.loaded.config.strategies))}
+        if ts is not None and self.tables:
+            for k, tables in enumerate(self.tables):
+                more[f"data[{k}].source"] = [str(self._place(one, ts, seed)) for one in tables]
+            return wire(self.asked.load(more))
+        made = wire(self.asked.load(more), opened=None if self.whole is None else self.whole.data)
+        self.whole = self.whole or made
+        return made
+
+    def read_tables(self) -> None:
+        """Read the data files, if every block is of bars in files whose rows can be cut."""
+        assert self.whole is not None
+        made: list[list[Table]] = []
+        for block in self.loaded.config.data:
+            asked = block_of(block, self.folder)
+            places = [] if block.kind != "bars" or is_catalogue(asked) else resolve(asked.sources)
+            if not places or any(one.member or one.format not in TEXT_AND_TABLES for one in places):
+                return
+            step = 0 if block.timeframe is None else block.timeframe.ns
+            used = set(self.whole.data.paths)
+            made.append([
+                bars_table(one, asked, step or self._timeframe(), self._tick(one)) for one in places if one.path in used
+            ])  # fmt: skip
+        self.tables = made
+
+    def _timeframe(self) -> int:
+        assert self.whole is not None
+        return max(self.whole.data.frame_of)
+
+    def _tick(self, place: Place) -> Decimal:
+        """Return the tick size of the instrument that a file's name names, else the finest."""
+        assert self.whole is not None
+        known = {key_of(one.symbol): one.tick_size for one in self.whole.data.instruments}
+        symbol = split_pair(place.stem.partition("_")[0], None)[0]
+        return known.get(key_of(symbol), min(known.values()))
+
+    def _place(self, table: Table, ts: int, seed: int) -> Path:
+        """Write a data file as of a time; its name and folder are as they were, for they may say what it holds."""
+        root = os.path.commonpath([one.path.parent for tables in self.tables for one in tables])
+        return table.write(ts, seed, self.scratch / ("scrambled" if seed else "cut") / table.path.relative_to(root))
+
+    def _copy(self, path: Path, ts: int | None, seed: int) -> Path | None:
+        """Return a file as of a time, None where it is read as it is."""
+        if path in self.trusted:
+            return None
+        for table in (one for tables in self.tables for one in tables):
+            if table.path.resolve() == path and ts is not None:
+                return self._place(table, ts, seed)
+        if path not in self.sides:
+            self.sides[path] = side_table(path)
+        side = self.sides[path]
+        if side is None or ts is None:
+            return None
+        return side.write(ts, seed, self.scratch / f"side{list(self.sides).index(path)}" / path.name)
+
+    def same_grid(self, other: Wired) -> dict[str, str]:
+        """Return what another wiring derived differently: instruments, tick and lot sizes."""
+        assert self.whole is not None
+        found: dict[str, str] = {}
+        mine = {one.id: one for one in self.whole.data.instruments}
+        its = {one.id: one for one in other.data.instruments}
+        for name in sorted(mine.keys() ^ its.keys()):
+            found[name] = "it is not in the data that was known"
+        for name in sorted(mine.keys() & its.keys()):
+            for key in ("tick_size", "lot_size"):
+                was, now = getattr(mine[name], key), getattr(its[name], key)
+                if was != now:
+                    found[f"{name} {key}"] = f"{was:f} from all data, {now:f} from what was known"
+        return found
+
+    def data_paths(self) -> set[Path]:
+        """Return the run's data files."""
+        assert self.whole is not None
+        return {Path(one).resolve() for one in self.whole.data.paths}
+
+
