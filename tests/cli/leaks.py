@@ -16,7 +16,7 @@ CONFIG = """
 name: leak
 strategy: {{path: {name}.py, jit: {jit}}}
 data: {data}
-account: {{type: cash, currency: USD, balance: 1000000}}
+account: {{type: margin, currency: USD, balance: 100000000, leverage: 3}}
 """
 DATA = "{source: prices.csv, timeframe: 15m, symbols: [PRICES]%s}"
 
@@ -54,3 +54,12 @@ def folder_of(folder: Path, name: str, data: str = DATA % "", jit: bool = False,
     text = CONFIG.format(name=name, jit=str(jit).lower(), data=data)
     path.write_text(text + "".join(f"{key}: {value}\n" for key, value in more.items()))
     return path
+
+
+def hourly(rows: list[list[float]]) -> list[list[float]]:
+    """Return bars of an hour made of four of 15 minutes."""
+    made = []
+    for k in range(0, len(rows), 4):
+        four = np.array(rows[k : k + 4])
+        made.append([four[0, 0], four[:, 1].max(), four[:, 2].min(), four[-1, 3], four[:, 4].sum()])
+    return made

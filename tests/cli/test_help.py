@@ -22,6 +22,7 @@ LEAVES = {name: one for name, one in ALL.items() if not hasattr(one, "commands")
 WANTED = (
     "backtest paper control sandbox stress bench verify report explain warmup doctor data config strategy "
     "data_import data_export "
+    "check check_lookahead check_warmup "
     "data_check data_book data_info data_resample data_generate config_check config_schema config_show strategy_new "
     "strategy_list strategy_show data_fetch data_record"
 ).split()

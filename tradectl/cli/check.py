@@ -63,9 +63,9 @@ def _lookahead(app: typer.Typer) -> None:
     ) -> None:
         """Run a config again without its future, and compare every decision made until then.
 
-        At each of N times the data is cut off, then scrambled from there on, everything that is made of it
-        (tick sizes, calendars, what strategies read and compute) is made again, and all orders, changes and cancels up to
-        that time must be the same, and so must the strategy's memory. Exit code 0: they are; 1: they are not, or
+        At each of N times the data is cut off, then scrambled from there on. Everything that is made of it (tick
+        sizes, calendars, what strategies read and compute) is made again. All orders, changes and cancels up to
+        that time must be the same, and so must the strategies' memory. Exit code 0: they are; 1: they are not, or
         it cannot be proven.
         """
         from tradectl.cli.output import out, print_json

@@ -17,9 +17,10 @@ from tradectl.engine.spec import RunSpec
 from tradectl.engine.state import State
 from tradectl.strategy.compile import REPORT_HOOKS
 
-__all__ = ["Decision", "Recorder"]
+__all__ = ["After", "Decision", "Recorder"]
 
 RAISED = 1  # a hook's status, in numba's convention, when it raised
+After = Callable[[int, Hook, int, int], None]
 PRICED = (RequestKind.SUBMIT, RequestKind.MODIFY)
 
 
@@ -56,9 +57,8 @@ class Decision:
 
     def text(self) -> str:
         """Return it in words."""
-        words = [self.side or self.kind.replace("_", " "), *([self.kind] if self.side and self.kind != "SUBMIT" else [])]
-        words += [f"{self.qty:f}"] if self.qty is not None else ["by sizing"] if self.kind == "SUBMIT" else []
-        words += [self.symbol, self.order_type]
+        qty = f"{self.qty:f}" if self.qty is not None else "by sizing" if self.side else ""
+        words = [self.side or self.kind.replace("_", " "), qty, self.symbol, self.order_type]
         words += [f"{name} {value:f}" for name in ("limit", "stop") if (value := getattr(self, name)) is not None]
         words += [f"of order {self.order_id}"] if self.kind in ("MODIFY", "CANCEL") else []
         return " ".join(word for word in words if word)
@@ -72,10 +72,11 @@ class Decision:
 class Recorder:
     """Stands between the fold and the hooks of a run, and writes down what they ask for.
 
-    `spec` is the run's with its own addresses; `after` hears (strategy index, address of its state) of each call.
+    `spec` is the run's, with addresses of its own. `after` hears of each call: index of the strategy, hook, time,
+    address of the state.
     """
 
-    def __init__(self, spec: RunSpec, after: Callable[[int, int], None] | None = None) -> None:
+    def __init__(self, spec: RunSpec, after: After | None = None) -> None:
         self.decisions: list[Decision] = []
         self.after = after
         self._given = spec
@@ -104,7 +105,7 @@ class Recorder:
             if status != RAISED:
                 self._read(strategy, hook)
                 if self.after is not None:
-                    self.after(strategy, args[4])
+                    self.after(strategy, hook, engine_at(self._world.engine, 0).now, args[4])
             return status
 
         if DISABLE_JIT:

@@ -50,6 +50,7 @@ class _Check:
     notes: list[str] = field(default_factory=list)
     unproven: list[str] = field(default_factory=list)
     seen: dict[str, set[Path]] = field(default_factory=lambda: {"read": set(), "cut": set(), "written": set()})
+    derived: dict[str, str] = field(default_factory=dict)  # what the last world made of less data
     compared: int = 0
     folds: int = 0
 
@@ -76,7 +77,7 @@ class _Check:
             self.worlds.read_tables()
             self.findings += stamp_findings(self.worlds)
             self._compare_worlds()
-        self._judge_files()
+            self._judge_files()
         return self._told()
 
     def _times(self, cuts: int, all_decisions: bool) -> list[int]:
@@ -85,7 +86,7 @@ class _Check:
         decided = sorted({one.ts for one in self.base.decisions if first <= one.ts < last})
         wanted = len(decided) if all_decisions else (cuts + 1) // 2
         at = sorted({round(x) for x in np.linspace(0, len(decided) - 1, min(wanted, len(decided)))}) if decided else []
-        spread = max(1, cuts - len(at))
+        spread = cuts if all_decisions else cuts - len(at)
         # A pinch off the even places: on the hour everything happens, between hours the rest.
         even = [first + int((last - first) * (k + 0.5) / spread) for k in range(spread)]
         return sorted({decided[k] for k in at} | set(even))
@@ -129,7 +130,7 @@ class _Check:
         found = _differing(self.base.decisions[:n], self.marked.decisions[:n])
         if found is None and not self.marked.raised:
             return True
-        told = {"kind": "not repeatable", "variant": "run again", "cut": None, "derived": {}}
+        told: Told = {"kind": "not repeatable", "variant": "run again", "cut": None, "derived": {}}
         self.findings.append(told | _pair(*(found or (None, None)), raised=self.marked.raised))
         return False
 
@@ -155,7 +156,9 @@ class _Check:
 
     def _stream(self, seed: int) -> Walk:
         """Fold the events once, with each cut's future taken away or scrambled."""
-        self.derived: dict[str, str] = {}
+        self.derived = {}
+        for one in self.worlds.inferred():
+            self.notes.append(f"{one}: its tick size is that of all data; `instruments` can make it certain")
         return self._walk(self.times, self.times[0], seed)
 
     def _compare_walk(self, variant: str, times: Sequence[int], other: Walk) -> None:
@@ -164,7 +167,8 @@ class _Check:
             self.compared += 1
             pair = _differing(self.base.decisions[: mark.n_decisions], other.decisions[: its.n_decisions])
             if pair is not None or its.raised:
-                self._add(variant, ts, "raised" if its.raised else "decision", *(pair or (None, None)), raised=its.raised)
+                kind = "raised" if its.raised else "decision"
+                self._add(variant, ts, kind, *(pair or (None, None)), raised=its.raised)
             elif not self.derived:
                 self._compare_state(variant, mark, its)
 
@@ -212,7 +216,7 @@ class _Check:
                 "when they were made cannot be seen"
             )
         for path in sorted(made):
-            self.notes.append(f"the strategy writes {path}: here it went to a temporary place, and each run made it anew")
+            self.notes.append(f"the strategy writes {path}: here to a temporary place, and each run made it anew")
             if path.exists() and path not in trusted:
                 self.unproven.append(f"{path} was left by an earlier run: delete it, and check again")
 
@@ -241,7 +245,7 @@ class _Check:
             "first": first,
             "findings": self.findings,
             "unproven": list(dict.fromkeys(self.unproven)),
-            "notes": self.notes,
+            "notes": list(dict.fromkeys(self.notes)),
         }
 
 

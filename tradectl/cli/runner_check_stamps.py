@@ -72,7 +72,8 @@ def _finer(table: Table, at: dict[str, int], worlds: Worlds, skip: int) -> str:
                 continue
             before, after = (_equal(coarse, fine, shift, step) for shift in (0, step))
             if len(after) >= 3 and after.mean() >= SHARE > before.mean():
-                return f"{after.sum():,} of {len(after):,} bars are made of the bars of {other.path.name} after their stamp"
+                share = f"{after.sum():,} of {len(after):,}"
+                return f"{share} bars are made of the bars of {other.path.name} after their stamp"
     return ""
 
 

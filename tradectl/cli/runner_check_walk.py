@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tradectl.cli.runner_check_decisions import Decision, Recorder
+from tradectl.cli.runner_check_decisions import After, Decision, Recorder
 from tradectl.config.wire import Wired
 from tradectl.core.codes import Command, FoldCode
 from tradectl.core.event import empty_events
@@ -28,7 +28,7 @@ MEMORY = ("blob",)  # parts of the state that are the strategies' own
 
 @dataclass(frozen=True)
 class Mark:
-    """How a run stood after all events received until `ts`: counts, hashes of the state's parts, its last event's time."""
+    """How a run stood after all events until `ts`: counts, hashes of the state's parts, the strategies' bytes."""
 
     ts: int
     n_events: int
@@ -67,7 +67,7 @@ def scrambled(events: Events, seed: int) -> Events:
 class _Fold:
     """One state and the entry point that folds into it."""
 
-    def __init__(self, wired: Wired, after: Callable[[int, int], None] | None) -> None:
+    def __init__(self, wired: Wired, after: After | None) -> None:
         self.wired = wired
         self.recorder = Recorder(wired.spec, after)
         self.state = State(self.recorder.spec)
@@ -112,7 +112,7 @@ def walk(
     cuts: Sequence[int] = (),
     tail: int | None = None,
     told: Callable[[int], None] | None = None,
-    after: Callable[[int, int], None] | None = None,
+    after: After | None = None,
 ) -> Walk:
     """Fold a run, marking each cut (sorted times, ns); with cuts it ends at the last of them, else with STOP.
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
@@ -157,6 +157,12 @@ class Worlds:
                 if was != now:
                     found[f"{name} {key}"] = f"{was:f} from all data, {now:f} from what was known"
         return found
+
+    def inferred(self) -> list[str]:
+        """Return the instruments whose tick size was found in the data."""
+        assert self.whole is not None
+        report = self.whole.data.report
+        return [] if report is None else [one.instrument for one in report.instruments if one.tick_from == "inferred"]
 
     def data_paths(self) -> set[Path]:
         """Return the run's data files."""
