@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from tradectl.cli.runner_check_lookahead import check_lookahead
 from tradectl.cli.runner_check_world import Asked
 from tradectl.core.jit import DISABLE_JIT
 
+SMOOTH = """import sys
+import polars as pl
+table = pl.read_csv(sys.argv[1]).select("timestamp", "close")
+table.with_columns(smooth=pl.col("close").rolling_mean(9, center={centred})).drop_nulls().write_csv(sys.argv[2])
+"""
 SHIPPED = sorted(path for path in (ROOT / "configs").glob("*.yaml") if "\ndata:" in path.read_text(encoding="utf-8"))
 READ = "tomorrow whole_mean fitted day_high back_fill quantile negative_shift cache".split()
 BOTH = "[{source: PRICES_1h.csv, timeframe: 1h, stamp: close}, {source: PRICES_15m.csv, timeframe: 15m, detail: true}]"
@@ -110,6 +116,20 @@ def test_files_made_before_the_run_prove_nothing(tmp_path: Path) -> None:
     assert (result["verdict"], result["passed"], len(result["unproven"])) == ("unproven", False, 1)
     assert str(path) in result["unproven"][0]
     assert check(config, trust=(path,))["verdict"] == "passed"
+
+
+def test_files_can_be_made_anew_for_each_run(tmp_path: Path, program: Program) -> None:
+    config = folder_of(tmp_path, "side_file")
+    side(tmp_path)
+    tool = tmp_path / "smooth.py"
+    for centred, code in ((True, 1), (False, 0)):
+        tool.write_text(SMOOTH.format(centred=centred))
+        words = f"{sys.executable} {tool} {{data}}/prices.csv {{out}}/smooth.csv"
+        done = program("check", "lookahead", config, "--cuts", 3, "--prepare", words, "--json")
+        assert (done.code, done.objects[0]["verdict"]) == (code, "leak" if code else "passed")
+    failed = program("check", "lookahead", config, "--prepare", f"{sys.executable} {tmp_path}/none.py")
+    assert (failed.code, "exit code 2" in failed.err) == (4, True)
+    assert program("check", "lookahead", config, "--prepare", "no-such-program").code == 2
 
 
 def test_a_cache_of_an_earlier_run_proves_nothing(tmp_path: Path) -> None:

@@ -25,6 +25,13 @@ Trust = Annotated[
         help="A file that was there before the run began, such as a model; it is not cut; may be repeated.",
     ),
 ]  # fmt: skip
+Prepare = Annotated[
+    str,
+    typer.Option(
+        "--prepare", metavar="COMMAND", show_default=False,
+        help="Makes the side files that a strategy reads, for each run anew: from the data in {data}, into {out}.",
+    ),
+]  # fmt: skip
 Starts = Annotated[int, typer.Option("--starts", metavar="N", min=1, help="Later starts that are compared.")]
 Most = Annotated[
     int | None,
@@ -55,6 +62,7 @@ def _lookahead(app: typer.Typer) -> None:
         cuts: Cuts = 12,
         all_decisions: AllDecisions = False,
         trust: Trust = None,
+        prepare: Prepare = "",
         sets: Sets = None,
         start: From = None,
         end: To = None,
@@ -75,7 +83,7 @@ def _lookahead(app: typer.Typer) -> None:
 
         asked = Asked(config, tuple(sets or ()), _dates(start, end))
         with Meter(as_json or quiet) as meter:
-            result = check_lookahead(asked, cuts, all_decisions, trust or (), meter)
+            result = check_lookahead(asked, cuts, all_decisions, trust or (), meter, prepare)
         if as_json:
             print_json(result)
         elif not quiet:

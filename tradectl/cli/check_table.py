@@ -20,6 +20,7 @@ MEANINGS = {
     "not repeatable": "two runs on the same data decide differently",
     "unproven": "nothing was found, and not everything could be seen",
 }
+ROWS = {"known": "last row known:", "unknown": "first unknown:"}
 NAMES = {"with_future": "with the future", "without": "without it"}
 
 
@@ -41,6 +42,9 @@ def print_lookahead(console: Console, result: Told) -> None:
                 console.print(f"  {name + ':':17}{escape(_side(first, key))}")
         if first.get("cut"):
             console.print(f"  [dim]the data was {first['variant']} after {first['cut']}[/]")
+        for key, name in ROWS.items():
+            if first.get("data", {}).get(key):
+                console.print(f"  [dim]{name:17}{escape(first['data'][key])}[/]")
         for what, how in first["derived"].items():
             console.print(f"  {escape(what)}: {escape(how)}", style="yellow")
     rows = [(one["cut"] or "", one["variant"], one["kind"], _short(one)) for one in result["findings"]]

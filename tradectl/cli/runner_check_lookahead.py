@@ -29,22 +29,24 @@ Told = dict[str, Any]
 
 
 def check_lookahead(
-    asked: Asked, cuts: int, all_decisions: bool, trusted: Sequence[Path], progress: Progress
+    asked: Asked, cuts: int, all_decisions: bool, trusted: Sequence[Path], progress: Progress, prepare: str = ""
 ) -> Told:
-    """Return the verdict (`passed`, `leak`, `not repeatable`, `unproven`), findings and notes as plain values."""
+    """Return the verdict (`passed`, `leak`, `not repeatable`, `unproven`), findings and notes as plain values.
+
+    `trusted` files are read as they are; `prepare` is a command that makes side files anew (see `Worlds`).
+    """
     if cuts < 1:
         raise ConfigError(f"--cuts: expected 1 or more; got {cuts}")
     with tempfile.TemporaryDirectory(prefix="tradectl-check-") as scratch:
-        return _Check(asked, Path(scratch), [one.resolve() for one in trusted], progress).run(cuts, all_decisions)
+        worlds = Worlds(asked, Path(scratch), tuple(one.resolve() for one in trusted), prepare)
+        return _Check(worlds, progress).run(cuts, all_decisions)
 
 
 @dataclass(repr=False)
 class _Check:
     """One check under way; `base` is the run on all data, `marked` the same once more, stopped at each cut."""
 
-    asked: Asked
-    scratch: Path
-    trusted: Sequence[Path]
+    worlds: Worlds
     progress: Progress
     findings: list[Told] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -53,10 +55,6 @@ class _Check:
     derived: dict[str, str] = field(default_factory=dict)  # what the last world made of less data
     compared: int = 0
     folds: int = 0
-
-    def __post_init__(self) -> None:
-        """Prepare the worlds."""
-        self.worlds = Worlds(self.asked, self.scratch, tuple(self.trusted))
 
     def run(self, cuts: int, all_decisions: bool) -> Told:
         """Do all of it."""
@@ -103,7 +101,8 @@ class _Check:
             def told(more: int) -> None:
                 nonlocal done
                 done += more
-                self.progress(f"folding again ({self.folds} done)", done, total)
+                if not cutting:
+                    self.progress("folding the run" if not self.folds else "folding it again", done, total)
 
             made = walk(wired, times, (seed or 0) if cutting else None, told)
         self._note(watch)
@@ -143,7 +142,7 @@ class _Check:
                 self._compare_walk(variant, self.times, self._stream(seed))
                 continue
             for k, ts in enumerate(self.times):
-                self.progress(f"{variant}: {k + 1} of {len(self.times)} times", k, len(self.times))
+                self.progress(f"folding with the future {variant}", k, len(self.times))
                 try:
                     found = self._walk([ts], ts, seed + k if seed else 0)
                 except StrategyError as error:
@@ -206,11 +205,11 @@ class _Check:
 
     def _judge_files(self) -> None:
         """Say which files leave the check without proof."""
-        data, trusted = self.worlds.data_paths(), set(self.trusted)
+        data, trusted = self.worlds.data_paths(), set(self.worlds.trusted)
         made = self.seen["written"]
         for path in sorted(self.seen["read"] - self.seen["cut"] - trusted - made):
             self.unproven.append(f"the strategy reads {path}, which cannot be cut: it has no column of times")
-        for path in sorted(self.seen["cut"] - data - trusted):
+        for path in sorted(self.seen["cut"] - data - trusted - self.worlds.made):
             self.unproven.append(
                 f"the strategy reads {path}, made before the run: it was cut by its stamps, and what its rows knew "
                 "when they were made cannot be seen"
@@ -223,17 +222,19 @@ class _Check:
     def _told(self) -> Told:
         kinds = {one["kind"] for one in self.findings}
         first = min(self.findings, key=lambda one: (one.get("ts_ns") or one.get("cut_ns") or 0), default=None)
+        if first is not None:
+            first = first | {"data": self.worlds.around(first.get("ts_ns") or first["cut_ns"])}
         verdict = "passed"
         if self.unproven:
             verdict = "unproven"
         if kinds:
             verdict = "not repeatable" if kinds == {"not repeatable"} else "leak"
         if verdict == "unproven":
-            self.notes.append("--trust FILE vouches for a file: what it holds was known before the run began")
+            self.notes.append("--trust FILE vouches for a file; --prepare COMMAND makes it anew from cut data")
         return {
             "verdict": verdict,
             "passed": verdict == "passed",
-            "config": str(self.asked.config),
+            "config": str(self.worlds.asked.config),
             "decisions": len(self.base.decisions),
             "events": self.base.n_events,
             "from": iso(self.base.first_ts),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -12,12 +15,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from tradectl.cli.runner_check_files import Watch
 from tradectl.cli.runner_check_tables import Table, bars_table, side_table
 from tradectl.config.load import Loaded, load_config
 from tradectl.config.wire import Wired, wire
 from tradectl.config.wire_data import block_of
-from tradectl.errors import ConfigError
+from tradectl.errors import ConfigError, StrategyError
 from tradectl.history.files import Place, resolve
 from tradectl.history.plan import is_catalogue, key_of
 from tradectl.history.profiles import split_pair
@@ -26,6 +31,7 @@ from tradectl.strategy.modules import read_sources
 __all__ = ["Asked", "Worlds"]
 
 TEXT_AND_TABLES = ("csv", "parquet", "ipc")
+Told = dict[str, str]
 _dropped: list[ModuleType] = []  # compiled code knows helper functions by their identity: none may be used again
 
 
@@ -47,11 +53,17 @@ class Asked:
 
 @dataclass(repr=False)
 class Worlds:
-    """Makes runs of one configuration in which nothing after a time is known; `trusted` files are never cut."""
+    """Makes runs of one configuration in which nothing after a time is known; `trusted` files are never cut.
+
+    `prepare` is a command that makes side files anew for each run: `{data}` is the folder of its data, `{out}` where
+    the command writes.
+    """
 
     asked: Asked
     scratch: Path
     trusted: tuple[Path, ...] = ()
+    prepare: str = ""
+    made: set[Path] = field(default_factory=set)  # files in whose place one that `prepare` wrote was read
     tables: list[list[Table]] = field(default_factory=list)  # of each data block, if all can be cut as files
     sides: dict[Path, Table | None] = field(default_factory=dict)  # other files that strategies read
     whole: Wired | None = None
@@ -80,6 +92,8 @@ class Worlds:
     def watch(self, ts: int | None = None, seed: int = 0) -> AbstractContextManager[Watch]:
         """Watch what strategies open; with a time they read copies cut there, or scrambled from there on."""
         self._count += 1
+        if self.prepare:
+            self._prepare(ts, seed)
         made = Watch(self.sources, lambda path: self._copy(path, ts, seed), self.scratch / f"written{self._count}")
         return made.entered()
 
@@ -126,13 +140,43 @@ class Worlds:
 
     def _place(self, table: Table, ts: int, seed: int) -> Path:
         """Write a data file as of a time; its name and folder are as they were, for they may say what it holds."""
-        root = os.path.commonpath([one.path.parent for tables in self.tables for one in tables])
-        return table.write(ts, seed, self.scratch / ("scrambled" if seed else "cut") / table.path.relative_to(root))
+        place = table.path.relative_to(self._root())
+        return table.write(ts, seed, self.scratch / ("scrambled" if seed else "cut") / place)
+
+    def _prepare(self, ts: int | None, seed: int) -> None:
+        """Let the command make its files from the data of a time."""
+        out = self.scratch / "prepared"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        data = self._root()
+        if ts is not None:
+            for table in (one for tables in self.tables for one in tables):
+                self._place(table, ts, seed)
+            data = self.scratch / ("scrambled" if seed else "cut")
+        words = [one.replace("{data}", str(data)).replace("{out}", str(out)) for one in shlex.split(self.prepare)]
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise ConfigError(f"--prepare: {words[0]} cannot be run: {error.strerror}") from error
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+            raise StrategyError(f"--prepare: {words[0]} ended with exit code {done.returncode}: {last}")
+
+    def _root(self) -> Path:
+        """Return the folder that all data files are in."""
+        blocks = self.loaded.config.data
+        if any(block.kind != "bars" or is_catalogue(block_of(block, self.folder)) for block in blocks):
+            raise ConfigError("--prepare needs data in files of bars, which can be cut")
+        places = [one for block in blocks for one in resolve(block_of(block, self.folder).sources)]
+        return Path(os.path.commonpath([one.path.parent for one in places]))
 
     def _copy(self, path: Path, ts: int | None, seed: int) -> Path | None:
         """Return a file as of a time, None where it is read as it is."""
         if path in self.trusted:
             return None
+        if self.prepare and (made := self.scratch / "prepared" / path.name).is_file():
+            self.made.add(path)
+            return made
         for table in (one for tables in self.tables for one in tables):
             if table.path.resolve() == path and ts is not None:
                 return self._place(table, ts, seed)
@@ -163,6 +207,17 @@ class Worlds:
         assert self.whole is not None
         report = self.whole.data.report
         return [] if report is None else [one.instrument for one in report.instruments if one.tick_from == "inferred"]
+
+    def around(self, ts: int) -> Told:
+        """Return the last row of the data that was known at a time, and the first that was not, as text."""
+        found: dict[str, str] = {}
+        for table in self.tables[0][:1] if self.tables else []:
+            later = table.known > ts
+            for name, rows in (("known", np.flatnonzero(~later)[-1:]), ("unknown", np.flatnonzero(later)[:1])):
+                if len(rows):
+                    found[name] = ", ".join(str(value) for value in table.frame.row(int(rows[0])))
+            found["file"] = table.path.name
+        return found
 
     def data_paths(self) -> set[Path]:
         """Return the run's data files."""
