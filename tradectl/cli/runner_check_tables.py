@@ -28,6 +28,7 @@ __all__ = ["Table", "bars_table", "side_table"]
 
 LEAST = 2  # rows that a file keeps where its rows begin after the cut: it could not be opened without
 FACTORS = ((1, 2), (3, 4), (5, 4), (2, 1), (3, 1))  # what later prices are multiplied with
+RECEIVED = ("ts_recv", "received", "local_timestamp", "local_ts")  # when a row was known here, if it is told
 NEVER = np.iinfo(np.int64).max
 WRITE: dict[str, Callable[[pl.DataFrame, Any], Any]] = {
     "parquet": pl.DataFrame.write_parquet,
@@ -152,7 +153,7 @@ def _as_rows(place: Place) -> Table | None:
         header = tuple(scan(place).collect_schema().names())
         table = _loaded(place, header, ",", 0)
     lower = [name.strip().lower() for name in header]
-    at = next((lower.index(name) for name in SYNONYMS["timestamp"] if name in lower), None)
+    at = next((lower.index(name) for name in (*RECEIVED, *SYNONYMS["timestamp"]) if name in lower), None)
     if at is None:
         return None
     column = table.frame.to_series(at)
