@@ -35,6 +35,7 @@ BENCHES: dict[str, Bench] = {
     "matching": Bench("tradectl.bench.matching:bench_matching", "the order-by-order book", takes_flow=True),
     "ladder": Bench("tradectl.bench.ladder:bench_ladder", "the price ladder of depth data"),
     "bars": Bench("tradectl.bench.bars:bench_bars", "the fold over bars with strategies"),
+    "indicators": Bench("tradectl.bench.indicators:bench_indicators", "each indicator: ns a value, compilation"),
     "startup": Bench("tradectl.bench.startup:bench_startup", "help, a warm run, the first compilation"),
     "events": Bench("tradectl.bench.events:bench_events", "the fold over tick data, a run from Parquet to summary"),
     "paper": Bench("tradectl.bench.paper:bench_paper", "a paper session against the sandbox exchange"),

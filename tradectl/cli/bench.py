@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
             str,
             typer.Argument(
                 metavar="WHICH",
-                help="validation, risk, pipeline, matching, ladder, bars, startup, events or all.",
+                help="validation, risk, pipeline, matching, ladder, bars, indicators, startup, events or all.",
             ),
         ] = "all",
         flow: Annotated[

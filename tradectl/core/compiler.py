@@ -6,6 +6,7 @@ Imported only when something has to be compiled or comes from numba's own cache 
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from numba.extending import overload
 
 __all__ = ["Compiled", "compile_to_address", "dispatcher", "optimised_once", "readonly", "teach", "words"]
 
+# A kernel that reads the head of a record serves all records that begin so, which is meant.
+warnings.filterwarnings("ignore", category=numba.NumbaExperimentalFeatureWarning)
 _lock = threading.Lock()
 
 

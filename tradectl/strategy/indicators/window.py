@@ -90,9 +90,11 @@ def highest_of(rec, n, x):
 
 
 @kernel
-def _middle(a, b, c):
-    """Return the middle one of three: a value near the others, whatever a single outlier does."""
-    return max(min(a, b), min(max(a, b), c))
+def _smallest(a, b, c):
+    """Return the one of three that is next to 0: near the others, and never a spike that stands among them."""
+    if abs(b) < abs(a):
+        a = b
+    return c if abs(c) < abs(a) else a
 
 
 class Moments(Part):
@@ -139,7 +141,7 @@ def scatter(rec, n, x):
 @kernel
 def _turn(rec, n):
     """Make the tails of the full block, relative to another shift."""
-    shift = _middle(rec.window[0], rec.window[n // 2], rec.window[n - 1])
+    shift = _smallest(rec.window[0], rec.window[n // 2], rec.window[n - 1])
     mean = 0.0
     m2 = 0.0
     for k in range(n - 1, -1, -1):
@@ -222,8 +224,8 @@ def _combine(rec, n, i):
 @kernel
 def _turn_pair(rec, n):
     """Make the tails of the full block, relative to other shifts."""
-    shift_x = _middle(rec.tails_x[0], rec.tails_x[n // 2], rec.tails_x[n - 1])
-    shift_y = _middle(rec.tails_y[0], rec.tails_y[n // 2], rec.tails_y[n - 1])
+    shift_x = _smallest(rec.tails_x[0], rec.tails_x[n // 2], rec.tails_x[n - 1])
+    shift_y = _smallest(rec.tails_y[0], rec.tails_y[n // 2], rec.tails_y[n - 1])
     mean_x = mean_y = m2_x = m2_y = joint = 0.0
     for k in range(n - 1, -1, -1):
         x = rec.tails_x[k] - shift_x
