@@ -282,7 +282,7 @@ def typical(b: Any) -> Values:
     return np.asarray((b.high + b.low + b.close) / 3)
 
 
-# name -> what it is of bars `b` (open, high, low, close, close_ticks, volume, session) and the indicator's own arguments
+# name -> what it is of bars `b` (open, high, low, close, close_ticks, volume, session) and its own arguments
 ORACLE: dict[str, Callable[..., Values | Outputs]] = {
     "sma": lambda b, n: over(n, np.mean, b.close_ticks),
     "ema": lambda b, n: ema(b.close, n),

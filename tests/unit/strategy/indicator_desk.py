@@ -96,8 +96,7 @@ def from_table(path: Path, names: Sequence[str], rows: int, per_unit: int = 100)
     """Return bars of a CSV file's columns, prices to the nearest tick and volumes to a ten-thousandth."""
     if not path.exists():
         pytest.skip(f"{path} is not here")
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-    with opened as file:
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
         header = file.readline().strip().lstrip("\ufeff").split(",")
         wanted = [header.index(name) for name in names]
         lines = [line.split(",") for line, _ in zip(file, range(rows), strict=False)]
@@ -172,7 +171,9 @@ def run(
     return Result(outputs, [int(state[0][f"a{k}"]["needed"]) for k in range(len(lines))], state.tobytes())
 
 
-def assert_close(got: Values, wanted: Values, what: str, *, start: int = 0, rel: float = 1e-9, scale: float = 0.0) -> None:
+def assert_close(
+    got: Values, wanted: Values, what: str, *, start: int = 0, rel: float = 1e-9, scale: float = 0.0
+) -> None:
     """Compare from bar `start` on: NaN at the same places, else within `rel` of the value or of `scale`."""
     a, b = got[start:], np.asarray(wanted, np.float64)[start:]
     assert len(a) == len(b), what

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 from tests.oracle.indicators_numpy import ORACLE
-from tests.unit.strategy.indicator_desk import ALL, Bars, Outputs, Result, assert_close, flat, run, spiky, walk
+from tests.unit.strategy.indicator_desk import (
+    ALL,
+    Bars,
+    Outputs,
+    Result,
+    assert_close,
+    flat,
+    run,
+    spiky,
+    walk,
+)
 from tradectl.bench.indicators import Line
 from tradectl.core.jit import DISABLE_JIT
 
