@@ -165,7 +165,7 @@ def _list(strategy: typer.Typer) -> None:
         folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to look.")] = Path("strategies"),
         as_json: Json = False,
     ) -> None:
-        """List the strategies of a folder with their parameters."""
+        """List the strategies of a folder with their parameters and the bars that their indicators need."""
         from tradectl.cli.output import out, print_json, table
 
         if not folder.is_dir():
@@ -177,9 +177,10 @@ def _list(strategy: typer.Typer) -> None:
             for found in _described(path):
                 if as_json:
                     print_json(found)
-                rows.append((found["name"], found["scope"], path.name, _values(found), found["summary"]))
+                bars = str(found.get("bars_needed", ""))
+                rows.append((found["name"], found["scope"], path.name, _values(found), bars, found["summary"]))
         if not as_json:
-            columns = ("strategy", "scope", "file", "parameters", "what it does")
+            columns = ("strategy", "scope", "file", "parameters", "bars needed", "what it does")
             out().print(table("", columns, rows))
 
 
@@ -214,6 +215,8 @@ def _show(strategy: typer.Typer) -> None:
         out().print(table("parameters", ("name", "kind", "default", "valid", "what it is"), rows))
         out().print(f"hooks: {', '.join(found['hooks'])} · state: {', '.join(found['state'])}", markup=False)
         out().print(f"state: {found['state_bytes']:,} bytes for each {loaded.scope}", markup=False)
+        needed = ", ".join(f"{name} {bars}" for name, bars in found["indicators"].items())
+        out().print(f"bars needed: {found['bars_needed']}{f' ({needed})' if needed else ''}", markup=False)
 
 
 def _described(path: Path) -> list[dict[str, Any]]:
@@ -243,6 +246,8 @@ def _described(path: Path) -> list[dict[str, Any]]:
 
 
 def _facts(loaded: Any) -> dict[str, Any]:
+    from tradectl.strategy.warmup import indicator_warmups, strategy_warmup
+
     params = [
         {"name": name, "kind": one.kind, "default": one.default, "limits": one.limits(), "help": one.help}
         for name, one in loaded.spec.params.items()
@@ -253,6 +258,8 @@ def _facts(loaded: Any) -> dict[str, Any]:
         "path": os.path.relpath(loaded.path),
         "summary": loaded.doc.splitlines()[0] if loaded.doc else "",
         "params": params,
+        "bars_needed": strategy_warmup(loaded),
+        "indicators": indicator_warmups(loaded),
         "hooks": [hook.name.lower() for hook in loaded.functions],
         "state": list(loaded.spec.state),
         "state_bytes": loaded.state_dtype.itemsize,

@@ -9,7 +9,7 @@ from tradectl.core.records import call_hook, call_report_hook
 from tradectl.engine.change import ANY, cancel_where
 from tradectl.engine.requests import handle_requests
 from tradectl.engine.submit import order_slot
-from tradectl.strategy.ctx_read import select_instrument
+from tradectl.strategy.ctx_read import select_instrument, state_of
 
 __all__ = [
     "N_HOOKS", "SOURCE", "call_bar_hook", "call_bar_hooks", "call_batch_hooks", "call_everywhere", "call_hooks",
@@ -24,14 +24,6 @@ DISABLE = 2
 FILL_REPORT = 2
 REPORT_SIZE = REPORT.itemsize
 CANCELED_BY_FAULT = int(Reason.CANCELED_BY_FAULT)
-
-
-@kernel
-def state_of(world, strategy, instrument):
-    """Return the address of a strategy's state for an instrument (portfolio scope: the same for all)."""
-    if strategy.portfolio:
-        return world.blob + strategy.state
-    return world.blob + strategy.state + instrument * strategy.state_size
 
 
 @routine

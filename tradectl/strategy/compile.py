@@ -18,6 +18,7 @@ from tradectl.core.records import struct_of
 from tradectl.errors import StrategyError
 from tradectl.strategy.ctx_type import ctx_at
 from tradectl.strategy.loader import LoadedStrategy
+from tradectl.strategy.warmup import Table, ready_table
 
 if TYPE_CHECKING:
     from tradectl.core.compiler import Compiled
@@ -89,19 +90,27 @@ def _compile_hook(loaded: LoadedStrategy, hook: Hook, fn: Callable[..., Any], ca
     import numba
 
     from tradectl.core.compiler import compile_to_address
-    from tradectl.strategy.ctx_compiled import CTX
+    from tradectl.strategy.ctx_compiled import CTX, CtxType
     from tradectl.strategy.explain import explain
     from tradectl.strategy.typed import AuthorCompiler, collect_faults
 
     _know_helpers(loaded.helpers)
     records_of = [loaded.params_dtype, loaded.state_dtype] + ([REPORT] if hook in REPORT_HOOKS else [])
-    signature = numba.types.void(CTX, *(numba.from_dtype(one) for one in records_of))
+    table = _ready_table(loaded)
+    signature = numba.types.void(CtxType(table) if table else CTX, *(numba.from_dtype(one) for one in records_of))
     collect_faults()
     try:
         # With all that it calls it is optimised once: cached helpers took four times as long.
         return compile_to_address(fn, signature, cache, pipeline_class=AuthorCompiler, **AUTHOR)
     except Exception as error:  # numba's own errors, and what its typing lets through
         raise StrategyError(explain(error, loaded.sources, fn, collect_faults())) from error
+
+
+def _ready_table(loaded: LoadedStrategy) -> Table:
+    """Return where the strategy's indicators are, if it asks `ctx.is_ready`."""
+    functions = (*loaded.functions.values(), *loaded.helpers)
+    asks = any("is_ready" in fn.__code__.co_names for fn in functions)
+    return ready_table(loaded.spec, loaded.sizes) if asks else ()
 
 
 def _know_helpers(helpers: tuple[Callable[..., Any], ...]) -> None:
@@ -131,13 +140,14 @@ def _views(loaded: LoadedStrategy) -> Callable[[int, int, int], tuple[Any, Any, 
     """Return what makes (ctx, p, s) of addresses; equal addresses give equal objects, which saves their making."""
     params = struct_of(loaded.params_dtype, _Frozen)
     state = struct_of(loaded.state_dtype)
+    table = _ready_table(loaded)
     known: dict[tuple[int, int, int], tuple[Any, Any, Any]] = {}
 
     def view(ctx: int, p: int, s: int) -> tuple[Any, Any, Any]:
         key = (ctx, p, s)
         found = known.get(key)
         if found is None:
-            found = known[key] = (ctx_at(ctx), params.from_address(p), state.from_address(s))
+            found = known[key] = (ctx_at(ctx, table), params.from_address(p), state.from_address(s))
         return found
 
     return view

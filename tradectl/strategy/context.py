@@ -16,8 +16,8 @@ ATTRIBUTES: dict[str, Callable[..., Any]] = {
     name: getattr(r, "ctx_" + name)
     for name in (
         "now open high low close volume open_ticks high_ticks low_ticks close_ticks volume_lots ts_event timeframe_ns "
-        "frame last last_ticks tick_size lot_size is_tradable has_bar instrument n_instruments position position_lots "
-        "entry_price unrealised realised equity balance buying_power drawdown trading_state open_orders"
+        "frame last last_ticks tick_size lot_size is_tradable has_bar is_ready instrument n_instruments position "
+        "position_lots entry_price unrealised realised equity balance buying_power drawdown trading_state open_orders"
     ).split()
 } | {
     name: getattr(b, "ctx_" + name)

@@ -159,6 +159,20 @@ def ctx_has_bar(ctx):
 
 
 @kernel
+def state_of(ctx, strategy, instrument):
+    """Return the address of a strategy's state for an instrument (portfolio scope: the same for all)."""
+    if strategy.portfolio:
+        return ctx.blob + strategy.state
+    return ctx.blob + strategy.state + instrument * strategy.state_size
+
+
+@kernel
+def ctx_is_ready(ctx):
+    """Whether all indicators of the strategy's state for the current instrument have seen what they need."""
+    return ctx.is_ready  # each strategy's `ctx` knows its own: see `strategy.warmup`
+
+
+@kernel
 def ctx_instrument(ctx):
     """Index of the current instrument (ids in alphabetical order)."""
     return ctx.cursor_instrument

@@ -11,6 +11,7 @@ from typing import Any
 from tradectl.core.layout import world_at
 from tradectl.errors import nearest
 from tradectl.strategy.context import ATTRIBUTES, METHODS
+from tradectl.strategy.warmup import Table, ready_reader
 
 __all__ = ["Ctx", "ctx_at", "is_ctx_name"]
 
@@ -34,10 +35,11 @@ def _method(fn: Callable[..., Any]) -> Callable[..., Any]:
 class _CtxBase:
     """What a hook sees: bars, market, position, account, orders (plain Python)."""
 
-    __slots__ = ("_world",)
+    __slots__ = ("_ready", "_world")
 
-    def __init__(self, world: Any) -> None:
+    def __init__(self, world: Any, ready: Callable[[Any], bool]) -> None:
         object.__setattr__(self, "_world", world)
+        object.__setattr__(self, "_ready", ready)
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"ctx has no {name!r}: {nearest(name, [*ATTRIBUTES, *METHODS])}")
@@ -54,10 +56,11 @@ Ctx: Any = type(
         "__doc__": _CtxBase.__doc__,
         **{name: _property(fn) for name, fn in ATTRIBUTES.items()},
         **{name: _method(fn) for name, fn in METHODS.items()},
+        "is_ready": property(lambda self: self._ready(self._world), doc=ATTRIBUTES["is_ready"].__doc__),
     },
 )
 
 
-def ctx_at(address: int) -> Any:
-    """Return the plain `ctx` over the WORLD record at an address."""
-    return Ctx(world_at(address, 0))
+def ctx_at(address: int, table: Table = ()) -> Any:
+    """Return the plain `ctx` over the WORLD record at an address, for a strategy with these indicators."""
+    return Ctx(world_at(address, 0), ready_reader(table))

@@ -174,6 +174,9 @@ class World:
         for hook, address in hooks.addresses.items():
             addresses[hook] = address
         world, size = _address(self.world), loaded.state_dtype.itemsize
+        self.world["blob"] = _address(state)
+        self.parts["strategies"]["state_size"] = size
+        self.parts["strategies"]["portfolio"] = loaded.is_portfolio
         if addresses[Hook.ON_START]:
             select_instrument(world_at(world, 0), 0)
             start = self._call_start(int(addresses[Hook.ON_START]), world, _address(params), _address(state))

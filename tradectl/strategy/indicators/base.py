@@ -103,9 +103,11 @@ class Indicator(Part):
         return 1.0 / length
 
     def dtype(self, sizes: Sizes) -> Any:
-        """Return the record's dtype; a length that no window uses is checked all the same."""
+        """Return the record's dtype; a length that no window uses is checked all the same, as are the numbers."""
         for length in self.lengths.values():
             sizes.capacity(length)
+        for number in self.numbers.values():
+            sizes.number(number)
         return super().dtype(sizes)
 
 

@@ -22,8 +22,10 @@ class Adx(Indicator):
     outputs = ("value", "plus_di", "minus_di", "dx")
 
     def __init__(self, length: Length = 14) -> None:
-        numbers = "alpha high low close up down reach"
-        super().__init__(length, **dict.fromkeys(numbers.split(), Float64), value=Float64)
+        super().__init__(
+            length, alpha=Float64, high=Float64, low=Float64, close=Float64, up=Float64, down=Float64, reach=Float64,
+            value=Float64,
+        )  # fmt: skip
 
     def values_needed(self, sizes: Sizes) -> int:
         """Return the bars of the averages of moves, and of the average after them."""
@@ -163,9 +165,10 @@ class Psar(Indicator):
     outputs = ("value", "side")
 
     def __init__(self, step: float | str = 0.02, most: float | str = 0.2) -> None:
-        names = "stop extreme speed near far"
-        fields: dict[str, type[Float64]] = dict.fromkeys(names.split(), Float64)
-        super().__init__(1, numbers={"step": step, "most": most}, side=Int64, **fields)
+        super().__init__(
+            1, numbers={"step": step, "most": most}, side=Int64, stop=Float64, extreme=Float64, speed=Float64,
+            near=Float64, far=Float64,
+        )  # fmt: skip
 
 
 @indicator(Psar)
