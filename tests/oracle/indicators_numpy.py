@@ -167,16 +167,17 @@ def psar(high: Values, low: Values, step: float, most: float) -> Outputs:
     stop, extreme, speed = (low[0], high[1], step) if long else (high[0], low[1], step)
     for t in range(1, len(high)):
         if long and low[t] <= stop:
-            long, stop, extreme, speed = False, max(extreme, high[t - 1], high[t]), low[t], step
+            long, stop, extreme, speed = False, max(extreme, high[max(t - 1, 1)], high[t]), low[t], step
         elif not long and high[t] >= stop:
-            long, stop, extreme, speed = True, min(extreme, low[t - 1], low[t]), high[t], step
+            long, stop, extreme, speed = True, min(extreme, low[max(t - 1, 1)], low[t]), high[t], step
         elif long and high[t] > extreme:
             extreme, speed = high[t], min(speed + step, most)
         elif not long and low[t] < extreme:
             extreme, speed = low[t], min(speed + step, most)
         value[t], sides[t] = stop, 1 if long else -1
         stop += speed * (extreme - stop)
-        stop = min(stop, low[t - 1], low[t]) if long else max(stop, high[t - 1], high[t])
+        before = max(t - 1, 1)
+        stop = min(stop, low[before], low[t]) if long else max(stop, high[before], high[t])
     return {"value": value, "side": sides}
 
 

@@ -26,9 +26,21 @@ DAY_NS = 86_400_000_000_000
 Values = npt.NDArray[np.float64]
 Outputs = dict[str, Values]
 ALL = [name for name in INDICATORS if name != "cross"]
+ROWS = 3_000  # room for outputs
+PARAMS = (
+    "n = Int(14, low=1, high=60)", "m = Int(5, low=1, high=60)", "i = Int(3, low=1, high=60)",
+    "j = Int(30, low=1, high=60)", "k = Float(2.0, low=0.1, high=900.0)", "d = Int(1, low=0, high=1)",
+    "u = Float(0.02, low=0.001, high=1.0)", "v = Float(0.2, low=0.001, high=1.0)",
+)  # fmt: skip
+NAMES = {  # the parameters that each is made with; "n" alone where none are named
+    "obv": "", "vwap": "", "anchored_vwap": "", "psar": "uv", "macd": "mni", "kama": "nmj", "stochastic": "nmi",
+    "stoch_rsi": "nmij", "ichimoku": "mnj", "supertrend": "nk", "bollinger": "nk", "keltner": "nkm",
+    "volatility": "nk", "rolling": "nd", "std": "nd", "variance": "nd", "zscore": "nd",
+}  # fmt: skip
+LINES = [Line(name, ", ".join(f'"{one}"' for one in NAMES.get(name, "n"))) for name in ALL]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bars:
     """A series of bars in integer ticks of `1 / per_unit` and lots, and the same as floats."""
 
@@ -131,44 +143,35 @@ def expectation(name: str) -> dict[str, Values]:
 
 @dataclass(frozen=True)
 class Result:
-    """What came out: outputs by line, how many values each says it needs, the bytes of the state."""
+    """What came out: outputs by indicator, how many values each says it needs, the bytes of the state."""
 
-    outputs: list[Outputs]
-    needed: list[int]
+    outputs: dict[str, Outputs]
+    needed: dict[str, int]
     state: bytes
 
 
 @cache
-def _loaded(lines: tuple[Line, ...], rows: int, folder: Path, params: tuple[str, ...], values: Any, jit: bool) -> Any:
-    path = folder / f"desk_{abs(hash((lines, rows, params)))}.py"
-    path.write_text(strategy_text(lines, rows=rows, params=params), encoding="utf-8")
+def _compiled(path: Path, values: tuple[tuple[str, Any], ...], jit: bool) -> Any:
     loaded = load_strategy(path, dict(values), jit=jit)
     return loaded, compile_hooks(loaded, jit)
 
 
-def run(
-    lines: Sequence[Line],
-    bars: Bars,
-    folder: Path,
-    *,
-    rows: int = 0,
-    params: Sequence[str] = (),
-    values: Mapping[str, Any] | None = None,
-    jit: bool = not DISABLE_JIT,
-) -> Result:
-    """Run a strategy of these indicators over the bars; `rows` is the room for outputs that it is compiled with."""
-    rows = rows or len(bars.ticks)
-    given = tuple((values or {}).items())
-    loaded, hooks = _loaded(tuple(lines), rows, folder, tuple(params), given, jit)
+def run(bars: Bars, folder: Path, values: Mapping[str, Any] | None = None, jit: bool = not DISABLE_JIT) -> Result:
+    """Run the one strategy of all indicators with these parameters; compiled code is shared by all tests."""
+    path = folder / "all_indicators.py"
+    if not path.exists():
+        path.write_text(strategy_text(LINES, rows=ROWS, params=PARAMS), encoding="utf-8")
+    loaded, hooks = _compiled(path, tuple((values or {}).items()), jit)
     state, _seconds = drive_bars(loaded, hooks, bars.ticks, (1.0, float(bars.per_unit)))
-    kept = state[0]["out"].reshape(-1, rows)[:, : len(bars.ticks)]
-    outputs: list[Outputs] = []
+    kept = state[0]["out"].reshape(-1, ROWS)[:, : len(bars.ticks)]
+    outputs: dict[str, Outputs] = {}
     at = 0
-    for line in lines:
+    for line in LINES:
         names = INDICATORS[line.name].outputs
-        outputs.append({name: kept[at + k] for k, name in enumerate(names)})
+        outputs[line.name] = {name: kept[at + k] for k, name in enumerate(names)}
         at += len(names)
-    return Result(outputs, [int(state[0][f"a{k}"]["needed"]) for k in range(len(lines))], state.tobytes())
+    needed = {line.name: int(state[0][f"a{k}"]["needed"]) for k, line in enumerate(LINES)}
+    return Result(outputs, needed, state.tobytes())
 
 
 def assert_close(

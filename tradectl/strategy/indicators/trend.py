@@ -177,7 +177,8 @@ def psar(rec, high, low):
 
     stop += speed * (extreme - stop), but not beyond the near side of the last two bars; the speed grows by
     `step` with each new extreme, to `most`; a bar that touches the stop turns the side, and the extreme is the new
-    stop. It begins short where the second bar fell further below the first than it rose above it, else long.
+    stop. It begins short where the second bar fell further below the first than it rose above it, else long; the
+    third bar's stop is limited by the second alone.
     Source: J. Welles Wilder, New Concepts in Technical Trading Systems (1978).
     """
     if high + low != high + low:
@@ -221,15 +222,16 @@ def _begin(rec, high, low):
     first_high = rec.far
     if down > up and down > 0.0:
         rec.side = -1
-        rec.near = -first_high
-        rec.far = -first_low
+        rec.near = -high
+        rec.far = -low
         rec.stop = -first_high
-        rec.extreme = -low
     else:
         rec.side = 1
+        rec.near = low
+        rec.far = high
         rec.stop = first_low
-        rec.extreme = high
-    rec.speed = min(rec.step, rec.most)
+    rec.extreme = rec.far
+    rec.speed = rec.step
 
 
 class Ichimoku(Indicator):
