@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import multiprocessing
 import tempfile
@@ -65,9 +66,9 @@ def strategy_text(lines: Sequence[Line], *, rows: int = 0, params: Sequence[str]
     """
     state = [f"a{k} = {line.declared()}" for k, line in enumerate(lines)]
     outputs = [(k, name) for k, line in enumerate(lines) for name in INDICATORS[line.name].outputs]
-    state += ["seen = Int64()", "total = Float64()"]
+    state += ["seen = Int64()", "total = Float64()", "day = Int64()"]
     state += [f"out = Array(Float64, {len(outputs) * rows})"] if rows else []
-    body = []
+    body = ["s.total += ctx.open + ctx.high + ctx.low + ctx.close + ctx.volume", f"s.day = {INPUTS['session']}"]
     for k, line in enumerate(lines):
         body += [f"v{k} = {line.call(f's.a{k}')}", f"s.total += v{k}"]
     for row, (k, name) in enumerate(outputs if rows else []):
@@ -150,6 +151,7 @@ def _measure(lines: Sequence[Line], folder: Path, bars: npt.NDArray[Any]) -> tup
 def _apart(lines: Sequence[Line], folder: Path, bars: npt.NDArray[Any]) -> tuple[float, float]:
     """Measure in children of this process, which know what it has compiled but not what another child has."""
     context = multiprocessing.get_context("fork")
+    gc.freeze()  # as a run does, too
     found = []
     for _ in range(CHILDREN):
         receiver, sender = context.Pipe(duplex=False)

@@ -31,10 +31,10 @@ MIN_INSTRUMENTS = 16  # per-instrument arrays are sized in powers of two from he
 
 @dataclass(frozen=True)
 class Derived:
-    """A length that follows from another one; `of` never falls where its argument rises."""
+    """A length that follows from others; `of` never falls where one of its arguments rises."""
 
-    base: int | str
-    of: Callable[[int], int]
+    bases: tuple[int | str | Derived, ...]
+    of: Callable[..., int]
 
 
 Length = int | str | Derived  # a number, the name of an Int parameter, or what follows from one of them
@@ -62,13 +62,13 @@ class Sizes:
     def capacity(self, length: Length) -> int:
         """Return how many slots a window of this length needs whatever value its parameter has."""
         if isinstance(length, Derived):
-            return length.of(self.capacity(length.base))
+            return length.of(*map(self.capacity, length.bases))
         return self._int_param(length).high if isinstance(length, str) else length
 
     def length(self, length: Length) -> int:
         """Return the length itself."""
         if isinstance(length, Derived):
-            return length.of(self.length(length.base))
+            return length.of(*map(self.length, length.bases))
         if isinstance(length, str):
             self._int_param(length)
             return int(self.values[length])

@@ -95,7 +95,7 @@ EXPECTED: list[tuple[str, str, str, Callable[[dict[str, Values], Bars], Values],
     ("macd", "12, 26, 9", "signal", lambda e, b: e["signal"], 0),
     ("macd", "12, 26, 9", "histogram", lambda e, b: e["histogram"], 0),
     ("obv", "", "value", lambda e, b: e["obv"], 0),
-    ("psar", "0.02, 0.2", "value", lambda e, b: e["sar"], 40),
+    ("psar", "0.02, 0.2", "value", lambda e, b: at_most_the_low(e["sar"], b), 40),
     ("roc", "14", "value", lambda e, b: e["roc"] / 100.0, 0),
     ("momentum", "14", "value", lambda e, b: e["momentum"], 0),
     ("rsi", "14", "value", lambda e, b: e["rsi"], 0),
@@ -157,6 +157,11 @@ def without_ties(values: Values, bars: Bars) -> Values:
     for at in still:
         kept[at : at + 14] = np.nan
     return kept
+
+
+def at_most_the_low(stops: Values, bars: Bars) -> Values:
+    """Return the stops, where they turn upwards within a bar limited by that bar as Wilder asks (one of the 502)."""
+    return np.where((bars.low < stops) & (stops < bars.high), bars.low, stops)
 
 
 def price_noise(name: str, bars: Bars) -> float:

@@ -19,7 +19,7 @@ from tradectl.errors import StrategyError
 from tradectl.strategy.memory import Derived, Float64, Int64, Length, Record, Sizes, StateField
 from tradectl.strategy.params import Bool
 
-__all__ = ["INTEGER_INPUTS", "Indicator", "Part", "indicator", "is_bar", "ready"]
+__all__ = ["INTEGER_INPUTS", "Indicator", "Part", "indicator", "ready"]
 
 INTEGER_INPUTS: dict[Any, str] = {}  # indicator function -> what its integers are; `strategy.typed` checks it
 
@@ -129,10 +129,3 @@ def indicator(
 def ready(rec):  # type: ignore[no-untyped-def]
     """Return whether an indicator has seen as many values as it needs."""
     return rec.count >= rec.needed
-
-
-@kernel
-def is_bar(high, low, close):  # type: ignore[no-untyped-def]
-    """Return whether none of three values is NaN."""
-    total = high + low + close
-    return total == total

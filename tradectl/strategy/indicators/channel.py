@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from tradectl.core.functions import ratio
-from tradectl.strategy.indicators.base import Indicator, indicator, is_bar
+from tradectl.strategy.indicators.base import Indicator, indicator
 from tradectl.strategy.indicators.moving_average import Ema, ema
 from tradectl.strategy.indicators.queue import Queue, push
 from tradectl.strategy.indicators.volatility import Atr, atr
@@ -110,7 +110,8 @@ def keltner(rec, high, low, close):
     ema(close, length) ± factor * atr(atr_length).
     Source: C. Keltner, How to Make Money in Commodities (1960), in the form of L. Bradford Raschke (the 1980s).
     """
-    if not is_bar(high, low, close):
+    total = high + low + close
+    if total != total:
         return math.nan
     reach = atr(rec.range, high, low, close) * rec.factor
     middle = ema(rec.average, close)

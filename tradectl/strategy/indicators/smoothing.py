@@ -14,10 +14,14 @@ __all__ = ["Dema", "Hma", "Kama", "Tema", "Wma", "dema", "hma", "kama", "tema", 
 
 
 class Wma(Indicator):
-    """Weighted moving average: the newest value counts `length` times, the oldest once."""
+    """Weighted moving average: the newest value counts `length` times, the oldest once.
 
-    def __init__(self, length: Length) -> None:
-        super().__init__(length, head=Int64, back=Float64, tilted=Float64, window=Array(Float64, length))
+    `room` is how many values fit where that is more: averages of one shape are compiled once.
+    """
+
+    def __init__(self, length: Length, room: Length = 1) -> None:
+        window = Array(Float64, Derived((length, room), max))
+        super().__init__(length, head=Int64, back=Float64, tilted=Float64, window=window)
 
 
 @indicator(Wma)
@@ -124,9 +128,9 @@ def tema(rec, x):
 class Hma(Indicator):
     """Hull's moving average of `length`."""
 
-    def __init__(self, length: int | str) -> None:
-        half, self.root = Derived(length, _half), Derived(length, math.isqrt)
-        super().__init__(length, whole=Wma(length), half=Wma(half), last=Wma(self.root))
+    def __init__(self, length: Length) -> None:
+        self.half, self.root = Derived((length,), _half), Derived((length,), math.isqrt)
+        super().__init__(length, whole=Wma(length), half=Wma(self.half, length), last=Wma(self.root, length))
 
     def values_needed(self, sizes: Sizes) -> int:
         """Return the values of the long average, and those of the last one after it."""

@@ -206,10 +206,11 @@ def _fit(rec, x, y):
     pair(paired, rec.length, float(x), float(y))
     rec.count += 1
     if rec.count >= rec.length:
-        rec.beta = ratio(paired.joint, paired.m2_x)
+        rec.beta = paired.joint / paired.m2_x if paired.m2_x > 0.0 else math.nan
         rec.intercept = paired.mean_y - rec.beta * paired.mean_x
         rec.residual = (y - paired.mean_y) - rec.beta * (x - paired.mean_x)
-        rec.r = ratio(paired.joint, math.sqrt(paired.m2_x) * math.sqrt(paired.m2_y))
+        spread = math.sqrt(paired.m2_x) * math.sqrt(paired.m2_y)
+        rec.r = paired.joint / spread if spread > 0.0 else math.nan
 
 
 class LinReg(Indicator):
@@ -239,9 +240,10 @@ def linreg(rec, x):
     pair(paired, rec.length, float(rec.count), float(x))
     if rec.count < rec.length:
         return math.nan
-    rec.slope = ratio(paired.joint, paired.m2_x)
+    rec.slope = paired.joint / paired.m2_x if rec.length > 1 else math.nan
     reach = rec.slope * (0.5 * (rec.length - 1))
     rec.value = paired.mean_y + reach
     rec.intercept = paired.mean_y - reach
-    rec.r2 = ratio(paired.joint * paired.joint, paired.m2_x * paired.m2_y)
+    spread = paired.m2_x * paired.m2_y
+    rec.r2 = paired.joint * paired.joint / spread if spread > 0.0 else math.nan
     return rec.value

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 
 from tradectl.core.jit import kernel
-from tradectl.strategy.indicators.base import Indicator, Part, indicator, is_bar
+from tradectl.strategy.indicators.base import Indicator, Part, indicator
 from tradectl.strategy.indicators.oscillator import Rsi, rsi
 from tradectl.strategy.indicators.window import Extreme, Moments, Sum, add, highest_of, scatter, slide
-from tradectl.strategy.memory import Array, Float64, Int64, Length, Sizes
+from tradectl.strategy.memory import Array, Derived, Float64, Int64, Length, Sizes
 
 __all__ = [
-    "Cci", "Span", "StochRsi", "Stochastic", "WilliamsR", "cci", "high_and_low", "stoch_rsi", "stochastic",
-    "williams_r",
+    "Cci", "Span", "StochRsi", "Stochastic", "WilliamsR", "cci", "stoch_rsi", "stochastic", "williams_r",
 ]  # fmt: skip
 
 
@@ -24,15 +23,10 @@ class Span(Part):
 
 
 @kernel
-def high_and_low(span, n, high, low):
-    """Take in a bar; return the highest high and the lowest low of the last n."""
-    return highest_of(span.highs, n, 0.0 + high), 0.0 - highest_of(span.lows, n, 0.0 - low)
-
-
-@kernel
 def _place(span, n, high, low, close):
     """Take in a bar; return where its close is from lowest low (0) to highest high (100), 50 if they are one."""
-    top, bottom = high_and_low(span, n, high, low)
+    top = highest_of(span.highs, n, 0.0 + high)
+    bottom = 0.0 - highest_of(span.lows, n, 0.0 - low)
     return 100.0 * (close - bottom) / (top - bottom) if top > bottom else 50.0
 
 
@@ -42,9 +36,10 @@ class Stochastic(Indicator):
     outputs = ("value", "d")
 
     def __init__(self, length: Length = 14, smooth_k: Length = 3, smooth_d: Length = 3) -> None:
+        smooth = Derived((smooth_k, smooth_d), max)  # room for either: one shape, compiled once
         super().__init__(
-            length, lengths={"smooth_k": smooth_k, "smooth_d": smooth_d}, span=Span(length), k_sum=Sum(smooth_k),
-            d_sum=Sum(smooth_d),
+            length, lengths={"smooth_k": smooth_k, "smooth_d": smooth_d}, span=Span(length), k_sum=Sum(smooth),
+            d_sum=Sum(smooth),
         )  # fmt: skip
 
     def values_needed(self, sizes: Sizes) -> int:
@@ -60,7 +55,8 @@ def stochastic(rec, high, low, close):
     smooth_k bars, %D = the mean of %K over smooth_d.
     Source: G. Lane, Lane's Stochastics, Stocks & Commodities 2:3 (1984).
     """
-    if not is_bar(high, low, close):
+    total = high + low + close
+    if total != total:
         return math.nan
     raw = _place(rec.span, rec.length, high, low, close)
     rec.count += 1
@@ -91,9 +87,10 @@ class StochRsi(Indicator):
     def __init__(
         self, length: Length = 14, window: Length = 14, smooth_k: Length = 3, smooth_d: Length = 3
     ) -> None:
+        smooth = Derived((smooth_k, smooth_d), max)
         super().__init__(
             length, lengths={"window": window, "smooth_k": smooth_k, "smooth_d": smooth_d}, strength=Rsi(length),
-            span=Span(window), k_sum=Sum(smooth_k), d_sum=Sum(smooth_d),
+            span=Span(window), k_sum=Sum(smooth), d_sum=Sum(smooth),
         )  # fmt: skip
 
     def values_needed(self, sizes: Sizes) -> int:
@@ -132,7 +129,8 @@ def williams_r(rec, high, low, close):
     100 * (close - highest high) / (highest high - lowest low), -50 where these are one.
     Source: L. Williams, How I Made One Million Dollars Last Year Trading Commodities (1973).
     """
-    if not is_bar(high, low, close):
+    total = high + low + close
+    if total != total:
         return math.nan
     place = _place(rec.span, rec.length, high, low, close)
     rec.count += 1
@@ -156,7 +154,8 @@ def cci(rec, high, low, close):
     (p - mean p) / (0.015 * mean of |p - mean p|), p = (high + low + close) / 3; 0 where p stands still. O(n).
     Source: D. Lambert, Commodity Channel Index, Commodities (1980).
     """
-    if not is_bar(high, low, close):
+    total = high + low + close
+    if total != total:
         return math.nan
     price = (high + low + close) / 3.0
     n = rec.length

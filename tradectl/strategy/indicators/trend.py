@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from tradectl.core.jit import kernel
-from tradectl.strategy.indicators.base import Indicator, Part, indicator, is_bar
+from tradectl.strategy.indicators.base import Indicator, Part, indicator
 from tradectl.strategy.indicators.moving_average import smooth
 from tradectl.strategy.indicators.queue import Queue, push
-from tradectl.strategy.indicators.stochastic import Span, high_and_low
+from tradectl.strategy.indicators.stochastic import Span
 from tradectl.strategy.indicators.volatility import Atr, atr, true_range
-from tradectl.strategy.indicators.window import slide
+from tradectl.strategy.indicators.window import highest_of, slide
 from tradectl.strategy.memory import Array, Derived, Float64, Int64, Length, Sizes
 
 __all__ = ["Adx", "Aroon", "Ichimoku", "Psar", "Supertrend", "adx", "aroon", "ichimoku", "psar", "supertrend"]
@@ -40,7 +40,8 @@ def adx(rec, high, low, close):
     dx = 100 * |plus - minus| / (plus + minus), 0 where both are; value = rma(dx).
     Source: J. Welles Wilder, New Concepts in Technical Trading Systems (1978).
     """
-    if not is_bar(high, low, close):
+    total = high + low + close
+    if total != total:
         return math.nan
     up = high - rec.high
     down = rec.low - low
@@ -78,8 +79,8 @@ class Aroon(Indicator):
     extra = 1
     outputs = ("value", "up", "down")
 
-    def __init__(self, length: int | str = 25) -> None:
-        bars = Derived(length, _one_more)
+    def __init__(self, length: Length = 25) -> None:
+        bars = Derived((length,), _one_more)
         super().__init__(length, lengths={"bars": bars}, highs=Queue(bars, Float64), lows=Queue(bars, Float64))
 
 
@@ -130,7 +131,8 @@ def supertrend(rec, high, low, close):
     rises while they stay at or below; a close beyond the stop in force changes the side, which is 1 at first.
     Source: O. Seban, Tout le monde mérite d'être riche (2008).
     """
-    if not is_bar(high, low, close):
+    total = high + low + close
+    if total != total:
         return math.nan
     reach = rec.factor * atr(rec.range, high, low, close)
     before = rec.close
@@ -244,9 +246,10 @@ class Ichimoku(Indicator):
     outputs = ("conversion", "base", "lead_a", "lead_b", "cloud_a", "cloud_b")
 
     def __init__(self, conversion_length: Length = 9, base_length: Length = 26, length: Length = 52) -> None:
+        room = Derived((conversion_length, base_length, length), max)  # one shape, compiled once
         super().__init__(
             length, lengths={"conversion_length": conversion_length, "base_length": base_length},
-            short=Span(conversion_length), middle=Span(base_length), long=Span(length),
+            short=Span(room), middle=Span(room), long=Span(room),
             spans_a=Ring(base_length), spans_b=Ring(base_length),
         )  # fmt: skip
 
@@ -294,5 +297,4 @@ def ichimoku(rec, high, low):
 @kernel
 def _middle_of(span, n, high, low):
     """Take in a bar; return the middle between the highest high and the lowest low of n."""
-    top, bottom = high_and_low(span, n, high, low)
-    return 0.5 * (top + bottom)
+    return 0.5 * (highest_of(span.highs, n, 0.0 + high) - highest_of(span.lows, n, 0.0 - low))

@@ -6,7 +6,7 @@ import math
 
 from tradectl.core.functions import log
 from tradectl.core.jit import kernel
-from tradectl.strategy.indicators.base import Indicator, indicator, is_bar
+from tradectl.strategy.indicators.base import Indicator, indicator
 from tradectl.strategy.indicators.moving_average import smooth
 from tradectl.strategy.indicators.window import Sum, add
 from tradectl.strategy.memory import Float64, Length
@@ -24,7 +24,8 @@ class Atr(Indicator):
 @kernel
 def true_range(high, low, previous):
     """Return how far a bar reaches, the close before it included."""
-    return max(float(high), previous) - min(float(low), previous)
+    top = high if high > previous else previous
+    return top - (low if low < previous else previous)
 
 
 @indicator(Atr)
@@ -34,9 +35,10 @@ def atr(rec, high, low, close):
     True range = max(high, previous close) - min(low, previous close), of the first bar high - low; averaged
     as Wilder does. Source: J. Welles Wilder, New Concepts in Technical Trading Systems (1978).
     """
-    if not is_bar(high, low, close):
+    total = high + low + close
+    if total != total:
         return math.nan
-    reach = true_range(high, low, rec.previous) if rec.count > 0 else float(high - low)
+    reach = true_range(high, low, rec.previous) if rec.count > 0 else high - low
     rec.previous = close
     rec.count += 1
     rec.value = smooth(rec.value, reach, rec.count, rec.length, rec.alpha)

@@ -63,12 +63,6 @@ class Vwap(Indicator):
         super().__init__(1, session=Int64, traded=Total(), volumes=Total())
 
 
-@kernel
-def _is_full(high, low, close, volume):
-    total = high + low + close + volume
-    return total == total
-
-
 @indicator(Vwap)
 def anchored_vwap(rec, high, low, close, volume):
     """Take in a bar; return the average since the first bar after `restart(rec)`, NaN before any volume.
@@ -76,7 +70,8 @@ def anchored_vwap(rec, high, low, close, volume):
     sum of p * volume / sum of volume, p = (high + low + close) / 3.
     Source: S. Berkowitz, D. Logue, E. Noser, The Total Cost of Transactions on the NYSE (1988).
     """
-    if not _is_full(high, low, close, volume):
+    total = high + low + close + volume
+    if total != total:
         return math.nan
     traded = _grow(rec.traded, (high + low + close) / 3.0 * volume)
     volumes = _grow(rec.volumes, volume)
@@ -123,7 +118,8 @@ def rolling_vwap(rec, high, low, close, volume):
 
     sum of p * volume / sum of volume over n bars, p = (high + low + close) / 3.
     """
-    if not _is_full(high, low, close, volume):
+    total = high + low + close + volume
+    if total != total:
         return math.nan
     traded = add(rec.traded, rec.length, (high + low + close) / 3.0 * volume)
     return _share(rec, traded, add(rec.volumes, rec.length, volume))
@@ -155,7 +151,8 @@ def mfi(rec, high, low, close, volume):
     100 * in / (in + out) over n bars: p * volume counts as in where p = (high + low + close) / 3 rose, as out where
     it fell; 50 where both are 0. Source: G. Quong, A. Soudack, Stocks & Commodities 7:3 (1989).
     """
-    if not _is_full(high, low, close, volume):
+    total = high + low + close + volume
+    if total != total:
         return math.nan
     price = (high + low + close) / 3.0
     before = rec.previous
@@ -187,7 +184,8 @@ def cmf(rec, high, low, close, volume):
     sum of volume * ((close - low) - (high - close)) / (high - low) over sum of volume; a bar of one price adds 0.
     Source: M. Chaikin (the 1980s); S. Achelis, Technical Analysis from A to Z (1995).
     """
-    if not _is_full(high, low, close, volume):
+    total = high + low + close + volume
+    if total != total:
         return math.nan
     place = ((close - low) - (high - close)) / (high - low) if high > low else 0.0
     flow = add(rec.flows, rec.length, place * volume)

@@ -14,7 +14,7 @@ from tradectl.core.jit import kernel, routine
 from tradectl.strategy.indicators.base import Part
 from tradectl.strategy.memory import Array, Float64, Int64, Length
 
-__all__ = ["Extreme", "Moments", "Paired", "Sum", "add", "higher", "highest_of", "pair", "scatter", "slide"]
+__all__ = ["Extreme", "Moments", "Paired", "Sum", "add", "highest_of", "pair", "scatter", "slide"]
 
 
 @kernel
@@ -33,12 +33,6 @@ class Sum(Part):
 
     def __init__(self, length: Length) -> None:
         super().__init__(head=Int64, back=Float64, window=Array(Float64, length))
-
-
-@kernel
-def higher(a, b):
-    """Return the higher one of two, `a` where they are equal (so that 0.0 and -0.0 are the same everywhere)."""
-    return b if b > a else a
 
 
 @routine
@@ -62,43 +56,42 @@ def add(rec, n, x):
 
 
 class Extreme(Part):
-    """The highest of the last n floats; before n values came in, of all of them."""
+    """The highest of the last n floats, once n came in."""
 
     def __init__(self, length: Length) -> None:
-        super().__init__(head=Int64, is_full=Int64, back=Float64(-math.inf), window=Array(Float64, length))
+        super().__init__(head=Int64, back=Float64(-math.inf), window=Array(Float64, length))
 
 
 @routine
 def highest_of(rec, n, x):
-    """Take in a value; return the highest of the last n (for the lowest: give 0.0 - x, and turn the sign again)."""
+    """Take in a value; return the highest of the last n (for the lowest: give 0.0 - x, and turn the sign again).
+
+    Of equal values the first one stays, so that 0.0 and -0.0 are the same, compiled and plain.
+    """
     i = rec.head
-    top = higher(rec.back, x)
-    rec.back = top
+    top = rec.back
+    if x > top:
+        top = x
     rec.window[i] = x
     i += 1
     if i < n:
         rec.head = i
-        return higher(top, rec.window[i]) if rec.is_full else top
-    tail = -math.inf
+        rec.back = top
+        tail = rec.window[i]
+        return tail if tail > top else top
+    tail = x
     for k in range(n - 1, -1, -1):
-        tail = higher(tail, rec.window[k])
+        x = rec.window[k]
+        if x > tail:
+            tail = x
         rec.window[k] = tail
     rec.head = 0
-    rec.is_full = 1
     rec.back = -math.inf
     return top
 
 
-@kernel
-def _smallest(a, b, c):
-    """Return the one of three that is next to 0: near the others, and never a spike that stands among them."""
-    if abs(b) < abs(a):
-        a = b
-    return c if abs(c) < abs(a) else a
-
-
 class Moments(Part):
-    """Mean and sum of squared deviations (`m2`) of the last n floats; before n values came in, of all of them.
+    """Mean and sum of squared deviations (`m2`) of the last n floats, once n came in.
 
     Both are relative to `shift`, a value of the window, and combined without a difference of big numbers.
     Source: T. Chan, G. Golub, R. LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample
@@ -119,36 +112,36 @@ def scatter(rec, n, x):
     if i == 0 and rec.is_full == 0:
         rec.shift = x
     rec.window[i] = x
-    z = x - rec.shift
     i += 1
-    d = z - rec.back
-    rec.back += d / i
-    rec.back_m2 += d * (z - rec.back)
-    rec.mean = rec.shift + rec.back
-    rec.m2 = rec.back_m2
-    if i == n:
-        _turn(rec, n)
-        return
+    x -= rec.shift
+    mean = rec.back
+    d = x - mean
+    mean += d / i
+    m2 = rec.back_m2 + d * (x - mean)
     rec.head = i
-    if rec.is_full:
+    rec.back = mean
+    rec.back_m2 = m2
+    if i < n:
         tail = rec.window[i]
-        d = rec.back - tail
+        d = mean - tail
         share = i / n
         rec.mean = rec.shift + (tail + d * share)
-        rec.m2 = rec.tails_m2[i] + rec.back_m2 + d * d * ((n - i) * share)
-
-
-@kernel
-def _turn(rec, n):
-    """Make the tails of the full block, relative to another shift."""
-    shift = _smallest(rec.window[0], rec.window[n // 2], rec.window[n - 1])
+        rec.m2 = rec.tails_m2[i] + m2 + d * d * ((n - i) * share)
+        return
+    rec.mean = rec.shift + mean
+    rec.m2 = m2
+    # The block is full: its tails, relative to an end of it that is no spike.
+    first = rec.window[0]
+    shift = rec.window[n - 1]
+    if abs(first) < abs(shift):
+        shift = first
     mean = 0.0
     m2 = 0.0
     for k in range(n - 1, -1, -1):
-        z = rec.window[k] - shift
-        d = z - mean
+        x = rec.window[k] - shift
+        d = x - mean
         mean += d / (n - k)
-        m2 += d * (z - mean)
+        m2 += d * (x - mean)
         rec.window[k] = mean
         rec.tails_m2[k] = m2
     rec.shift = shift
@@ -159,7 +152,7 @@ def _turn(rec, n):
 
 
 class Paired(Part):
-    """Means and sums of squared and of joint deviations of the last n pairs of floats.
+    """Means and sums of squared and of joint deviations of the last n pairs of floats, once n came in.
 
     As in `Moments`; `m2_x`, `m2_y` are the sums of squared deviations, `joint` that of their products.
     """
@@ -187,45 +180,49 @@ def pair(rec, n, x, y):
     i += 1
     x -= rec.shift_x
     y -= rec.shift_y
-    dx = x - rec.back_x
-    dy = y - rec.back_y
-    rec.back_x += dx / i
-    rec.back_y += dy / i
-    rec.back_m2_x += dx * (x - rec.back_x)
-    rec.back_m2_y += dy * (y - rec.back_y)
-    rec.back_joint += dx * (y - rec.back_y)
-    if i < n and rec.is_full:
-        _combine(rec, n, i)
-    else:
-        rec.mean_x = rec.shift_x + rec.back_x
-        rec.mean_y = rec.shift_y + rec.back_y
+    mean_x = rec.back_x
+    mean_y = rec.back_y
+    dx = x - mean_x
+    dy = y - mean_y
+    mean_x += dx / i
+    mean_y += dy / i
+    y -= mean_y
+    rec.head = i
+    rec.back_x = mean_x
+    rec.back_y = mean_y
+    rec.back_m2_x += dx * (x - mean_x)
+    rec.back_m2_y += dy * y
+    rec.back_joint += dx * y
+    if i == n:
+        rec.mean_x = rec.shift_x + mean_x
+        rec.mean_y = rec.shift_y + mean_y
         rec.m2_x = rec.back_m2_x
         rec.m2_y = rec.back_m2_y
         rec.joint = rec.back_joint
-    rec.head = i
-    if i == n:
-        _turn_pair(rec, n)
-
-
-@kernel
-def _combine(rec, n, i):
-    """Combine the tail of n - i pairs with the beginning of i pairs."""
-    dx = rec.back_x - rec.tails_x[i]
-    dy = rec.back_y - rec.tails_y[i]
+        _turn(rec, n)
+        return
+    x = rec.tails_x[i]
+    y = rec.tails_y[i]
+    dx = mean_x - x
+    dy = mean_y - y
     share = i / n
     weight = (n - i) * share
-    rec.mean_x = rec.shift_x + (rec.tails_x[i] + dx * share)
-    rec.mean_y = rec.shift_y + (rec.tails_y[i] + dy * share)
+    rec.mean_x = rec.shift_x + (x + dx * share)
+    rec.mean_y = rec.shift_y + (y + dy * share)
     rec.m2_x = rec.tails_m2_x[i] + rec.back_m2_x + dx * dx * weight
     rec.m2_y = rec.tails_m2_y[i] + rec.back_m2_y + dy * dy * weight
     rec.joint = rec.tails_joint[i] + rec.back_joint + dx * dy * weight
 
 
 @kernel
-def _turn_pair(rec, n):
-    """Make the tails of the full block, relative to other shifts."""
-    shift_x = _smallest(rec.tails_x[0], rec.tails_x[n // 2], rec.tails_x[n - 1])
-    shift_y = _smallest(rec.tails_y[0], rec.tails_y[n // 2], rec.tails_y[n - 1])
+def _turn(rec, n):
+    """Make the tails of the full block, relative to an end of each series that is no spike; begin another one."""
+    shift_x = rec.tails_x[n - 1]
+    shift_y = rec.tails_y[n - 1]
+    if abs(rec.tails_x[0]) < abs(shift_x):
+        shift_x = rec.tails_x[0]
+    if abs(rec.tails_y[0]) < abs(shift_y):
+        shift_y = rec.tails_y[0]
     mean_x = mean_y = m2_x = m2_y = joint = 0.0
     for k in range(n - 1, -1, -1):
         x = rec.tails_x[k] - shift_x
@@ -234,9 +231,10 @@ def _turn_pair(rec, n):
         dy = y - mean_y
         mean_x += dx / (n - k)
         mean_y += dy / (n - k)
+        y -= mean_y
         m2_x += dx * (x - mean_x)
-        m2_y += dy * (y - mean_y)
-        joint += dx * (y - mean_y)
+        m2_y += dy * y
+        joint += dx * y
         rec.tails_x[k] = mean_x
         rec.tails_y[k] = mean_y
         rec.tails_m2_x[k] = m2_x
@@ -246,4 +244,8 @@ def _turn_pair(rec, n):
     rec.shift_y = shift_y
     rec.head = 0
     rec.is_full = 1
-    rec.back_x = rec.back_y = rec.back_m2_x = rec.back_m2_y = rec.back_joint = 0.0
+    rec.back_x = 0.0
+    rec.back_y = 0.0
+    rec.back_m2_x = 0.0
+    rec.back_m2_y = 0.0
+    rec.back_joint = 0.0
