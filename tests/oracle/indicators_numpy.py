@@ -249,15 +249,16 @@ def line_fit(x: Values, n: int) -> Outputs:
     return {"value": intercept + slope * (n - 1), "slope": slope, "intercept": intercept, "r2": r2}
 
 
-def pair_fit(x: Values, y: Values, n: int, main: str) -> Outputs:
+def pair_fit(x: Values, y: Values, n: int) -> tuple[Outputs, Values]:
+    """Return the line of y on x, and the correlation."""
+
     def still(w: Values) -> bool:
         return bool(np.ptp(w) == 0)
 
     slope = over(n, lambda a, b: np.nan if still(a) else np.cov(a, b)[0, 1] / np.var(a, ddof=1), x, y)
     r = over(n, lambda a, b: np.nan if still(a) or still(b) else np.corrcoef(a, b)[0, 1], x, y)
     intercept = over(n, np.mean, y) - slope * over(n, np.mean, x)
-    made = {"beta": slope, "intercept": intercept, "residual": y - intercept - slope * x, "r": r}
-    return {"value": made[main]} | made
+    return {"value": slope, "intercept": intercept, "residual": y - intercept - slope * x}, r
 
 
 def spread(x: Values, n: int, ddof: int) -> Values:
@@ -326,7 +327,7 @@ ORACLE: dict[str, Callable[..., Values | Outputs]] = {
     "highest": lambda b, n: over(n, np.max, b.close),
     "lowest": lambda b, n: over(n, np.min, b.close),
     "rank": lambda b, n: rank(b.close, n),
-    "correlation": lambda b, n: pair_fit(b.close, b.open, n, "r"),
-    "beta": lambda b, n: pair_fit(b.close, b.open, n, "beta"),
+    "correlation": lambda b, n: pair_fit(b.close, b.open, n)[1],
+    "beta": lambda b, n: pair_fit(b.close, b.open, n)[0],
     "linreg": lambda b, n: line_fit(b.close, n),
 }

@@ -120,7 +120,7 @@ class Tail:
         mfi(s.flow, ctx.high, ctx.low, ctx.close, ctx.volume)
         cmf(s.money, ctx.high, ctx.low, ctx.close, ctx.volume)
         rolling_vwap(s.price, ctx.high, ctx.low, ctx.close, ctx.volume)
-        correlation(s.pair, ctx.open, ctx.close)
+        beta(s.pair, ctx.open, ctx.close)
         volatility(s.noise, ctx.close)
         anchored_vwap(s.anchored, ctx.high, ctx.low, ctx.close, ctx.volume)
 """

@@ -68,7 +68,7 @@ TALIB: list[Row] = [
     ("std", "14, 0", "value", lambda t, b: t.STDDEV(b.close, 14), 0),
     ("highest", "14", "value", lambda t, b: t.MAX(b.close, 14), 0),
     ("lowest", "14", "value", lambda t, b: t.MIN(b.close, 14), 0),
-    ("correlation", "14", "r", lambda t, b: t.CORREL(b.close, b.open, 14), 0),
+    ("correlation", "14", "value", lambda t, b: t.CORREL(b.close, b.open, 14), 0),
     ("linreg", "14", "value", lambda t, b: t.LINEARREG(b.close, 14), 0),
     ("linreg", "14", "slope", lambda t, b: t.LINEARREG_SLOPE(b.close, 14), 0),
     ("linreg", "14", "intercept", lambda t, b: t.LINEARREG_INTERCEPT(b.close, 14), 0),

@@ -68,7 +68,7 @@ INDICATORS: dict[str, Entry] = {
     "highest": _entry(i.Extremum, i.highest),
     "lowest": _entry(i.Extremum, i.lowest),
     "rank": _entry(i.Rank, i.rank),
-    "correlation": _entry(i.PairStats, i.correlation),
+    "correlation": Entry(i.PairStats, i.correlation, ("value",)),
     "beta": _entry(i.PairStats, i.beta),
     "linreg": _entry(i.LinReg, i.linreg),
     "cross": Entry(i.Cross, i.cross, ("sign",)),

@@ -157,13 +157,13 @@ def rank(rec, x):
 
 
 class PairStats(Indicator):
-    """How two series go together over the last `length` pairs.
+    """How two series go together over the last `length` pairs; NaN where one stands still.
 
-    `beta` and `intercept` of the least squares line y = intercept + beta * x, `residual` of the newest pair
-    from it, correlation `r`; NaN where a series stands still.
+    With `beta`, `intercept` is that of the line y = intercept + value * x, and `residual` how far the newest pair is
+    above it.
     """
 
-    outputs = ("value", "beta", "intercept", "residual", "r")
+    outputs = ("value", "intercept", "residual")
 
     def __init__(self, length: Length) -> None:
         super().__init__(length, paired=Paired(length))
@@ -173,14 +173,16 @@ class PairStats(Indicator):
 def beta(rec, x, y):
     """Take in a pair; return the slope of y on x (a hedge ratio), NaN for the first length - 1 pairs.
 
-    beta = sum of (x - mean x)(y - mean y) / sum of (x - mean x)².
+    beta = sum of (x - mean x)(y - mean y) / sum of (x - mean x)², intercept = mean y - beta * mean x.
     Source: least squares, C. F. Gauss (1809); as a hedge ratio, E. Gatev and others, Pairs Trading (2006).
     """
-    _fit(rec, x, y)
-    if rec.count < rec.length:
+    if not _is_paired(rec, x, y):
         return math.nan
-    rec.value = rec.beta
-    return rec.value if x + y == x + y else math.nan
+    paired = rec.paired
+    rec.value = paired.joint / paired.m2_x if paired.m2_x > 0.0 else math.nan
+    rec.intercept = paired.mean_y - rec.value * paired.mean_x
+    rec.residual = (y - paired.mean_y) - rec.value * (x - paired.mean_x)
+    return rec.value
 
 
 @indicator(PairStats)
@@ -190,27 +192,21 @@ def correlation(rec, x, y):
     r = sum of (x - mean x)(y - mean y) / sqrt(sum of (x - mean x)² * sum of (y - mean y)²).
     Source: K. Pearson (1895).
     """
-    _fit(rec, x, y)
-    if rec.count < rec.length:
+    if not _is_paired(rec, x, y):
         return math.nan
-    rec.value = rec.r
-    return rec.value if x + y == x + y else math.nan
+    spread = math.sqrt(rec.paired.m2_x) * math.sqrt(rec.paired.m2_y)
+    rec.value = rec.paired.joint / spread if spread > 0.0 else math.nan
+    return rec.value
 
 
 @kernel
-def _fit(rec, x, y):
-    """Take in a pair unless one of the two is NaN; fill the outputs once ready."""
+def _is_paired(rec, x, y):
+    """Take in a pair unless one of the two is NaN; return whether it was and there are enough."""
     if x + y != x + y:
-        return
-    paired = rec.paired
-    pair(paired, rec.length, float(x), float(y))
+        return False
+    pair(rec.paired, rec.length, float(x), float(y))
     rec.count += 1
-    if rec.count >= rec.length:
-        rec.beta = paired.joint / paired.m2_x if paired.m2_x > 0.0 else math.nan
-        rec.intercept = paired.mean_y - rec.beta * paired.mean_x
-        rec.residual = (y - paired.mean_y) - rec.beta * (x - paired.mean_x)
-        spread = math.sqrt(paired.m2_x) * math.sqrt(paired.m2_y)
-        rec.r = paired.joint / spread if spread > 0.0 else math.nan
+    return rec.count >= rec.length
 
 
 class LinReg(Indicator):

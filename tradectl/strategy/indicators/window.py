@@ -178,24 +178,11 @@ def pair(rec, n, x, y):
     rec.tails_x[i] = x
     rec.tails_y[i] = y
     i += 1
-    x -= rec.shift_x
-    y -= rec.shift_y
-    mean_x = rec.back_x
-    mean_y = rec.back_y
-    dx = x - mean_x
-    dy = y - mean_y
-    mean_x += dx / i
-    mean_y += dy / i
-    y -= mean_y
     rec.head = i
-    rec.back_x = mean_x
-    rec.back_y = mean_y
-    rec.back_m2_x += dx * (x - mean_x)
-    rec.back_m2_y += dy * y
-    rec.back_joint += dx * y
+    _grow(rec, i, x - rec.shift_x, y - rec.shift_y)
     if i == n:
-        rec.mean_x = rec.shift_x + mean_x
-        rec.mean_y = rec.shift_y + mean_y
+        rec.mean_x = rec.shift_x + rec.back_x
+        rec.mean_y = rec.shift_y + rec.back_y
         rec.m2_x = rec.back_m2_x
         rec.m2_y = rec.back_m2_y
         rec.joint = rec.back_joint
@@ -203,8 +190,8 @@ def pair(rec, n, x, y):
         return
     x = rec.tails_x[i]
     y = rec.tails_y[i]
-    dx = mean_x - x
-    dy = mean_y - y
+    dx = rec.back_x - x
+    dy = rec.back_y - y
     share = i / n
     weight = (n - i) * share
     rec.mean_x = rec.shift_x + (x + dx * share)
@@ -215,35 +202,44 @@ def pair(rec, n, x, y):
 
 
 @kernel
+def _grow(rec, count, x, y):
+    """Take a pair, the `count`-th, into what is kept of the block at hand."""
+    dx = x - rec.back_x
+    dy = y - rec.back_y
+    rec.back_x += dx / count
+    rec.back_y += dy / count
+    y -= rec.back_y
+    rec.back_m2_x += dx * (x - rec.back_x)
+    rec.back_m2_y += dy * y
+    rec.back_joint += dx * y
+
+
+@kernel
 def _turn(rec, n):
     """Make the tails of the full block, relative to an end of each series that is no spike; begin another one."""
-    shift_x = rec.tails_x[n - 1]
-    shift_y = rec.tails_y[n - 1]
-    if abs(rec.tails_x[0]) < abs(shift_x):
-        shift_x = rec.tails_x[0]
-    if abs(rec.tails_y[0]) < abs(shift_y):
-        shift_y = rec.tails_y[0]
-    mean_x = mean_y = m2_x = m2_y = joint = 0.0
+    x = rec.tails_x[0]
+    y = rec.tails_y[0]
+    rec.shift_x = rec.tails_x[n - 1]
+    rec.shift_y = rec.tails_y[n - 1]
+    if abs(x) < abs(rec.shift_x):
+        rec.shift_x = x
+    if abs(y) < abs(rec.shift_y):
+        rec.shift_y = y
+    _clear(rec)
     for k in range(n - 1, -1, -1):
-        x = rec.tails_x[k] - shift_x
-        y = rec.tails_y[k] - shift_y
-        dx = x - mean_x
-        dy = y - mean_y
-        mean_x += dx / (n - k)
-        mean_y += dy / (n - k)
-        y -= mean_y
-        m2_x += dx * (x - mean_x)
-        m2_y += dy * y
-        joint += dx * y
-        rec.tails_x[k] = mean_x
-        rec.tails_y[k] = mean_y
-        rec.tails_m2_x[k] = m2_x
-        rec.tails_m2_y[k] = m2_y
-        rec.tails_joint[k] = joint
-    rec.shift_x = shift_x
-    rec.shift_y = shift_y
+        _grow(rec, n - k, rec.tails_x[k] - rec.shift_x, rec.tails_y[k] - rec.shift_y)
+        rec.tails_x[k] = rec.back_x
+        rec.tails_y[k] = rec.back_y
+        rec.tails_m2_x[k] = rec.back_m2_x
+        rec.tails_m2_y[k] = rec.back_m2_y
+        rec.tails_joint[k] = rec.back_joint
+    _clear(rec)
     rec.head = 0
     rec.is_full = 1
+
+
+@kernel
+def _clear(rec):
     rec.back_x = 0.0
     rec.back_y = 0.0
     rec.back_m2_x = 0.0
