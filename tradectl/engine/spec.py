@@ -108,6 +108,7 @@ class StrategySpec:
     sizing_value: int = 0
     disable_on_error: bool = False
     tag: str = ""
+    plots: tuple[str, ...] = ()  # names of its series
 
 
 @dataclass(frozen=True)

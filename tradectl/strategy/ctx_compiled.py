@@ -16,6 +16,7 @@ from numba.extending import overload_attribute, overload_method, register_model
 
 from tradectl.core.layout import WORLD
 from tradectl.strategy.context import ATTRIBUTES, METHODS
+from tradectl.strategy.ctx_plot import compiled_plot, ctx_plot
 
 __all__ = ["CTX", "CtxType"]
 
@@ -50,11 +51,20 @@ def _same_source(name: str, fn: Callable[..., Any]) -> Callable[..., Any]:
     return implement
 
 
+def _plot(_ctx: Any, name: Any, _value: Any) -> Callable[..., Any] | None:
+    """Return an overload of `ctx.plot` for the name that stands in the source; None where it is no literal."""
+    return compiled_plot(name.literal_value) if isinstance(name, types.StringLiteral) else None
+
+
+_plot.__signature__ = inspect.signature(ctx_plot)  # type: ignore[attr-defined]
 register_model(CtxType)(models.RecordModel)
 CTX = CtxType()  # the one of them
 for _name, _fn in ATTRIBUTES.items():
     if _name not in CTX.fields:  # a field of the same name (n_instruments) is the value itself
         overload_attribute(CtxType, _name, jit_options=INLINE, strict=False)(_same_source(_name, _fn))
+overload_method(CtxType, "plot", jit_options=LIBRARY, strict=False, prefer_literal=True)(_plot)
 for _name, _fn in METHODS.items():
+    if _fn is ctx_plot:
+        continue
     _options = INLINE if _name in READS else LIBRARY
     overload_method(CtxType, _name, jit_options=_options, strict=False)(_same_source(_name, _fn))

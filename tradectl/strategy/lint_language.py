@@ -211,8 +211,10 @@ class Language:
             self.report(node, f"{value} does not fit a 64-bit integer")
 
     def _is_said(self, node: ast.AST) -> bool:
-        """Return whether text is a docstring or the words of an exception."""
+        """Return whether text is a docstring, the words of an exception or a plotted series' name."""
         parent = self.function.parents.get(node)
+        if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute) and parent.func.attr == "plot":
+            return parent.args[:1] == [node]
         while parent is not None:
             if isinstance(parent, (ast.Raise, ast.Assert)):
                 return True
