@@ -25,7 +25,7 @@ class MomentumRotation:
         batches = Int64()
 
     class Plots:
-        momentum = Line(panel="momentum, %")
+        momentum = Line(panel="change, %")
 
     def on_batch(ctx, p, s):
         for i in range(ctx.n_instruments):

@@ -125,7 +125,7 @@ def _plots(folded: Folded) -> dict[str, Any]:
     told = {
         spec.tag or spec.name: describe(loaded.spec.plots)
         for spec, loaded in zip(folded.wired.spec.strategies, folded.wired.loaded, strict=True)
-        if loaded.spec.plots
+        if spec.plots
     }
     return {"plots": told} if told else {}
 

@@ -51,12 +51,12 @@ def _same_source(name: str, fn: Callable[..., Any]) -> Callable[..., Any]:
     return implement
 
 
-def _plot(_ctx: Any, name: Any, _value: Any) -> Callable[..., Any] | None:
+def _plot(ctx: Any, name: Any, value: Any) -> Callable[..., Any] | None:
     """Return an overload of `ctx.plot` for the name that stands in the source; None where it is no literal."""
     return compiled_plot(name.literal_value) if isinstance(name, types.StringLiteral) else None
 
 
-_plot.__signature__ = inspect.signature(ctx_plot)  # type: ignore[attr-defined]
+_plot.__qualname__ = "ctx.plot"  # as messages show it
 register_model(CtxType)(models.RecordModel)
 CTX = CtxType()  # the one of them
 for _name, _fn in ATTRIBUTES.items():

@@ -19,9 +19,9 @@ PLOTS_FULL = int(Reason.PLOTS_FULL)
 
 @routine
 def put_plot(ctx, key, value):
-    """Append a PLOT row of the current instrument; none while warming up."""
+    """Append a PLOT row of the current instrument; none while warming up, or where nobody keeps them."""
     engine = engine_at(ctx.engine, 0)
-    if is_warming(engine):
+    if ctx.plots_capacity == 0 or is_warming(engine):
         return
     if ctx.n_plots >= ctx.plots_capacity:
         engine.fault_reason = PLOTS_FULL

@@ -40,7 +40,7 @@ class Spec:
 
     def state_dtype(self, sizes: Sizes) -> np.dtype[Any]:
         """Return the dtype of one state record."""
-        return dtype_of({name: field.dtype(sizes) for name, field in self.state.items()})
+        return dtype_of({name: one.dtype(sizes) for name, one in self.state.items()})
 
 
 def _declared(cls: type, block: str) -> dict[str, Any]:
@@ -133,6 +133,6 @@ def param_codes(spec: Spec, values: Mapping[str, Value]) -> Any:
 def fill_initial(spec: Spec, sizes: Sizes) -> Any:
     """Return the (1,) state record before the first event."""
     made = np.zeros(1, spec.state_dtype(sizes))
-    for name, field in spec.state.items():
-        field.fill(made[name], sizes)
+    for name, one in spec.state.items():
+        one.fill(made[name], sizes)
     return made
