@@ -12,7 +12,7 @@ import typer
 
 from tradectl.cli.app import command, group
 from tradectl.cli.options import Json
-from tradectl.errors import ConfigError, StoreError, TradectlError, nearest
+from tradectl.errors import ConfigError, StoreError, StrategyError, TradectlError, nearest
 
 __all__ = ["register"]
 
@@ -198,9 +198,8 @@ def _show(strategy: typer.Typer) -> None:
     ) -> None:
         """Show what a strategy does, its parameters with their bounds, its hooks and the size of its state."""
         from tradectl.cli.output import out, print_json, table
-        from tradectl.strategy.loader import load_strategy
 
-        loaded = load_strategy(path)
+        loaded = _loaded(path)
         found = _facts(loaded)
         if as_json:
             print_json(found)
@@ -218,8 +217,6 @@ def _show(strategy: typer.Typer) -> None:
 
 def _described(path: Path) -> list[dict[str, Any]]:
     """Return the facts of each strategy in a file; a file that does not load gives its first problem."""
-    from tradectl.strategy.loader import load_strategy
-
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -228,7 +225,7 @@ def _described(path: Path) -> list[dict[str, Any]]:
     found = []
     for name in names:
         try:
-            found.append(_facts(load_strategy(f"{path}:{name}")))
+            found.append(_facts(_loaded(f"{path}:{name}")))
         except TradectlError as error:
             first = str(error).splitlines()[0]
             facts = {
@@ -240,6 +237,19 @@ def _described(path: Path) -> list[dict[str, Any]]:
             }
             found.append(facts)
     return found
+
+
+def _loaded(reference: str) -> Any:
+    """Return a strategy as it runs: compiled, or where that cannot be with `jit: false`."""
+    from tradectl.strategy.loader import load_strategy
+
+    try:
+        return load_strategy(reference)
+    except StrategyError as error:
+        try:
+            return load_strategy(reference, jit=False)
+        except StrategyError:
+            raise error from None
 
 
 def _facts(loaded: Any) -> dict[str, Any]:

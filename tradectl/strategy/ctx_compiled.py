@@ -22,6 +22,7 @@ __all__ = ["CTX", "CtxType"]
 
 LIBRARY = {"error_model": "numpy"}
 INLINE = {**LIBRARY, "forceinline": True}
+VALUES = ("n_instruments",)  # fields of WORLD that are an attribute themselves; others of the same name are hidden
 READS = ("order_status", "is_live", "leaves", "round_qty", "select")  # small methods that only look
 
 
@@ -30,7 +31,8 @@ class CtxType(types.Record):
 
     def __init__(self) -> None:
         world = numba.from_dtype(WORLD)
-        fields = [(name, _field_info(field)) for name, field in world.fields.items()]
+        shown = [name for name in world.fields if name in VALUES or name not in ATTRIBUTES]
+        fields = [(name, _field_info(world.fields[name])) for name in shown]
         super().__init__(fields, world.size, world.aligned)
         self.name = "Ctx"
 
@@ -60,7 +62,7 @@ _plot.__qualname__ = "ctx.plot"  # as messages show it
 register_model(CtxType)(models.RecordModel)
 CTX = CtxType()  # the one of them
 for _name, _fn in ATTRIBUTES.items():
-    if _name not in CTX.fields:  # a field of the same name (n_instruments) is the value itself
+    if _name not in VALUES:
         overload_attribute(CtxType, _name, jit_options=INLINE, strict=False)(_same_source(_name, _fn))
 overload_method(CtxType, "plot", jit_options=LIBRARY, strict=False, prefer_literal=True)(_plot)
 for _name, _fn in METHODS.items():
