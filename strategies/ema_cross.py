@@ -20,7 +20,7 @@ class EmaCross:
         window = Int(96, low=2, high=2000, help="bars over which the volatility is measured")
         periods = Float(35_040.0, low=1.0, high=1e9, help="bars in a year: 35,040 of 15 minutes, 252 days of stocks")
         target = Float(0.2, low=0.001, high=5.0, help="volatility of the position in a year, fraction of equity")
-        most = Float(1.0, low=0.01, high=100.0, help="largest position, fraction of equity")
+        most = Float(0.95, low=0.01, high=100.0, help="largest position, fraction of equity")
         band = Float(0.2, low=0.0, high=0.9, help="how far the size may be off, fraction of the wanted one")
         short = Bool(False, help="also go short; needs a margin account")
 

@@ -44,7 +44,8 @@ class Grid:
             ctx.close_position()
             s.top = 0.0
         elif s.top > 0.0:
-            place(ctx, p, s)
+            for line in range(p.lines):
+                place(ctx, p, s, line)
         elif ctx.open_orders == 0:
             if ctx.position_lots == 0:
                 set_grid(ctx, p, s)
@@ -57,7 +58,7 @@ class Grid:
             return
         s.bought[line] += fill.side * fill.qty_lots
         if fill.leaves_lots == 0:
-            place(ctx, p, s)
+            place(ctx, p, s, line)
 
 
 def line_price(p, s, line):
@@ -73,15 +74,14 @@ def set_grid(ctx, p, s):
         s.bids[line] = 0
         s.asks[line] = 0
         s.bought[line] = 0
-    place(ctx, p, s)
+        place(ctx, p, s, line)
 
 
-def place(ctx, p, s):
-    """Send for each line the order that it waits for: a bid, or the sale of what it bought."""
-    for line in range(p.lines):
-        if s.bought[line] > 0:
-            if not ctx.is_live(s.asks[line]) and not ctx.is_live(s.bids[line]):
-                qty = s.bought[line] * ctx.lot_size
-                s.asks[line] = ctx.sell(qty, limit=line_price(p, s, line), tag=line + 1)
-        elif s.lots > 0 and not ctx.is_live(s.bids[line]) and not ctx.is_live(s.asks[line]):
-            s.bids[line] = ctx.buy(s.lots * ctx.lot_size, limit=line_price(p, s, line + 1), tag=line + 1)
+def place(ctx, p, s, line):
+    """Send the order that a line waits for, where it has none: a bid, or the sale of what it bought."""
+    if ctx.is_live(s.bids[line]) or ctx.is_live(s.asks[line]):
+        return
+    if s.bought[line] > 0:
+        s.asks[line] = ctx.sell(s.bought[line] * ctx.lot_size, limit=line_price(p, s, line), tag=line + 1)
+    elif s.lots > 0:
+        s.bids[line] = ctx.buy(s.lots * ctx.lot_size, limit=line_price(p, s, line + 1), tag=line + 1)

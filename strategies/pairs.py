@@ -2,7 +2,20 @@
 
 import math
 
-from tradectl.strategy import Float, Float64, Int, Int64, Line, PairStats, Rolling, beta, ready, rolling, rolling_std, strategy
+from tradectl.strategy import (
+    Float,
+    Float64,
+    Int,
+    Int64,
+    Line,
+    PairStats,
+    Rolling,
+    beta,
+    ready,
+    rolling,
+    rolling_std,
+    strategy,
+)
 
 
 @strategy(scope="portfolio")
