@@ -39,7 +39,7 @@ class SklearnWalkForward:
         bias = Float64()
 
     class Plots:
-        probability = Line(panel="probability of a rise")
+        probability = Line(panel="P(rise)")
 
     def on_start(ctx, p, s):
         classifier(p)  # a library that is not there is told now
