@@ -14,7 +14,7 @@ from tradectl.cli.app import command, group
 from tradectl.cli.options import Json
 from tradectl.errors import ConfigError, StoreError, StrategyError, TradectlError, nearest
 
-__all__ = ["register"]
+__all__ = ["described", "register"]
 
 SCOPES = ("instrument", "portfolio")
 KINDS = ("bars", "book")
@@ -174,7 +174,7 @@ def _list(strategy: typer.Typer) -> None:
             )
         rows = []
         for path in sorted(folder.glob("*.py")):
-            for found in _described(path):
+            for found in described(path):
                 if as_json:
                     print_json(found)
                 rows.append((found["name"], found["scope"], path.name, _values(found), found["summary"]))
@@ -215,7 +215,7 @@ def _show(strategy: typer.Typer) -> None:
         out().print(f"state: {found['state_bytes']:,} bytes for each {loaded.scope}", markup=False)
 
 
-def _described(path: Path) -> list[dict[str, Any]]:
+def described(path: Path) -> list[dict[str, Any]]:
     """Return the facts of each strategy in a file; a file that does not load gives its first problem."""
     try:
         text = path.read_text(encoding="utf-8")
