@@ -90,7 +90,7 @@ def test_gaps_are_kept_unless_they_are_too_many() -> None:
 def test_many_series_share_the_points_of_a_page(bars: Report) -> None:
     values = {"a": np.random.default_rng(1).normal(size=40_000).tolist()}
     made = plotted(told(bars, values, {"x": [one("a")]}), SYMBOL, 40)
-    assert made.traces[0]["packed"]["n"] == pytest.approx(4_000, abs=4)
+    assert made.traces[0]["packed"]["n"] == pytest.approx(3_000, abs=4)
 
 
 def test_a_damaged_file_is_named(make_run: MakeRun, bars: Report, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tradectl.report.text import quantity
 
 __all__ = ["Plotted", "plotted"]
 
-POINTS = 160_000  # of all plotted series of a page
+POINTS = 120_000  # of all plotted series of a page
 FEWEST = 500  # points of one
 HEIGHT, PANEL, GAP = 420, 130, 26  # pixels: of the prices, of a panel, between two
 COLOURS = ("series-4", "series-3", "series-5", "series-6", "series-7", "series-2")
