@@ -212,6 +212,8 @@ def _show(strategy: typer.Typer) -> None:
         ]
         out().print(table("parameters", ("name", "kind", "default", "valid", "what it is"), rows))
         out().print(f"hooks: {', '.join(found['hooks'])} · state: {', '.join(found['state'])}", markup=False)
+        if found["plots"]:
+            out().print(f"plots: {', '.join(one['name'] for one in found['plots'])}", markup=False)
         out().print(f"state: {found['state_bytes']:,} bytes for each {loaded.scope}", markup=False)
 
 
@@ -253,6 +255,8 @@ def _loaded(reference: str) -> Any:
 
 
 def _facts(loaded: Any) -> dict[str, Any]:
+    from tradectl.strategy.plots import describe
+
     params = [
         {"name": name, "kind": one.kind, "default": one.default, "limits": one.limits(), "help": one.help}
         for name, one in loaded.spec.params.items()
@@ -265,6 +269,7 @@ def _facts(loaded: Any) -> dict[str, Any]:
         "params": params,
         "hooks": [hook.name.lower() for hook in loaded.functions],
         "state": list(loaded.spec.state),
+        "plots": describe(loaded.spec.plots),
         "state_bytes": loaded.state_dtype.itemsize,
         "source_hash": loaded.source_hash,
     }

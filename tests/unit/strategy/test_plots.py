@@ -141,3 +141,14 @@ def test_what_is_declared() -> None:
     ]  # fmt: skip
     with pytest.raises(StrategyError, match="'_a' is reserved"):
         strategy(type("Bad", (), {"Plots": type("Plots", (), {"_a": Dots()})}))
+
+
+def test_a_host_that_waits_with_its_rows_empties_full_buffers_first(tmp_path: Path) -> None:
+    wired = wire(load_config(config(tmp_path), env={}))
+    results = []
+    for lazy, rows in ((False, 65_536), (True, 1)):
+        sink, state = sink_of(), State(replace(wired.spec, equity_capacity=37))
+        outcome = Host(state, sink, wired.loaded, wired.hooks, lazy=lazy).run(wired.chunks(rows))
+        assert outcome.error is None
+        results.append((state.hash(), sink.all("equity").tobytes(), sink.all("plots").tobytes()))
+    assert results[0] == results[1]
