@@ -1,6 +1,8 @@
 """Channel breakout with a trailing stop, after the Turtle traders."""
 
-from tradectl.strategy import Atr, Donchian, Float, Float64, Int, Int64, atr, donchian, ready, strategy
+import math
+
+from tradectl.strategy import Atr, Donchian, Float, Float64, Int, Int64, Steps, atr, donchian, ready, strategy
 
 
 @strategy
@@ -22,9 +24,15 @@ class DonchianBreakout:
         stop = Int64()  # order id of the stop
         level = Float64()  # price of the stop
 
+    class Plots:
+        upper = Steps()
+        stop = Steps()
+
     def on_bar(ctx, p, s):
         complete = donchian(s.channel, ctx.high_ticks, ctx.low_ticks)
         atr(s.range, ctx.high, ctx.low, ctx.close)
+        ctx.plot("upper", s.channel.prior_upper * ctx.tick_size if complete else math.nan)
+        ctx.plot("stop", s.level if ctx.position_lots > 0 else math.nan)
         if ctx.position_lots > 0:
             trail(ctx, s, ctx.close - p.width * s.range.value)
         elif complete and ready(s.range) and ctx.open_orders == 0 and ctx.is_tradable:

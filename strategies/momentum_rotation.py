@@ -1,6 +1,6 @@
 """Cross-sectional momentum: hold what rose most."""
 
-from tradectl.strategy import Bool, Float, Float64, Int, Int64, PerInstrument, Roc, ready, roc, strategy
+from tradectl.strategy import Bool, Float, Float64, Int, Int64, Line, PerInstrument, Roc, ready, roc, strategy
 
 
 @strategy(scope="portfolio")
@@ -24,11 +24,14 @@ class MomentumRotation:
         weight = PerInstrument(Float64)
         batches = Int64()
 
+    class Plots:
+        momentum = Line(panel="change, %")
+
     def on_batch(ctx, p, s):
         for i in range(ctx.n_instruments):
             ctx.select(i)
             if ctx.has_bar:
-                roc(s.roc[i], ctx.close)
+                ctx.plot("momentum", 100.0 * roc(s.roc[i], ctx.close))
         s.batches += 1
         if s.batches % p.every == 0 and choose(ctx, s, p.top, p.invest / p.top, p.rising) > 0:
             ctx.rebalance(s.weight)

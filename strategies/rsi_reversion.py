@@ -1,6 +1,6 @@
 """Mean reversion on Wilder's RSI with a stop and a target order."""
 
-from tradectl.strategy import Bool, Float, Int, Int64, Rsi, rsi, strategy
+from tradectl.strategy import Bool, Float, Int, Int64, Line, Rsi, rsi, strategy
 
 ENTRY, STOP, TARGET = 1, 2, 3  # tags of the orders
 
@@ -26,8 +26,14 @@ class RsiReversion:
         rsi = Rsi("length")
         entry = Int64()  # order id of the last entry
 
+    class Plots:
+        rsi = Line(panel="RSI")
+        low = Line(panel="RSI")
+
     def on_bar(ctx, p, s):
         index = rsi(s.rsi, ctx.close)
+        ctx.plot("rsi", index)
+        ctx.plot("low", p.low)
         if ctx.is_live(s.entry):
             ctx.cancel(s.entry)  # a limit that did not fill within the bar
             return

@@ -1,6 +1,6 @@
 """Simple moving average crossover, the textbook trend follower."""
 
-from tradectl.strategy import Bool, Int, Int64, Sma, sma, sma_compare, strategy
+from tradectl.strategy import Bool, Int, Int64, Line, Sma, sma, sma_compare, strategy
 
 
 @strategy
@@ -22,9 +22,13 @@ class SmaCross:
         slow = Sma("slow")
         side = Int64()  # the side that is wanted: +1 long, -1 flat or short, 0 not known yet
 
+    class Plots:
+        fast = Line()
+        slow = Line()
+
     def on_bar(ctx, p, s):
-        sma(s.fast, ctx.close_ticks)
-        sma(s.slow, ctx.close_ticks)
+        ctx.plot("fast", sma(s.fast, ctx.close_ticks) * ctx.tick_size)
+        ctx.plot("slow", sma(s.slow, ctx.close_ticks) * ctx.tick_size)
         side = sma_compare(s.fast, s.slow)
         if side == 0 or side == s.side or not ctx.is_tradable:
             return

@@ -93,6 +93,16 @@ def test_a_comparison_is_drawn(browser: Any, bars: Report, make_run: MakeRun, tm
     opened.context.close()
 
 
+def test_panels_of_plotted_series_are_drawn(browser: Any, make_run: MakeRun, tmp_path: Path) -> None:
+    page = build(report_of(make_run("rsi_reversion.yaml")))
+    opened = Opened(browser, written(tmp_path, page), PHONE)
+    opened.check()
+    assert opened.page.evaluate("document.getElementById('price-0').data.map((one) => one.name)")[1:3] == ["rsi", "low"]
+    assert opened.page.locator("#price-0 .cartesianlayer .subplot").count() == 2
+    assert opened.page.locator("#price-0").get_by_text("RSI", exact=True).count() == 1
+    opened.context.close()
+
+
 def test_the_table_of_trades_sorts_and_turns(browser: Any, pages: dict[str, str], bars: Report, tmp_path: Path) -> None:
     opened = Opened(browser, written(tmp_path, pages["bars"]))
     page = opened.page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def spec_for(name: str) -> RunSpec:
 def fold_once(spec: RunSpec, events: npt.NDArray[Any]) -> tuple[float, State, dict[str, int]]:
     """Fold all events in chunks; return seconds, the state and the rows that came out; the ledger must balance."""
     state = State(spec)
-    rows = {"fills": 0, "orders": 0, "equity": 0, "markouts": 0, "funding": 0}
+    rows: Counter[str] = Counter()
     at, seconds = 0, 0.0
     while at < len(events):
         chunk = events[at : at + CHUNK]

@@ -36,6 +36,13 @@ Step = Annotated[str | None, typer.Option("--timeframe", metavar="T", help="Bar 
 Gaps = Annotated[
     int | None, typer.Option("--gaps", metavar="N", min=0, help="Bars left out, of a million (0).")
 ]
+Spread = Annotated[
+    int | None,
+    typer.Option(
+        "--spread", metavar="N", min=0, max=100_000,
+        help="Symbols follow the first one, but for a spread that moves by N millionths in a bar and comes back (0).",
+    ),
+]
 Length = Annotated[str | None, typer.Option("--duration", metavar="T", help="Length of book data (1h).")]
 Rate = Annotated[
     int | None,
@@ -103,6 +110,7 @@ def _generate(data: typer.Typer) -> None:
         "Write synthetic bars or book data.",
         "tradectl data generate walk.csv.gz --symbols XYZ/USD --bars 10000 --seed 7",
         "tradectl data generate catalogue --symbols A/USD,B/USD --bars 1000000 --timeframe 1s --gaps 100",
+        "tradectl data generate pair --symbols A/USD,B/USD --spread 500",
         "tradectl data generate catalogue --kind book --symbols A/USD --duration 1d --rate 100",
     )
     def generate(
@@ -121,6 +129,7 @@ def _generate(data: typer.Typer) -> None:
         bars: Bars = None,
         timeframe: Step = None,
         gaps: Gaps = None,
+        spread: Spread = None,
         duration: Length = None,
         rate: Rate = None,
         start: Annotated[
@@ -154,7 +163,7 @@ def _generate(data: typer.Typer) -> None:
             "symbols": names, "start_ns": start_ns, "seed": seed, "price": _positive("--price", price),
             "tick_size": _positive("--tick-size", tick_size), "lot_size": _positive("--lot-size", lot_size),
         }  # fmt: skip
-        of_bars = {"--bars": bars, "--timeframe": timeframe, "--gaps": gaps}
+        of_bars = {"--bars": bars, "--timeframe": timeframe, "--gaps": gaps, "--spread": spread}
         rows = _write(kind, out, shared, of_bars, {"--duration": duration, "--rate": rate})
         if as_json:
             print_json({"out": str(out), "rows": rows, "symbols": list(names)})
@@ -180,7 +189,7 @@ def _write(
 
     walk = Walk(
         bars=of_bars["--bars"] or 10_000, timeframe=of_bars["--timeframe"] or "1m",
-        gap_per_million=of_bars["--gaps"] or 0, **shared,
+        gap_per_million=of_bars["--gaps"] or 0, spread_ppm=of_bars["--spread"] or 0, **shared,
     )  # fmt: skip
     return generate(walk, out)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-__all__ = ["cli_page", "configuration_page", "main", "pages", "strategy_tables"]
+__all__ = ["cli_page", "configuration_page", "main", "pages", "shipped_table", "strategy_tables"]
 
 BEGIN = "<!-- generated: {} -->"
 END = "<!-- end of generated -->"
@@ -134,6 +134,18 @@ def strategy_tables() -> dict[str, str]:
     return {name: "\n".join([*head, *rows]) for name, rows in tables.items()}
 
 
+def shipped_table(root: Path) -> str:
+    """Return the table of the strategies below a folder: file, configurations that run it, what it does."""
+    from tradectl.cli.strategy import described
+
+    configs = {path.name: path.read_text(encoding="utf-8") for path in sorted((root / "configs").glob("*.yaml"))}
+    rows = ["| | runs it | |", "|---|---|---|"]
+    for path in sorted((root / "strategies").glob("*.py")):
+        names = [f"`{name}`" for name, text in configs.items() if f"strategies/{path.name}" in text]
+        rows += [f"| `{path.name}` | {', '.join(names)} | {_cell(found['summary'])} |" for found in described(path)]
+    return "\n".join(rows)
+
+
 def _arguments(cls: type) -> str:
     names = list(inspect.signature(cls).parameters.values())
     return ", ".join(
@@ -198,7 +210,7 @@ def pages(docs: Path) -> dict[Path, str]:
         docs / "cli.md": cli_page(),
         docs / "configuration.md": configuration_page(),
         docs / "indicators.md": indicators_page(),
-        guide: filled(guide.read_text(encoding="utf-8"), strategy_tables()),
+        guide: filled(guide.read_text(encoding="utf-8"), strategy_tables() | {"shipped": shipped_table(docs.parent)}),
         metrics: filled(metrics.read_text(encoding="utf-8"), metric_tables()),
     }
 

@@ -153,7 +153,7 @@ def _fold(work: Work) -> None:
 
 def _fold_scenarios(work: Work) -> None:
     start = time.perf_counter()
-    spec = work.wired.spec
+    spec = work.wired.spec.without_plots()
     states = [
         State(replace(spec, execution=replace(spec.execution, path=rule))) for rule in SCENARIOS.values()
     ]

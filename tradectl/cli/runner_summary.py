@@ -14,6 +14,7 @@ from tradectl.core.instrument import ATOMS_PER_UNIT
 from tradectl.engine.state import State
 from tradectl.errors import TradectlError
 from tradectl.metrics.basic import Run, compute
+from tradectl.strategy.plots import describe
 
 __all__ = ["peak_rss_mb", "refusals", "scenario_of", "summarise"]
 
@@ -112,10 +113,21 @@ def summarise(folded: Folded, extra: Mapping[str, Any]) -> dict[str, Any]:
         "state_hash": folded.state.hash(),
         "state_bytes": folded.state.nbytes,
         "data": data,
+        **_plots(folded),
         **({"book": books_of(folded.state), "acks": acks_of(folded.state)} if has_ticks(folded.state) else {}),
         **extra,
         "peak_rss_mb": peak_rss_mb(),
     }
+
+
+def _plots(folded: Folded) -> dict[str, Any]:
+    """Return `plots`: the series of each strategy that declares some, by the strategy's name."""
+    told = {
+        spec.tag or spec.name: describe(loaded.spec.plots)
+        for spec, loaded in zip(folded.wired.spec.strategies, folded.wired.loaded, strict=True)
+        if spec.plots
+    }
+    return {"plots": told} if told else {}
 
 
 def refusals(orders: Path) -> dict[str, int]:

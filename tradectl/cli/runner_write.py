@@ -65,7 +65,7 @@ def write_rows(folder: Folder, folded: Folded, writer: Executor) -> Future[None]
     """Write fills, funding, positions and the final state; return the writing of orders and equity."""
     names = Names.of(folded.state)
     write_tables(folded.spool, names, folder.path, ["fills", "funding"])
-    rest = writer.submit(write_tables, folded.spool, names, folder.path, ["orders", "equity", "markouts"])
+    rest = writer.submit(write_tables, folded.spool, names, folder.path, ["orders", "equity", "markouts", "plots"])
     write_frame(positions_table(folded.state), folder.path / "positions.parquet")
     folder.write_bytes(SNAPSHOT, snapshot_bytes(folded.state))
     return rest

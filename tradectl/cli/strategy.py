@@ -12,9 +12,9 @@ import typer
 
 from tradectl.cli.app import command, group
 from tradectl.cli.options import Json
-from tradectl.errors import ConfigError, StoreError, TradectlError, nearest
+from tradectl.errors import ConfigError, StoreError, StrategyError, TradectlError, nearest
 
-__all__ = ["register"]
+__all__ = ["described", "register"]
 
 SCOPES = ("instrument", "portfolio")
 KINDS = ("bars", "book")
@@ -174,7 +174,7 @@ def _list(strategy: typer.Typer) -> None:
             )
         rows = []
         for path in sorted(folder.glob("*.py")):
-            for found in _described(path):
+            for found in described(path):
                 if as_json:
                     print_json(found)
                 bars = str(found.get("bars_needed", ""))
@@ -199,9 +199,8 @@ def _show(strategy: typer.Typer) -> None:
     ) -> None:
         """Show what a strategy does, its parameters with their bounds, its hooks and the size of its state."""
         from tradectl.cli.output import out, print_json, table
-        from tradectl.strategy.loader import load_strategy
 
-        loaded = load_strategy(path)
+        loaded = _loaded(path)
         found = _facts(loaded)
         if as_json:
             print_json(found)
@@ -214,15 +213,15 @@ def _show(strategy: typer.Typer) -> None:
         ]
         out().print(table("parameters", ("name", "kind", "default", "valid", "what it is"), rows))
         out().print(f"hooks: {', '.join(found['hooks'])} · state: {', '.join(found['state'])}", markup=False)
+        if found["plots"]:
+            out().print(f"plots: {', '.join(one['name'] for one in found['plots'])}", markup=False)
         out().print(f"state: {found['state_bytes']:,} bytes for each {loaded.scope}", markup=False)
         needed = ", ".join(f"{name} {bars}" for name, bars in found["indicators"].items())
         out().print(f"bars needed: {found['bars_needed']}{f' ({needed})' if needed else ''}", markup=False)
 
 
-def _described(path: Path) -> list[dict[str, Any]]:
+def described(path: Path) -> list[dict[str, Any]]:
     """Return the facts of each strategy in a file; a file that does not load gives its first problem."""
-    from tradectl.strategy.loader import load_strategy
-
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -231,7 +230,7 @@ def _described(path: Path) -> list[dict[str, Any]]:
     found = []
     for name in names:
         try:
-            found.append(_facts(load_strategy(f"{path}:{name}")))
+            found.append(_facts(_loaded(f"{path}:{name}")))
         except TradectlError as error:
             first = str(error).splitlines()[0]
             facts = {
@@ -245,7 +244,21 @@ def _described(path: Path) -> list[dict[str, Any]]:
     return found
 
 
+def _loaded(reference: str) -> Any:
+    """Return a strategy as it runs: compiled, or where that cannot be with `jit: false`."""
+    from tradectl.strategy.loader import load_strategy
+
+    try:
+        return load_strategy(reference)
+    except StrategyError as error:
+        try:
+            return load_strategy(reference, jit=False)
+        except StrategyError:
+            raise error from None
+
+
 def _facts(loaded: Any) -> dict[str, Any]:
+    from tradectl.strategy.plots import describe
     from tradectl.strategy.warmup import indicator_warmups, strategy_warmup
 
     params = [
@@ -262,6 +275,7 @@ def _facts(loaded: Any) -> dict[str, Any]:
         "indicators": indicator_warmups(loaded),
         "hooks": [hook.name.lower() for hook in loaded.functions],
         "state": list(loaded.spec.state),
+        "plots": describe(loaded.spec.plots),
         "state_bytes": loaded.state_dtype.itemsize,
         "source_hash": loaded.source_hash,
     }

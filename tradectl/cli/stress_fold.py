@@ -175,7 +175,7 @@ class Folds:
     def _fold(
         self, point: Point, chunks: Iterator[Events], more: Callable[[int], None], strict: bool
     ) -> Cell:
-        state = State(spec_at(self.wired.spec, point))
+        state = State(spec_at(self.wired.spec, point).without_plots())
         start, seen = int(state.engine[0]["equity_atoms"]), 0
         self.initial_atoms = start
 

@@ -113,6 +113,7 @@ class Output(Block):
     equity_every: Annotated[Duration, DurationKind()] = key(
         Duration("1s"), "book data: shortest time between two rows of the equity curve; 0: after every message"
     )
+    plots: Annotated[bool, Flag()] = key(True, "keep what strategies plot with `ctx.plot`, for the report")
     journal: Annotated[bool, Flag()] = key(
         False, "also write the events, so that the run replays without its data"
     )

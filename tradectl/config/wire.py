@@ -190,6 +190,7 @@ def _strategy_spec(
         instruments=used,
         disable_on_error=(block.on_error or config.on_strategy_error or "stop") == "disable",
         tag=block.label,
+        plots=tuple(loaded.spec.plots) if config.output.plots else (),
     )
     sizing = block.sizing or config.sizing
     if sizing is None:

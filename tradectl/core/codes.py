@@ -371,6 +371,7 @@ class Reason(IntEnum):
     NOTES_FULL = 906
     BOOK_ORDERS_FULL = 907
     FUNDING_FULL = 908
+    PLOTS_FULL = 909
 
 
 MESSAGES: dict[Reason, str] = {
@@ -432,6 +433,7 @@ MESSAGES: dict[Reason, str] = {
     Reason.NOTES_FULL: "too many own orders and taken levels in one book (engine.order_capacity)",
     Reason.BOOK_ORDERS_FULL: "more orders rest in one recorded book than its capacity (engine.book_orders)",
     Reason.FUNDING_FULL: "more funding inside bars that have not ended than there is room for",
+    Reason.PLOTS_FULL: "strategies plotted more values at one event than the output buffers hold",
     Reason.ORDERS_FULL: "the order table is full (engine.order_capacity)",
     Reason.REQUESTS_FULL: "too many requests in one event (engine.request_capacity)",
     Reason.OUTPUTS_FULL: "one event led to more fills or orders than the output buffers hold",

@@ -32,6 +32,7 @@ __all__ = [
     "NONE",
     "NO_LIMIT",
     "ORDER",
+    "PLOT",
     "POSITION",
     "REPORT",
     "REQUEST",
@@ -181,6 +182,9 @@ FUNDED = record(  # what a position paid (below 0: received) at a settlement, an
     *words("<i4", "instrument strategy"),
 )
 EQUITY = record(*words("<i8", "ts_event equity_atoms"))
+PLOT = record(  # a value of a strategy's own series; series: `strategy.plots.key_of` its name
+    *words("<i8", "ts_event series"), ("value", "<f8"), *words("<i4", "instrument strategy"),
+)  # fmt: skip
 WORLD = record(
     # addresses of the state
     *words("<i8", "engine currencies markets positions orders requests reports frames details strategies blob"),
@@ -193,6 +197,7 @@ WORLD = record(
     # outputs
     *words("<i8", "fills fills_capacity n_fills orders_out orders_capacity n_orders equity equity_capacity n_equity"),
     *words("<i8", "fundings fundings_capacity n_fundings"),
+    *words("<i8", "plots plots_capacity plots_limit n_plots"),  # limit: most rows before an event
     *words("<i8", "markouts_out n_markouts"),  # room for as many as there are fills and pending ones
     # what a hook looks at
     *words("<i8", "cursor_instrument cursor_strategy cursor_bar cursor_market cursor_position cursor_frame"),
@@ -216,6 +221,7 @@ strategy_at = accessor(STRATEGY)
 engine_at = accessor(ENGINE)
 fill_at = accessor(FILL)
 equity_at = accessor(EQUITY)
+plot_at = accessor(PLOT)
 event_at = accessor(EVENT)
 due_at = accessor(DUE)
 funded_at = accessor(FUNDED)

@@ -10,13 +10,13 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from tradectl.core.layout import EQUITY, FILL, FUNDED, MARKOUT, ORDER
+from tradectl.core.layout import EQUITY, FILL, FUNDED, MARKOUT, ORDER, PLOT
 from tradectl.errors import StoreError
 
 __all__ = ["KINDS", "Spool"]
 
 KINDS: dict[str, np.dtype[Any]] = {
-    "orders": ORDER, "fills": FILL, "equity": EQUITY, "markouts": MARKOUT, "funding": FUNDED,
+    "orders": ORDER, "fills": FILL, "equity": EQUITY, "markouts": MARKOUT, "funding": FUNDED, "plots": PLOT,
 }  # fmt: skip
 Rows = npt.NDArray[Any]
 

@@ -30,10 +30,11 @@ from tradectl.core.ladder_layout import NO_ASK, NO_BID
 from tradectl.core.markouts import HORIZONS_NS
 from tradectl.core.resting import UNKNOWN_FRONT
 from tradectl.engine.state import State
+from tradectl.strategy.plots import key_of
 
 __all__ = [
     "HORIZONS", "OPTIONAL", "TABLES", "Names", "equity_table", "fills_table", "funding_table", "markouts_table",
-    "orders_table", "positions_table",
+    "orders_table", "plots_table", "positions_table",
 ]  # fmt: skip
 
 STAMP = pl.Datetime("ns", "UTC")
@@ -50,6 +51,7 @@ class Names:
     strategies: Sequence[str]
     currencies: Sequence[str]  # the quote currency of each instrument
     grid: npt.NDArray[np.float64]  # (n, 4): tick numerator and denominator, lot numerator and denominator
+    series: Sequence[str] = ()  # that strategies plot
 
     @staticmethod
     def of(state: State) -> Names:
@@ -61,6 +63,7 @@ class Names:
             [one.tag or one.name for one in state.spec.strategies],
             [one.quote for one in state.spec.instruments],
             np.stack(columns, axis=1),
+            sorted({name for one in state.spec.strategies for name in one.plots}, key=key_of),
         )
 
     def price(self, ticks: Rows, instrument: Rows) -> Rows:
@@ -241,6 +244,18 @@ def funding_table(rows: Rows, names: Names) -> pl.DataFrame:
     })  # fmt: skip
 
 
+def plots_table(rows: Rows, names: Names) -> pl.DataFrame:
+    """Return PLOT records as a table, one row a value of a strategy's own series; NaN is a gap that it asked for."""
+    keys = np.array([key_of(name) for name in names.series], np.int64)
+    return pl.DataFrame({
+        "ts": _stamp(rows["ts_event"]),
+        "strategy": _named(names.strategies, rows["strategy"]),
+        "symbol": _named(names.symbols, rows["instrument"]),
+        "series": _named(names.series, np.searchsorted(keys, rows["series"])),
+        "value": np.ascontiguousarray(rows["value"]),
+    })  # fmt: skip
+
+
 def equity_table(rows: Rows, _names: Names) -> pl.DataFrame:
     """Return EQUITY records as a table; equity is in the account's currency."""
     return pl.DataFrame({"ts": _stamp(rows["ts_event"]), **_money(rows, "equity")})
@@ -275,5 +290,6 @@ TABLES: dict[str, Callable[[Rows, Names], pl.DataFrame]] = {
     "equity": equity_table,
     "markouts": markouts_table,
     "funding": funding_table,
+    "plots": plots_table,
 }
-OPTIONAL = frozenset({"markouts", "funding"})  # of runs on tick data, of runs that paid or received funding
+OPTIONAL = frozenset({"markouts", "funding", "plots"})  # of runs on tick data, with funding, of strategies that plot

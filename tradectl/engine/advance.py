@@ -28,6 +28,8 @@ def has_room(world):
     orders_left = world.orders_capacity - world.n_orders
     if world.n_fundings > world.fundings_capacity - OUTPUT_MARGIN:
         return False
+    if world.n_plots > world.plots_limit:
+        return False
     return fills_left >= OUTPUT_MARGIN and orders_left >= OUTPUT_MARGIN and world.n_equity < world.equity_capacity
 
 

@@ -144,10 +144,11 @@ class Host:
             at += start
             if code == FoldCode.DONE and self.lazy:
                 return
+            moved = at > start or self.state.has_outputs
             self.drain()
             if code == FoldCode.DONE:
                 return
-            if code == FoldCode.DRAIN and at > start:
+            if code == FoldCode.DRAIN and moved:
                 start = at
                 continue
             if code == FoldCode.BAD_EVENT:

@@ -36,7 +36,7 @@ class EventSource(Protocol):
 
 
 class Sink(Protocol):
-    """Where output rows go: `kind` is one of orders, fills, equity, markouts."""
+    """Where output rows go: `kind` is one of orders, fills, equity, markouts, funding, plots."""
 
     def rows(self, kind: str, rows: Rows) -> None:
         """Take rows, in the order in which they happened; the array is the receiver's."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -108,6 +108,7 @@ class StrategySpec:
     sizing_value: int = 0
     disable_on_error: bool = False
     tag: str = ""
+    plots: tuple[str, ...] = ()  # names of its series
 
 
 @dataclass(frozen=True)
@@ -132,3 +133,7 @@ class RunSpec:
     funding_capacity: int = 4096  # settlements of funding that may wait for the ends of their bars
     latencies: Sequence[tuple[int, int, int]] = ()  # recorded (request, exchange, response) stamps, ns, sorted
     keep_alive: Any = None  # what owns the code behind the addresses
+
+    def without_plots(self) -> RunSpec:
+        """Return the same run without the rows that strategies plot; its state is the same to the last byte."""
+        return replace(self, strategies=tuple(replace(one, plots=()) for one in self.strategies))

@@ -28,8 +28,10 @@ PICO = 1_000_000_000_000
 FLOAT_EXACT = 2**53
 MOST_MARKOUTS = 65_535  # that a link of 16 bits can name
 MARKOUTS_PER_ORDER = 2  # fills whose mark-outs are pending at once, for each place of the order table
+PLOTS_PER_EVENT = 16_384  # values of plotted series that one event may give at least
 CONSUMED_LEVELS = 1024  # levels of one book that own orders have taken from
 FOLD_CODES = {int(code): code for code in FoldCode}
+OUTPUTS = ("fills", "orders", "equity", "markouts", "fundings", "plots")  # their cursors in WORLD: n_*
 LADDERS = (BookLevel.QUOTES, BookLevel.DEPTH)
 Array = npt.NDArray[Any]
 
@@ -98,6 +100,9 @@ class State:
         self.markouts_out = aligned((spec.output_capacity if ticks else 0) + len(self.markouts), L.MARKOUT)
         bars = any(limits.level == BookLevel.BARS for limits in spec.limits)
         self.dues = aligned(spec.funding_capacity if bars else 0, L.DUE)
+        self._plots_per_event = self._plot_rows(n)
+        plots = spec.output_capacity + self._plots_per_event if self._plots_per_event else 0
+        self.plots = aligned(plots, L.PLOT)
         self.fundings = aligned(spec.output_capacity, L.FUNDED)
         self.fills = aligned(spec.output_capacity, L.FILL)
         self.orders_out = aligned(spec.output_capacity, L.ORDER)
@@ -108,6 +113,11 @@ class State:
         self._fill_strategies()
         self._fill_engine()
         self.world = self._build_world()
+
+    def _plot_rows(self, n: int) -> int:
+        """Return for how many plotted values of one event there is room; 0 where no strategy plots."""
+        series = sum(len(one.plots) for one in self.spec.strategies)
+        return max(PLOTS_PER_EVENT, 4 * n * series) if series else 0
 
     def _currency_names(self) -> list[str]:
         spec = self.spec
@@ -281,7 +291,7 @@ class State:
     def _build_world(self) -> Any:
         self._world_bytes = aligned(1, L.WORLD)
         world = struct_of(L.WORLD).from_address(self._world_bytes.ctypes.data)
-        outputs = ("fills", "orders_out", "equity", "markouts_out", "fundings")
+        outputs = ("fills", "orders_out", "equity", "markouts_out", "fundings", "plots")
         for name in (*self.STATE, "hooks", "used", "scratch", *outputs):
             setattr(world, name, getattr(self, name).ctypes.data)
         world.latencies = self.latencies.ctypes.data
@@ -299,6 +309,9 @@ class State:
         world.dues_capacity = len(self.dues)
         world.fundings_capacity = self.spec.output_capacity
         world.fills_capacity = world.orders_capacity = self.spec.output_capacity
+        if self._plots_per_event:
+            world.plots_capacity = len(self.plots)
+            world.plots_limit = len(self.plots) - self._plots_per_event
         world.equity_capacity = self.spec.equity_capacity
         world.markout_capacity = len(self.markouts)
         return world
@@ -336,7 +349,7 @@ class State:
     def has_outputs(self) -> bool:
         """Return whether output rows were written since the last `drain`."""
         world = self.world
-        return bool(world.n_fills or world.n_orders or world.n_equity or world.n_markouts or world.n_fundings)
+        return any(getattr(world, f"n_{name}") for name in OUTPUTS)
 
     def drain(self) -> dict[str, Array]:
         """Return copies of the output rows written so far and reset the cursors."""
@@ -347,8 +360,10 @@ class State:
             "equity": self.equity[: world.n_equity].copy(),
             "markouts": self.markouts_out[: world.n_markouts].copy(),
             "funding": self.fundings[: world.n_fundings].copy(),
+            "plots": self.plots[: world.n_plots].copy(),
         }
-        world.n_fills = world.n_orders = world.n_equity = world.n_markouts = world.n_fundings = 0
+        for name in OUTPUTS:
+            setattr(world, f"n_{name}", 0)
         return rows
 
     def fold(self, events: Array) -> tuple[FoldCode, int]:

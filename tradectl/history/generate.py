@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,12 +27,17 @@ __all__ = ["Walk", "generate", "walk"]
 BLOCK = 65_536  # bars drawn at a time
 SIGMA_PPM = 600  # typical move of a bar, in millionths of the price
 LOG2 = 16  # fixed-point bits of the volatility factor
+PULL = 6  # of a spread between symbols, a 64th goes back to nothing in a bar
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Walk:
-    """What is generated: symbol k starts at `price` / 10**k, seeded by (seed, k)."""
+    """What is generated: symbol k starts at `price` / 10**k, seeded by (seed, k).
+
+    With `spread_ppm` the symbols after the first follow it: each is the first one's price over 10**k, times one plus
+    a spread that moves by so many millionths in a bar and is pulled back to nothing.
+    """
 
     symbols: tuple[str, ...]
     bars: int
@@ -43,6 +48,7 @@ class Walk:
     tick_size: Decimal = Decimal("0.01")
     lot_size: Decimal = Decimal("0.001")
     gap_per_million: int = 0  # bars left out, of a million
+    spread_ppm: int = 0  # typical move in a bar of the spread to the first symbol; 0: each walks alone
 
 
 def walk(spec: Walk, index: int) -> Iterator[tuple[Ints, ...]]:
@@ -56,6 +62,9 @@ def walk(spec: Walk, index: int) -> Iterator[tuple[Ints, ...]]:
     start = int(spec.price / 10**index / spec.tick_size)
     if start < 1_000 or spec.bars < 1:
         raise ConfigError("generate: each price must be at least 1000 ticks, and bars at least 1")
+    if spec.spread_ppm and index:
+        yield from _follow(spec, index)
+        return
     price, heat = start << 10, 0  # price in 1/1024 ticks
     for first in range(0, spec.bars, BLOCK):
         n = min(BLOCK, spec.bars - first)
@@ -66,18 +75,46 @@ def walk(spec: Walk, index: int) -> Iterator[tuple[Ints, ...]]:
         scale = max(start * SIGMA_PPM // 1_000, 1)  # 1/1024 ticks, nearly
         moves = (noise * level >> LOG2) * scale // 210
         path = _reflect_between(price + np.cumsum(moves), start << 6, start << 14)
-        opens = np.concatenate([np.array([price], np.int64), path[:-1]]) >> 10
-        price = int(path[-1])
-        closes = path >> 10
-        wick = scale * level >> LOG2
-        up = generator.integers(0, 1_024, n) * wick >> 20
-        down = generator.integers(0, 1_024, n) * wick >> 20
-        highs, lows = np.maximum(opens, closes) + up, np.maximum(np.minimum(opens, closes) - down, 1)
-        volumes = 1 + (generator.integers(1, 20_001, n) * level >> LOG2)
         ends = spec.start_ns + (np.arange(first, first + n) + 1) * step
-        keep = generator.integers(0, 1_000_000, n) >= spec.gap_per_million
-        columns = (ends, opens, highs, lows, closes, volumes)
-        yield columns if keep.all() else tuple(column[keep] for column in columns)
+        yield _bars(generator, ends, (price, path), scale * level >> LOG2, level, spec.gap_per_million)
+        price = int(path[-1])
+
+
+def _bars(
+    generator: np.random.Generator, ends: Ints, prices: tuple[int, Ints], wick: Ints, level: Ints, gaps: int
+) -> tuple[Ints, ...]:
+    """Return bars of a path (1/1024 ticks, after the price before it), some of them left out."""
+    before, path = prices
+    n = len(path)
+    opens = np.concatenate([np.array([before], np.int64), path[:-1]]) >> 10
+    closes = path >> 10
+    up = generator.integers(0, 1_024, n) * wick >> 20
+    down = generator.integers(0, 1_024, n) * wick >> 20
+    highs, lows = np.maximum(opens, closes) + up, np.maximum(np.minimum(opens, closes) - down, 1)
+    volumes = 1 + (generator.integers(1, 20_001, n) * level >> LOG2)
+    keep = generator.integers(0, 1_000_000, n) >= gaps
+    columns = (ends, opens, highs, lows, closes, volumes)
+    return columns if keep.all() else tuple(column[keep] for column in columns)
+
+
+def _follow(spec: Walk, index: int) -> Iterator[tuple[Ints, ...]]:
+    """Yield the bars of a symbol that follows the first one."""
+    generator = np.random.Generator(np.random.PCG64([spec.seed, index]))
+    price = (int(spec.price / 10**index / spec.tick_size)) << 10
+    spread = 0  # 1e-12
+    for ends, _opens, _highs, _lows, closes, _volumes in walk(replace(spec, gap_per_million=0), 0):
+        n = len(closes)
+        noise = generator.integers(-128, 129, (8, n)).sum(axis=0) * spec.spread_ppm * 1_000_000 // 210
+        spreads = np.empty(n, np.int64)
+        for k, move in enumerate(noise.tolist()):
+            spread += move - (spread >> PULL)
+            spreads[k] = spread
+        fair = (closes << 10) // 10**index
+        path = np.maximum(fair + fair * (spreads // 1_000_000) // 1_000_000, 1_024)
+        wick = fair * SIGMA_PPM // 1_000_000
+        level = np.full(n, 1 << LOG2, np.int64)
+        yield _bars(generator, ends, (price, path), wick, level, spec.gap_per_million)
+        price = int(path[-1])
 
 
 def _reflect(values: Ints, bound: int) -> Ints:

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tradectl.report.series import MOST, pack
+from tradectl.report.series import MOST, pack, pick
 
-__all__ = ["bars", "heat", "line", "markers", "stamps", "steps"]
+__all__ = ["bars", "broken", "heat", "line", "markers", "stamps", "steps"]
 
 Trace = dict[str, Any]
 Ints = npt.NDArray[np.int64]
@@ -36,6 +36,20 @@ def line(name: str, ts: Ints, values: Floats, colour: str, *, most: int = MOST, 
 def steps(name: str, ts: Ints, values: Floats, colour: str, **more: Any) -> Trace:
     """Return a line that holds each value until the next."""
     return line(name, ts, values, colour, line={"shape": "hv"}, **more)
+
+
+def broken(name: str, ts: Ints, values: Floats, colour: str, style: str, *, most: int = MOST, **more: Any) -> Trace:
+    """Return a series that NaN interrupts, as `line`, `steps` or `dots`; where gaps are too many, they are left out."""
+    kept = np.isfinite(values)
+    gaps = np.flatnonzero(~kept[1:] & kept[:-1]) + 1
+    gaps = gaps if len(gaps) <= most // 2 else gaps[:0]
+    at = np.flatnonzero(kept)
+    at = np.union1d(at[pick(ts[at], values[at], most - len(gaps))], gaps)
+    drawn: Trace = {"mode": "markers", "marker": {"size": 4, "color": f"@{colour}"}}
+    if style != "dots":
+        shape = "hv" if style == "steps" else "linear"
+        drawn = {"mode": "lines", "line": {"color": f"@{colour}", "width": 1.3, "shape": shape}}
+    return {"type": "scatter", "name": name, **drawn, "packed": pack(ts[at], values[at], most=most), **more}
 
 
 def markers(name: str, ts: Ints, values: Floats, extra: Floats, symbol: str, colour: str) -> Trace:

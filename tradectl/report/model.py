@@ -91,6 +91,17 @@ class Report:
         return made if math.isfinite(made) else None
 
     @cached_property
+    def plots(self) -> pl.DataFrame:
+        """Return the series that strategies plotted (plots.parquet), no rows where there are none."""
+        place = self.data.folder / "plots.parquet"
+        if not place.is_file():
+            return pl.DataFrame(schema=dict.fromkeys(("strategy", "symbol"), pl.String))
+        try:
+            return pl.read_parquet(place)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise StoreError(f"{place} is damaged or cannot be read ({error})") from error
+
+    @cached_property
     def symbols(self) -> list[str]:
         """Return the instruments that were traded, the largest notional first."""
         traded = self.data.fills.group_by(pl.col("symbol").cast(pl.String)).agg(pl.col("notional").sum())

@@ -12,6 +12,7 @@ from tradectl.report.draw import Trace, line, markers, stamps
 from tradectl.report.html import Chart, Section, note
 from tradectl.report.model import Report
 from tradectl.report.page import json_script
+from tradectl.report.plotted import plotted
 from tradectl.report.series import MOST
 from tradectl.report.text import count, duration, percent, signed
 
@@ -41,7 +42,7 @@ def prices(report: Report) -> Section | None:
     if len(report.symbols) > CHARTED:
         rest = len(report.symbols) - CHARTED
         made.add(note(f"The {CHARTED} instruments with the largest notional are shown; {rest} more in fills.parquet."))
-    charts = [_price_chart(report, fills, symbol, k, POINTS // len(symbols)) for k, symbol in enumerate(symbols)]
+    charts = [_price_chart(report, fills, symbol, k, len(symbols)) for k, symbol in enumerate(symbols)]
     if len(charts) > 1:
         options = "".join(f'<option value="{one.id}">{escape(one.title)}</option>' for one in charts)
         made.add(f'<p class="pager"><label>Instrument <select data-shows>{options}</select></label></p>')
@@ -50,7 +51,7 @@ def prices(report: Report) -> Section | None:
     return made
 
 
-def _price_chart(report: Report, fills: pl.DataFrame, symbol: str, place: int, most: int) -> Chart:
+def _price_chart(report: Report, fills: pl.DataFrame, symbol: str, place: int, charts: int) -> Chart:
     mine = fills.filter(pl.col("symbol").cast(pl.String) == symbol)
     traces: list[Trace] = []
     told = ""
@@ -60,18 +61,19 @@ def _price_chart(report: Report, fills: pl.DataFrame, symbol: str, place: int, m
             first, last = bars["close"][0], bars["close"][-1]
             low, high = (float(one) for one in (bars["low"].to_numpy().min(), bars["high"].to_numpy().max()))
             told = f"From {first:,.6g} to {last:,.6g}, between {low:,.6g} and {high:,.6g}; "
-            few = min(most, MOST)
+            few = min(POINTS // charts, MOST)
             traces.append(line("Price", stamps(bars["ts"]), bars["close"].to_numpy(), "other", most=few))
             traces[0]["hovertemplate"] = "%{y:,}"
+    own = plotted(report, symbol, charts)
+    traces += own.traces
     for side, name, shape, colour in MARKS:
         rows = _orders(mine.filter(pl.col("side") == side))
         if rows.height:
             values = rows["price"].to_numpy(), rows["qty"].to_numpy()
             traces.append(markers(name, stamps(rows["ts"]), *values, shape, colour))
     bought = mine.filter(pl.col("side") == "BUY").height
-    told += f"{count(bought)} buys and {count(mine.height - bought)} sells."
-    layout = {"xaxis": {"type": "date"}, "yaxis": {"tickformat": ",~r"}, "hovermode": "closest"}
-    return Chart(f"price-{place}", symbol, told, traces, layout, 420)
+    told += f"{count(bought)} buys and {count(mine.height - bought)} sells." + own.told
+    return Chart(f"price-{place}", symbol, told, traces, {**own.layout, "hovermode": "closest"}, own.height)
 
 
 def _orders(fills: pl.DataFrame) -> pl.DataFrame:

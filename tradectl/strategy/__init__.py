@@ -93,21 +93,22 @@ from tradectl.strategy.indicators import (
 )
 from tradectl.strategy.memory import Array, Float64, Int64, PerInstrument, Record
 from tradectl.strategy.params import Bool, Choice, Float, Int
+from tradectl.strategy.plots import Dots, Line, Steps
 
 GTC, IOC, FOK = int(TimeInForce.GTC), int(TimeInForce.IOC), int(TimeInForce.FOK)
 POST_ONLY, REDUCE_ONLY = int(OrderFlag.POST_ONLY), int(OrderFlag.REDUCE_ONLY)  # `flags` of ctx.submit
 
 __all__ = [
     "FOK", "GTC", "IOC", "POST_ONLY", "REDUCE_ONLY", "Adx", "Aroon", "Array", "Atr", "Bollinger", "Bool",
-    "Cci", "Choice", "Cmf", "Cross", "Dema", "Donchian", "Ema", "Extremum", "Float", "Float64", "Hma",
-    "Ichimoku", "Int", "Int64", "Kama", "Keltner", "LinReg", "LiquiditySide", "Macd", "Mfi", "Obv",
-    "OrderStatus", "OrderType", "PairStats", "PerInstrument", "Psar", "Rank", "Reason", "Record", "Rma",
-    "Roc", "Rolling", "RollingVwap", "Rsi", "Side", "Sma", "StochRsi", "Stochastic", "Supertrend", "Tema",
-    "TimeInForce", "Trix", "Volatility", "Vwap", "WilliamsR", "Wma", "adx", "anchored_vwap", "aroon",
-    "atr", "beta", "bollinger", "cci", "cmf", "correlation", "cross", "dema", "donchian", "ema", "exp",
-    "highest", "hma", "ichimoku", "kama", "keltner", "linreg", "log", "lowest", "macd", "mfi", "momentum",
-    "obv", "power", "psar", "rank", "ready", "restart", "rma", "roc", "rolling", "rolling_std",
-    "rolling_variance", "rolling_vwap", "rsi", "sma", "sma_compare", "sqrt", "std", "stoch_rsi",
-    "stochastic", "strategy", "supertrend", "tema", "trix", "variance", "volatility", "vwap",
-    "williams_r", "wma", "zscore",
+    "Cci", "Choice", "Cmf", "Cross", "Dema", "Donchian", "Dots", "Ema", "Extremum", "Float", "Float64",
+    "Hma", "Ichimoku", "Int", "Int64", "Kama", "Keltner", "LinReg", "Line", "LiquiditySide", "Macd",
+    "Mfi", "Obv", "OrderStatus", "OrderType", "PairStats", "PerInstrument", "Psar", "Rank", "Reason",
+    "Record", "Rma", "Roc", "Rolling", "RollingVwap", "Rsi", "Side", "Sma", "Steps", "StochRsi",
+    "Stochastic", "Supertrend", "Tema", "TimeInForce", "Trix", "Volatility", "Vwap", "WilliamsR", "Wma",
+    "adx", "anchored_vwap", "aroon", "atr", "beta", "bollinger", "cci", "cmf", "correlation", "cross",
+    "dema", "donchian", "ema", "exp", "highest", "hma", "ichimoku", "kama", "keltner", "linreg", "log",
+    "lowest", "macd", "mfi", "momentum", "obv", "power", "psar", "rank", "ready", "restart", "rma", "roc",
+    "rolling", "rolling_std", "rolling_variance", "rolling_vwap", "rsi", "sma", "sma_compare", "sqrt",
+    "std", "stoch_rsi", "stochastic", "strategy", "supertrend", "tema", "trix", "variance", "volatility",
+    "vwap", "williams_r", "wma", "zscore",
 ]  # fmt: skip

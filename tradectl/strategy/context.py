@@ -8,6 +8,7 @@ from typing import Any
 from tradectl.strategy import ctx_book as b
 from tradectl.strategy import ctx_orders as o
 from tradectl.strategy import ctx_portfolio as f
+from tradectl.strategy import ctx_plot as d
 from tradectl.strategy import ctx_read as r
 
 __all__ = ["ATTRIBUTES", "METHODS"]
@@ -42,4 +43,5 @@ METHODS: dict[str, Callable[..., Any]] = {
         ).split()
     },
     "rebalance": f.ctx_rebalance,
+    "plot": d.ctx_plot,
 }

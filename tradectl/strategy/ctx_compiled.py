@@ -16,12 +16,14 @@ from numba.extending import overload_attribute, overload_method, register_model
 
 from tradectl.core.layout import WORLD
 from tradectl.strategy.context import ATTRIBUTES, METHODS
+from tradectl.strategy.ctx_plot import compiled_plot, ctx_plot
 from tradectl.strategy.warmup import Table, ready_reader
 
 __all__ = ["CTX", "CtxType"]
 
 LIBRARY = {"error_model": "numpy"}
 INLINE = {**LIBRARY, "forceinline": True}
+VALUES = ("n_instruments",)  # fields of WORLD that are an attribute themselves; others of the same name are hidden
 READS = ("order_status", "is_live", "leaves", "round_qty", "select")  # small methods that only look
 
 
@@ -33,7 +35,8 @@ class CtxType(types.Record):
 
     def __init__(self, table: Table = ()) -> None:
         world = numba.from_dtype(WORLD)
-        fields = [(name, _field_info(field)) for name, field in world.fields.items()]
+        shown = [name for name in world.fields if name in VALUES or name not in ATTRIBUTES]
+        fields = [(name, _field_info(world.fields[name])) for name in shown]
         super().__init__(fields, world.size, world.aligned)
         self.name = f"Ctx{list(table) if table else ''}"
         self.table = table
@@ -55,10 +58,16 @@ def _same_source(name: str, fn: Callable[..., Any]) -> Callable[..., Any]:
     return implement
 
 
+def _plot(ctx: Any, name: Any, value: Any) -> Callable[..., Any] | None:
+    """Return an overload of `ctx.plot` for the name that stands in the source; None where it is no literal."""
+    return compiled_plot(name.literal_value) if isinstance(name, types.StringLiteral) else None
+
+
+_plot.__qualname__ = "ctx.plot"  # as messages show it
 register_model(CtxType)(models.RecordModel)
 CTX = CtxType()  # that of all strategies that do not ask
 for _name, _fn in ATTRIBUTES.items():
-    if _name not in (*CTX.fields, "is_ready"):  # a field of the same name (n_instruments) is the value itself
+    if _name not in (*VALUES, "is_ready"):
         overload_attribute(CtxType, _name, jit_options=INLINE, strict=False)(_same_source(_name, _fn))
 
 
@@ -67,6 +76,9 @@ def _is_ready(ctx: Any) -> Callable[[Any], bool]:
     return ready_reader(ctx.table)
 
 
+overload_method(CtxType, "plot", jit_options=LIBRARY, strict=False, prefer_literal=True)(_plot)
 for _name, _fn in METHODS.items():
+    if _fn is ctx_plot:
+        continue
     _options = INLINE if _name in READS else LIBRARY
     overload_method(CtxType, _name, jit_options=_options, strict=False)(_same_source(_name, _fn))

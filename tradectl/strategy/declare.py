@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from tradectl.errors import StrategyError, nearest
 from tradectl.strategy.memory import Sizes, StateField, dtype_of, state_field
 from tradectl.strategy.params import Bool, Param, Value
+from tradectl.strategy.plots import Series, plot_series
 
 __all__ = ["Spec", "check_params", "fill_initial", "param_codes", "spec_of", "strategy"]
 
@@ -27,6 +28,7 @@ class Spec:
     params: dict[str, Param]
     state: dict[str, StateField]
     hooks: dict[str, Callable[..., Any]]
+    plots: dict[str, Series] = field(default_factory=dict)
 
     def sizes(self, values: Mapping[str, Value], n_instruments: int = 1) -> Sizes:
         """Return what the sizes of the state depend on."""
@@ -38,7 +40,7 @@ class Spec:
 
     def state_dtype(self, sizes: Sizes) -> np.dtype[Any]:
         """Return the dtype of one state record."""
-        return dtype_of({name: field.dtype(sizes) for name, field in self.state.items()})
+        return dtype_of({name: one.dtype(sizes) for name, one in self.state.items()})
 
 
 def _declared(cls: type, block: str) -> dict[str, Any]:
@@ -68,7 +70,8 @@ def _param(cls: type, name: str, declared: Any) -> Param:
 def _make_spec(cls: type, scope: str) -> Spec:
     params = {name: _param(cls, name, value) for name, value in _declared(cls, "Params").items()}
     state = {name: state_field(value) for name, value in _declared(cls, "State").items()}
-    for name in (*params, *state):
+    plots = plot_series(cls.__name__, _declared(cls, "Plots"))
+    for name in (*params, *state, *plots):
         if name.startswith("_") or name == "pad_":
             raise StrategyError(
                 f"{cls.__name__}: the name {name!r} is reserved; names do not start with an underscore"
@@ -76,7 +79,7 @@ def _make_spec(cls: type, scope: str) -> Spec:
     hooks = {
         name: value for name, value in vars(cls).items() if callable(value) and not isinstance(value, type)
     }
-    return Spec(cls.__name__, scope, (cls.__doc__ or "").strip(), params, state, hooks)
+    return Spec(cls.__name__, scope, (cls.__doc__ or "").strip(), params, state, hooks, plots)
 
 
 @overload
@@ -130,6 +133,6 @@ def param_codes(spec: Spec, values: Mapping[str, Value]) -> Any:
 def fill_initial(spec: Spec, sizes: Sizes) -> Any:
     """Return the (1,) state record before the first event."""
     made = np.zeros(1, spec.state_dtype(sizes))
-    for name, field in spec.state.items():
-        field.fill(made[name], sizes)
+    for name, one in spec.state.items():
+        one.fill(made[name], sizes)
     return made

@@ -11,6 +11,7 @@ from tradectl.errors import nearest
 from tradectl.strategy.context import ATTRIBUTES, METHODS
 from tradectl.strategy.memory import Array, Float64, Int64, PerInstrument, Record
 from tradectl.strategy.params import Float
+from tradectl.strategy.plots import plot_problem
 
 if TYPE_CHECKING:
     from tradectl.strategy.lint import Function
@@ -172,6 +173,16 @@ class Access:
             signature.bind(None, *node.args, **{str(k.arg): k.value for k in node.keywords})
         except TypeError as error:
             self.function.report(node, f"ctx.{name}({', '.join(known)}): {error}")
+            return
+        if name == "plot":
+            self._plot(node)
+
+    def _plot(self, node: ast.Call) -> None:
+        """Check that a plotted series is one that the strategy declares."""
+        given = node.args[0] if node.args else next(k.value for k in node.keywords if k.arg == "name")
+        problem = plot_problem(getattr(given, "value", None), self.function.spec.plots)
+        if problem:
+            self.function.report(given, problem)
 
     def _indicator_call(self, node: ast.Call, kind: type) -> None:
         """Check that an indicator's function gets the record that belongs to it."""

@@ -211,10 +211,10 @@ class Language:
             self.report(node, f"{value} does not fit a 64-bit integer")
 
     def _is_said(self, node: ast.AST) -> bool:
-        """Return whether text is a docstring or the words of an exception."""
+        """Return whether text is a docstring, the words of an exception or a plotted series' name."""
         parent = self.function.parents.get(node)
         while parent is not None:
-            if isinstance(parent, (ast.Raise, ast.Assert)):
+            if isinstance(parent, (ast.Raise, ast.Assert)) or _names_series(parent, node):
                 return True
             if isinstance(parent, ast.Expr):
                 return parent.value is node
@@ -292,3 +292,10 @@ def _is_constant(value: Any) -> bool:
         return issubclass(value, (enum.IntEnum, BaseException)) or value in (int, float, bool)
     known = (bool, float, np.integer, np.floating, ModuleType, FunctionType, BuiltinFunctionType, np.ufunc)
     return value is None or value is math.nan or isinstance(value, known)
+
+
+def _names_series(call: ast.AST | None, text: ast.AST) -> bool:
+    """Return whether text is the series' name in a call of `ctx.plot`."""
+    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "plot"):
+        return False
+    return text in call.args[:1] or any(k.arg == "name" and k.value is text for k in call.keywords)

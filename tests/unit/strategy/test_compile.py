@@ -16,6 +16,7 @@ from tradectl.core.codes import Hook
 from tradectl.core.jit import DISABLE_JIT
 from tradectl.errors import StrategyError
 from tradectl.strategy.compile import CompiledHooks, compile_hooks
+from tradectl.strategy.context import ATTRIBUTES
 from tradectl.strategy.loader import load_strategy
 
 ROOT = Path(__file__).parents[3]
@@ -241,3 +242,10 @@ def test_hooks_have_addresses(tmp_path: Path) -> None:
     assert list(hooks.addresses) == [Hook.ON_BAR]
     assert hooks.addresses[Hook.ON_BAR] != 0
     assert hooks.keep
+
+
+@compiled_only
+def test_no_field_of_the_engine_stands_before_an_attribute() -> None:
+    from tradectl.strategy.ctx_compiled import CTX
+
+    assert set(ATTRIBUTES) & set(CTX.fields) == {"n_instruments"}

@@ -35,6 +35,10 @@ class Demo:
         each = PerInstrument(Float64)
         part = Record(a=Int64(), b=Float64())
 
+    class Plots:
+        mean = Line()
+        rsi = Line(panel="rsi")
+
     def on_bar(ctx, p, s):
         {body}
 
@@ -53,6 +57,12 @@ BAD = [
     ("ctx.close_position(1, 2)", "too many positional arguments"),
     ("ctx.now = 3", "cannot be written"),
     ("ctx = 3", "cannot be assigned"),
+    # plots
+    ("ctx.plot('meen', 1.0)", "no series 'meen' in Plots: did you mean 'mean'"),
+    ("ctx.plot(value=1.0, name='rsu')", "no series 'rsu' in Plots: did you mean 'rsi'"),
+    ("ctx.plot(s.level, 1.0)", "takes a series' name written out"),
+    ("ctx.plot('mean')", "missing a required argument: 'value'"),
+    ("ctx.plot('mean', 'rsi')", "text is not for compiled code"),
     # parameters
     ("s.level = p.y", "no parameter 'y'"),
     ("p.n = 3", "parameters cannot be written"),

@@ -60,9 +60,13 @@
     at.push(from);
     for (let b = 0; b < bins; b++) {
       const start = from + Math.floor(b * n / bins), end = from + Math.floor((b + 1) * n / bins);
-      let low = start, high = start;
-      for (let k = start; k < end; k++) { if (y[k] < y[low]) low = k; if (y[k] > y[high]) high = k; }
-      if (low !== high) at.push(Math.min(low, high), Math.max(low, high)); else at.push(low);
+      let low = -1, high = -1, gap = -1;  /* a gap is a NaN */
+      for (let k = start; k < end; k++) {
+        if (y[k] !== y[k]) { gap = k; continue; }
+        if (low < 0 || y[k] < y[low]) low = k;
+        if (high < 0 || y[k] > y[high]) high = k;
+      }
+      at.push(...[...new Set([low, high, gap])].filter((k) => k >= 0).sort((a, b) => a - b));
     }
     at.push(to - 1);
     return at;
