@@ -13,6 +13,7 @@ from tradectl.config.load import Loaded
 from tradectl.config.wire_data import Opened, find_instrument, open_data
 from tradectl.config.wire_hooks import unheard
 from tradectl.config.wire_latency import recorded_latencies
+from tradectl.config.wire_rules import reference_of
 from tradectl.config.wire_numbers import (
     account_spec,
     counted_frames,
@@ -112,15 +113,9 @@ def wire(
 def _strategies(config: RunConfig, folder: Path, n_instruments: int) -> list[LoadedStrategy]:
     """Load all strategies for a number of instruments."""
     return [
-        load_strategy(_reference(block, folder), block.params, n_instruments=n_instruments, jit=block.jit)
+        load_strategy(reference_of(config, block, folder), block.params, n_instruments=n_instruments, jit=block.jit)
         for block in config.strategies
     ]
-
-
-def _reference(block: StrategyBlock, folder: Path) -> str:
-    file, name = block.file_and_class
-    path = folder / file
-    return f"{path}:{name}" if name else str(path)
 
 
 def _spec(
