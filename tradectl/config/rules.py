@@ -46,8 +46,12 @@ class RuleSide(Block):
 
     entry: Expression = key(..., "the condition that opens a position", example="close > sma(close, 20)")
     exit: Expression | None = key(None, "the condition that closes it at the market", example="rsi(close, 14) > 70")
-    stop: Expression | None = key(None, "price of a stop order, set when the entry fills", example="close - 2 * atr(14)")
-    target: Expression | None = key(None, "price of a limit order, set when the entry fills", example="entry_price * 1.03")
+    stop: Expression | None = key(
+        None, "price of a stop order, set when the entry fills", example="close - 2 * atr(14)"
+    )
+    target: Expression | None = key(
+        None, "price of a limit order, set when the entry fills", example="entry_price * 1.03"
+    )
     trail: Expression | None = key(
         None, "price that the stop follows at each bar, never back", example="close - 3 * atr(14)"
     )

@@ -13,7 +13,6 @@ from tradectl.config.load import Loaded
 from tradectl.config.wire_data import Opened, find_instrument, open_data
 from tradectl.config.wire_hooks import unheard
 from tradectl.config.wire_latency import recorded_latencies
-from tradectl.config.wire_rules import reference_of
 from tradectl.config.wire_numbers import (
     account_spec,
     counted_frames,
@@ -24,6 +23,7 @@ from tradectl.config.wire_numbers import (
     sizing_of,
     wanted_frames,
 )  # fmt: skip
+from tradectl.config.wire_rules import reference_of
 from tradectl.core.codes import Hook
 from tradectl.core.instrument import Instrument
 from tradectl.engine.advance import OUTPUT_MARGIN, advance, advance_bars

@@ -15,8 +15,9 @@ from tradectl.errors import ConfigError
 if TYPE_CHECKING:
     from tradectl.config.models import RunConfig, StrategyBlock
     from tradectl.config.rules import Rules
+    from tradectl.strategy.loader import LoadedStrategy
 
-__all__ = ["reference_of", "rules_source"]
+__all__ = ["reference_of", "rules_source", "warmup_of"]
 
 FILE = "rules.py"
 
@@ -38,6 +39,20 @@ def rules_source(config: RunConfig, rules: Rules) -> str:
     if made.troubles:
         raise ConfigError("\n".join(f"rules.{'.'.join(one.key)}: {one.message}" for one in made.troubles))
     return source_of(made)
+
+
+def warmup_of(config: RunConfig, block: StrategyBlock, loaded: LoadedStrategy) -> dict[str, int]:
+    """Return how many bars rules need before they can decide, by the length of these bars ("": the strategy's own)."""
+    from tradectl.strategy.indicators.base import Indicator
+
+    if block.rules is None:
+        return {}
+    found: dict[str, int] = {}
+    for name, frame in analysed(config, block.rules).book.frame_of.items():
+        field = loaded.spec.state[name]
+        bars = field.bars_needed(loaded.sizes) if isinstance(field, Indicator) else 1
+        found[frame] = max(found.get(frame, 1), bars)
+    return found
 
 
 def _written(text: str) -> Path:

@@ -95,8 +95,9 @@ class YamlText:
                 self.places[(*loc, index)] = _place(item)
                 rows.append(self.build(item, (*loc, index)))
             return rows
-        if node.start_mark.line == node.end_mark.line and node.style not in ("|", ">"):
-            self.starts[loc] = Place(node.start_mark.line + 1, node.start_mark.column + 1 + (node.style in ("'", '"')))
+        style = getattr(node, "style", None)
+        if node.start_mark.line == node.end_mark.line and style not in ("|", ">"):
+            self.starts[loc] = Place(node.start_mark.line + 1, node.start_mark.column + 1 + (style in ("'", '"')))
         return self._scalar(node, loc)
 
     def _fill(self, made: dict[str, Any], node: yaml.MappingNode, loc: Loc, *, merged: bool) -> None:

@@ -14,7 +14,7 @@ from tradectl.strategy.rules.parse import RESERVED, parse
 from tradectl.strategy.rules.ruleset import RuleSet
 from tradectl.strategy.rules.state import Book
 from tradectl.strategy.rules.terms import MONEY, PLAIN, PRICE, QTY, Term, words_of
-from tradectl.strategy.rules.tree import Name, Node, Number
+from tradectl.strategy.rules.tree import Name, Node, Number, nodes_of
 from tradectl.strategy.rules.vocabulary import CONSTANTS, FACTS, FUNCTIONS, SERIES, known_indicators
 
 __all__ = ["Analysis", "Trouble", "analyse"]
@@ -25,7 +25,10 @@ NOW, LATER = Place(), Place(BASE, is_live=False)  # at a bar; when an order fill
 
 
 class Trouble(NamedTuple):
-    """A fault of rules: the key below `rules`, the message, the expression's picture, the character it is at (-1: none)."""
+    """A fault of rules: the key below `rules`, the message, the expression's picture.
+
+    `at` is the character of the expression that it is at; -1: none.
+    """
 
     key: tuple[str, ...]
     message: str
@@ -120,6 +123,10 @@ def _definitions(low: Lowering, rules: RuleSet, defined: dict[str, Node]) -> lis
     """Check each definition on its own, with a state of its own."""
     found = []
     for name, tree in defined.items():
+        if (chain := _circle(name, defined)) is not None:
+            fault = Fault(f"{name!r} is defined by itself ({' -> '.join(chain)})", tree.start, tree.end)
+            found.append(_trouble(("define", name), fault, rules.define[name]))
+            continue
         apart = Lowering(low.params, defined, low.frames, low.whole)
         try:
             apart.lower(Name(name, start=tree.start, end=tree.end), NOW)
@@ -143,7 +150,7 @@ def _own_fault(low: Lowering, tree: Node) -> Fault | None:
 
 def _sides(made: Analysis, low: Lowering, broken: set[str], troubles: list[Trouble]) -> None:
     """Lower all parts of both sides into one state."""
-    missing = {key[1] for key in ((one.key) for one in made.troubles) if len(key) == 2 and key[0] == "define"}
+    missing = {one.key[1] for one in made.troubles if len(one.key) == 2 and one.key[0] == "define"}
     made.book, made.terms = low.book, {}
     for side, one in made.rules.sides():
         texts = dict(one.parts())
@@ -162,18 +169,34 @@ def _sides(made: Analysis, low: Lowering, broken: set[str], troubles: list[Troub
 
 def _mentions(tree: Node, broken: set[str], low: Lowering) -> bool:
     """Return whether an expression uses a definition that has a fault of its own."""
-    waiting, seen = [tree], set()
+    waiting, seen = list(_names_in(tree)), set()
     while waiting:
-        node = waiting.pop()
-        if isinstance(node, Name) and node.name not in seen:
-            seen.add(node.name)
-            if node.name in broken:
-                return True
-            if node.name in low.defined:
-                waiting.append(low.defined[node.name])
-        for value in vars(node).values():
-            waiting += [one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, Node)]
+        name = waiting.pop()
+        if name in broken:
+            return True
+        if name in low.defined and name not in seen:
+            seen.add(name)
+            waiting += _names_in(low.defined[name])
     return False
+
+
+def _names_in(tree: Node) -> set[str]:
+    """Return the names that stand in a tree."""
+    return {node.name for node in nodes_of(tree) if isinstance(node, Name)}
+
+
+def _circle(start: str, defined: dict[str, Node]) -> list[str] | None:
+    """Return the way on which a definition comes back to itself, if there is one."""
+    ways, seen = [[start]], set()
+    while ways:
+        way = ways.pop()
+        for name in sorted(_names_in(defined[way[-1]])):
+            if name == start:
+                return [*way, start]
+            if name in defined and name not in seen:
+                seen.add(name)
+                ways.append([*way, name])
+    return None
 
 
 def _condition(what: str) -> Callable[[Lowering, Node], Term]:

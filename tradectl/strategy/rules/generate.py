@@ -14,6 +14,8 @@ from tradectl.strategy.rules.tree import written
 __all__ = ["source_of"]
 
 CLASS = "Rules"
+LAG = "tradectl.strategy.rules.lag"
+OTHERS = {"Lag": LAG, "lag": LAG, "ratio": "tradectl.core.functions"}  # what is imported from elsewhere
 WIDTH = 100
 WINDOW = 500  # the longest window of a parameter without `high`, unless twice its default is longer
 SIGN = '''
@@ -43,7 +45,8 @@ def _note_state(made: Analysis, sides: list[str]) -> None:
         fields["stop_price"] = "Float64()"
     if any(made.term(side, "target") for side in sides):
         fields["target"] = "Int64()  # order id of the target"
-    fields["leaving"] = "Int64()  # order id of the last exit"
+    if len(sides) == 2 or any(made.term(side, "exit") for side in sides):
+        fields["leaving"] = "Int64()  # order id of the last exit"
     if len(sides) == 2:
         fields["next"] = "Int64()  # the side that follows once the position is closed, +1 or -1"
 
@@ -71,7 +74,6 @@ def _imports(made: Analysis, text: str) -> Iterator[str]:
         yield f"from {module} import {', '.join(sorted((n for n in others if others[n] == module), key=str.lower))}"
 
 
-OTHERS = {"Lag": "tradectl.strategy.rules.lag", "lag": "tradectl.strategy.rules.lag", "ratio": "tradectl.core.functions"}
 
 
 def _head(made: Analysis) -> Iterator[str]:
@@ -112,7 +114,7 @@ def _param(param: RuleParam, is_whole: bool) -> str:
         high = max(WINDOW, 2 * param.default) if high is None else high
     parts = [number(param.default)]
     parts += [f"{name}={number(value)}" for name, value in (("low", low), ("high", high)) if value is not None]
-    parts += [f"help={ascii(param.help)}"] if param.help else []
+    parts += [f"help={param.help!a}"] if param.help else []
     return f"{'Int' if is_whole else 'Float'}({', '.join(parts)})"
 
 
@@ -124,9 +126,13 @@ def _state(made: Analysis) -> Iterator[str]:
 
 
 def _steps(made: Analysis, frame: str, indent: str) -> Iterator[str]:
+    needs: tuple[str, ...] = ()
     for step in made.book.steps:
         if step.frame == frame:
-            yield indent + step.code
+            if step.needs and step.needs != needs:
+                yield f"{indent}if {' and '.join(step.needs)}:"
+            needs = step.needs
+            yield f"{indent}{'    ' if needs else ''}{step.code}"
 
 
 def _on_bar(made: Analysis, sides: list[str]) -> Iterator[str]:
@@ -152,8 +158,32 @@ def _on_bar(made: Analysis, sides: list[str]) -> Iterator[str]:
         for part in ("entry", "exit"):
             term = made.term(side, part)
             if term is not None:
-                yield f"        {side}_{part} = {term.code}"
+                yield from _assigned(f"        {side}_{part} = ", term.code)
     yield from _decide(made, sides)
+
+
+def _assigned(head: str, code: str) -> Iterator[str]:
+    """Yield an assignment, over several lines where it is long."""
+    pieces = _pieces(code, " or ")
+    pieces = _pieces(code, " and ") if len(pieces) == 1 else pieces
+    if len(head + code) <= WIDTH or len(pieces) == 1:
+        yield head + code
+        return
+    indent = " " * (len(head) - len(head.lstrip()))
+    yield f"{head}("
+    yield from (f"{indent}    {piece}" for piece in pieces)
+    yield f"{indent})"
+
+
+def _pieces(code: str, word: str) -> list[str]:
+    """Split a condition before each `word` that stands in no parentheses."""
+    made, depth, first = [], 0, 0
+    for at, sign in enumerate(code):
+        depth += (sign in "([") - (sign in ")]")
+        if depth == 0 and code.startswith(word, at):
+            made.append(code[first:at])
+            first = at + 1
+    return [*made, code[first:]]
 
 
 def _gate(made: Analysis) -> Iterator[str]:

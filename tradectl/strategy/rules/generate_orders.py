@@ -41,9 +41,12 @@ def _enter(side: str, size: Term | None) -> str:
     if size is None:
         return f'{head} of the configured size."""\n    ctx.{call}()\n'
     if size.unit == MONEY:
-        return f'{head}, sized in money."""\n    value = {size.code}\n    if value > 0.0:\n        ctx.{call}_value(value)\n'
-    code = f"ctx.round_qty({size.code})"
-    return f'{head}."""\n    qty = {code}\n    if qty > 0.0:\n        ctx.{call}(qty)\n'
+        return f'{head}, sized in money."""\n    value = {size.code}\n{_if_positive("value", f"{call}_value")}'
+    return f'{head}."""\n    qty = ctx.round_qty({size.code})\n{_if_positive("qty", call)}'
+
+
+def _if_positive(name: str, call: str) -> str:
+    return f"    if {name} > 0.0:\n        ctx.{call}({name})\n"
 
 
 def _guard(made: Analysis, side: str) -> Iterator[str]:

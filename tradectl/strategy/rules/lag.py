@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from tradectl.strategy.indicators.base import Indicator, indicator
-from tradectl.strategy.memory import Array, Float64, Int64
+from tradectl.strategy.memory import Array, Float64, Int64, Length
 
 __all__ = ["Lag", "lag"]
 
@@ -15,8 +15,8 @@ class Lag(Indicator):
 
     extra = 1
 
-    def __init__(self, length: int | str) -> None:
-        super().__init__(length, head=Int64, value=Float64(math.nan), window=Array(Float64, length))
+    def __init__(self, length: Length) -> None:
+        super().__init__(length, head=Int64, window=Array(Float64, length))
 
 
 @indicator(Lag)

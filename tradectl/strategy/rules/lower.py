@@ -11,7 +11,7 @@ from tradectl.strategy.rules.fault import MAX_NODES, Fault
 from tradectl.strategy.rules.lower_calls import lower_call
 from tradectl.strategy.rules.parse import MAX_TREE
 from tradectl.strategy.rules.ruleset import RuleParam
-from tradectl.strategy.rules.state import Book
+from tradectl.strategy.rules.state import Book, Step, needed
 from tradectl.strategy.rules.terms import PLAIN, PRICE, Term, Unit, words_of
 from tradectl.strategy.rules.tree import (
     NEGATION,
@@ -53,7 +53,11 @@ class Lowering:
     """
 
     def __init__(
-        self, params: Mapping[str, RuleParam], defined: Mapping[str, Node], frames: Mapping[str, int], whole: Iterable[str]
+        self,
+        params: Mapping[str, RuleParam],
+        defined: Mapping[str, Node],
+        frames: Mapping[str, int],
+        whole: Iterable[str],
     ) -> None:
         self.params, self.defined, self.frames, self.whole = params, defined, frames, frozenset(whole)
         self.book = Book()
@@ -179,8 +183,9 @@ class Lowering:
                 verb = "compare"
             joins = "with" if verb == "compare" else "and"
             message = f"cannot {verb} {left.words} {joins} {right.words}"
-            if isinstance(node, Binary) and isinstance(node.right, Number) and node.right.text.endswith("%"):
-                message += f"; a percentage of it is a product: x * (1 {node.sign} {node.right.text})"
+            part = node.right if verb != "compare" and isinstance(node, Binary) else None
+            if isinstance(node, Binary) and isinstance(part, Number) and part.text.endswith("%"):
+                message += f"; a percentage of it is a product: x * (1 {node.sign} {part.text})"
             raise Fault(message, node.start, node.end)
         return left.unit if left.unit is not None else right.unit
 
@@ -241,9 +246,10 @@ class Lowering:
         else:
             self.book.helpers.add("sign")
             sign = f"sign({a}, {b})"
-            if needs := tuple(dict.fromkeys(left.needs + right.needs)):
+            if needs := needed([left, right]):
                 sign += f" if {' and '.join(needs)} else 0"
-        name = self.book.record("cross", (sign,), "Cross()", f"{{0}} = cross(s.{{0}}, {sign})", BASE)
+        step = Step(BASE, f"{{0}} = cross(s.{{0}}, {sign})")
+        name = self.book.record("cross", (sign,), "Cross()", step, [left, right])
         code = f"{name} > 0" if node.is_above else f"{name} < 0"
         return Term.of(code, POWER["<"], left, right, is_bool=True)
 
@@ -255,8 +261,8 @@ class Lowering:
         self.book.imports |= {"Lag", "lag"}
         text = bars.removeprefix("p.")
         kind = f'Lag("{text}")' if bars != text else f"Lag({bars})"
-        name = self.book.record("lag", (inner.code, bars), kind, f"lag(s.{{0}}, {inner.code})", place.frame)
-        self.book.sources[name] = inner.records
+        step = Step(place.frame, f"lag(s.{{0}}, {inner.code})", inner.needs)
+        name = self.book.record("lag", (inner.code, bars), kind, step, [inner])
         return replace(
             Term.of(f"s.{name}.value", 8, inner, unit=inner.unit),
             needs=(f"ready(s.{name})",), records=(name,),
@@ -270,8 +276,8 @@ class Lowering:
         if isinstance(node, Number) and node.text.isdigit() and least <= int(node.text) <= 100_000:
             return str(int(node.text))
         if isinstance(node, Name):
-            raise Fault(f"expected a parameter for {what}; {nearest(node.name, self.params) if self.params else 'there are none'}",
-                        node.start, node.end)  # fmt: skip
+            known = nearest(node.name, self.params) if self.params else "there are none"
+            raise Fault(f"expected a parameter: {what}; {known}", node.start, node.end)
         raise Fault(f"expected a whole number from {least} or a parameter: {what}", node.start, node.end)
 
     def _member(self, node: Member, place: Place) -> Term:
@@ -291,8 +297,8 @@ class Lowering:
         if place.frame != BASE:
             raise Fault("`on` stands within another `on`", node.start, node.end)
         if node.span not in self.frames:
-            known = f"the run's `bars:` have {', '.join(self.frames)}" if self.frames else "the run has no `bars:` of time"
-            message = f"there are no bars of {node.span}: {known}"
+            known = f"the run's `bars:` have {', '.join(self.frames)}"
+            message = f"there are no bars of {node.span}: {known if self.frames else 'the run has no `bars:` of time'}"
             raise Fault(message, node.end - len(node.span), node.end)
         if node.span == next(iter(self.frames)):
             return self.lower(node.inner, place)

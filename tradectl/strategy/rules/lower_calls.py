@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from tradectl.errors import nearest
 from tradectl.strategy.rules.fault import Fault
-from tradectl.strategy.rules.terms import PLAIN, PRICE, Term, Unit
+from tradectl.strategy.rules.state import Step, needed
+from tradectl.strategy.rules.terms import Term
 from tradectl.strategy.rules.tree import Call, Name, Node, Number
-from tradectl.strategy.rules.vocabulary import FUNCTIONS, SERIES, Known, known_indicators
+from tradectl.strategy.rules.vocabulary import BAR_INPUTS, FUNCTIONS, Known, bar_input, known_indicators
 
 if TYPE_CHECKING:
     from tradectl.strategy.rules.lower import Lowering, Place
@@ -88,24 +89,27 @@ def _indicator(low: Lowering, node: Call, place: Place, known: Known, output: st
         record, update, output, is_ticks = "Rolling", "rolling", "mean", False  # an average of what has no ticks
     codes, parts = [], []
     for name in known.order:
-        part = inputs.get(name) or low.series(name.removesuffix("_ticks").removesuffix("_lots"), inside)
+        if name in BAR_INPUTS:
+            codes.append(BAR_INPUTS[name])
+            continue
+        part = inputs.get(name) or low.series(bar_input(name), inside)
         parts.append(part)
         codes.append(part.ratio[0] if is_ticks and part.ratio is not None else part.code)
+        if name.endswith("_lots"):
+            codes[-1] = f"ctx.{name}"
     texts = [_number(low, one, place, known, i) for i, one in enumerate(numbers)]
     texts += [repr(default) for _, _, default in known.numbers[len(numbers) :]]
     kind = f"{record}({', '.join(_quoted(text) for text in texts)})"
     low.book.imports |= {record, update, "ready"}
     arguments = ", ".join(["s.{}", *codes])
-    name = low.book.record(known.name, (*codes, *texts), kind, f"{update}({arguments})", place.frame)
-    low.book.sources[name] = tuple(dict.fromkeys(one for part in parts for one in part.records))
+    step = Step(place.frame, f"{update}({arguments})", needed(parts))
+    name = low.book.record(known.name, (*codes, *texts), kind, step, parts)
     return _read(name, known, output, is_ticks, parts)
 
 
 def _read(name: str, known: Known, output: str, is_ticks: bool, parts: list[Term]) -> Term:
     """Return the reading of an indicator's output."""
-    unit: Unit | None = parts[0].unit if known.unit == "same" else None
-    if known.unit in (PRICE, PLAIN):
-        unit = known.unit  # type: ignore[assignment]
+    unit = known.unit(output, parts[0].unit)
     code, power = f"s.{name}.{output}", 8
     ratio = None
     if known.name == "sma" and is_ticks:
@@ -113,8 +117,8 @@ def _read(name: str, known: Known, output: str, is_ticks: bool, parts: list[Term
         code = f"s.{name}.total / s.{name}.length * ctx.tick_size"
         power = 6
     elif is_ticks:
-        ratio = (code, "1")
-        code, power = f"{code} * ctx.tick_size", 6
+        ratio = (code, "1") if known.scale == "tick_size" else None
+        code, power = f"{code} * ctx.{known.scale}", 6
     made = Term.of(code, power, *parts, unit=unit)
     return replace(made, needs=(f"ready(s.{name})",), ratio=ratio, records=(name,))
 

@@ -20,6 +20,7 @@ from tradectl.strategy.rules.tree import (
     Number,
     On,
     Unary,
+    parts_of,
 )
 
 __all__ = ["MAX_TREE", "RESERVED", "parse"]
@@ -53,9 +54,7 @@ def _check_depth(root: Node) -> None:
         node, depth = waiting.pop()
         if depth > MAX_TREE:
             raise Fault(f"more than {MAX_TREE} operators in a row; use `define`", root.start, root.end)
-        for value in vars(node).values():
-            inner = value if isinstance(value, tuple) else (value,)
-            waiting += [(one, depth + 1) for one in inner if isinstance(one, Node)]
+        waiting += [(one, depth + 1) for one in parts_of(node)]
 
 
 class _Reader:
@@ -100,7 +99,7 @@ class _Reader:
             return Fault(f"{token.text!r} without {opening!r} before it", token.start, token.end)
         if token.text == ",":
             return Fault("a comma stands only between the arguments of a call", token.start, token.end)
-        near = difflib.get_close_matches(token.text, RESERVED, n=1, cutoff=0.6) if token.kind == "name" else []
+        near = difflib.get_close_matches(token.text, RESERVED, n=1, cutoff=0.75) if token.kind == "name" else []
         hint = f"; did you mean {near[0]!r}?" if near else ""
         wanted = "expected an operator (+ - * / < > and or ...) or the end"
         return Fault(f"{wanted}; got {token.text!r}{hint}", token.start, token.end)
@@ -140,6 +139,8 @@ class _Reader:
             return self.call(token, depth) if self.says("(") else Name(token.text, start=token.start, end=token.end)
         if token.kind == "span":
             raise Fault(f"{token.text!r} is a bar length; it stands behind `on`", token.start, token.end)
+        if self.says("*") and self.at and self.tokens[self.at - 1].text == "*":
+            raise Fault("there are no powers: multiply, or use sqrt", token.start - 1, token.end)
         raise self.unexpected("expected a number, a name or '('")
 
     def closing(self, text: str, opening: Token) -> Token:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["POWER", "Between", "Binary", "Call", "Crosses", "Index", "Member", "Name", "Node", "Number", "On", "Unary",
-           "written"]  # fmt: skip
+__all__ = [
+    "POWER", "Between", "Binary", "Call", "Crosses", "Index", "Member", "Name", "Node", "Number", "On", "Unary",
+    "nodes_of", "parts_of", "written",
+]  # fmt: skip
 
 POWER = {
     "or": 1, "and": 2, "not": 3, "<": 4, "<=": 4, ">": 4, ">=": 4, "==": 4, "!=": 4, "between": 4, "crosses": 4,
@@ -101,6 +104,21 @@ class On(Node):
 
     inner: Node
     span: str
+
+
+def parts_of(node: Node) -> list[Node]:
+    """Return the nodes right below a node."""
+    values = [one for value in vars(node).values() for one in (value if isinstance(value, tuple) else (value,))]
+    return [one for one in values if isinstance(one, Node)]
+
+
+def nodes_of(root: Node) -> Iterator[Node]:
+    """Yield all nodes of a tree, however deep it is."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += parts_of(node)
 
 
 def written(node: Node) -> str:

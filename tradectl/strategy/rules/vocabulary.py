@@ -8,17 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tradectl.strategy import indicators
+from tradectl.strategy.indicators.registry import ALIASES, INDICATORS
 from tradectl.strategy.rules.terms import MONEY, PLAIN, PRICE, QTY, Unit
 
-__all__ = ["CONSTANTS", "FACTS", "FUNCTIONS", "SERIES", "Fact", "Function", "Known", "known_indicators"]
+__all__ = ["BAR_INPUTS", "CONSTANTS", "FACTS", "FUNCTIONS", "SERIES", "Fact", "Function", "Known", "bar_input",
+           "known_indicators"]  # fmt: skip
 
-_OLD: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "sma": ("Sma", "sma", ("value",)), "ema": ("Ema", "ema", ("value",)), "rma": ("Rma", "rma", ("value",)),
-    "rsi": ("Rsi", "rsi", ("value",)), "roc": ("Roc", "roc", ("value",)), "momentum": ("Roc", "momentum", ("value",)),
-    "atr": ("Atr", "atr", ("value",)), "rolling": ("Rolling", "rolling", ("mean",)),
-    "donchian": ("Donchian", "donchian", ("upper", "lower", "prior_upper", "prior_lower")),
-}  # fmt: skip
 SERIES: dict[str, tuple[Unit, str]] = {
     "open": (PRICE, "open of the bar"),
     "high": (PRICE, "high of the bar"),
@@ -76,10 +71,16 @@ FUNCTIONS = {
     "exp": Function(1, 1, True, "e to the power of its argument"),
 }
 
-# The units of what indicators tell: that of what they take in, a price, or none. The others fit anything.
-_SAME = """sma ema wma rma dema tema hma kama rolling std variance minimum maximum median linreg momentum"""
-_PRICES = """atr donchian keltner supertrend psar parabolic_sar ichimoku vwap anchored_vwap session_vwap"""
-_PLAIN = """rsi roc stochastic stochastic_rsi adx cci williams_r mfi cmf zscore rank correlation aroon trix"""
+# The units of what indicators tell: that of what they take in, a price, a plain number; the others fit anything.
+_SAME = "sma ema rma wma dema tema hma kama macd momentum rolling std highest lowest linreg bollinger".split()
+_PRICES = "atr keltner donchian supertrend psar ichimoku vwap anchored_vwap rolling_vwap".split()
+_PLAIN = """rsi roc trix stochastic stoch_rsi williams_r cci adx aroon volatility mfi cmf zscore rank
+            correlation""".split()
+_PLAIN_OUTPUTS = ("percent_b", "r", "r2", "side", "width")
+_ANY_OUTPUTS = ("beta", "intercept", "residual")
+_LOTS = ("obv",)  # those that tell a number of lots
+BAR_INPUTS = {"session": f"(ctx.ts_event - 1) // {DAY_NS:_}"}  # a session is a day, UTC
+_NOT_HERE = ("cross",)  # `crosses above` is it
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,6 @@ class Known:
     order: tuple[str, ...]
     series: tuple[str, ...]
     numbers: tuple[tuple[str, bool, Any], ...]
-    unit: Unit | str | None
     doc: str
 
     @property
@@ -106,33 +106,44 @@ class Known:
         """Return whether it works on integer ticks."""
         return any(name.endswith("ticks") for name in self.order)
 
+    def unit(self, output: str, taken: Unit | None) -> Unit | None:
+        """Return the unit of an output, where what it takes in has the unit `taken`."""
+        if output in _PLAIN_OUTPUTS or (self.name in _PLAIN and output not in _ANY_OUTPUTS):
+            return PLAIN
+        if self.name in _LOTS:
+            return QTY
+        return PRICE if self.name in _PRICES else taken if self.name in _SAME and output not in _ANY_OUTPUTS else None
+
+    @property
+    def scale(self) -> str:
+        """Return what its outputs have to be multiplied with: a name of `ctx`, or nothing."""
+        return "lot_size" if self.name in _LOTS else "tick_size" if self.is_ticks else ""
+
     def call(self) -> str:
-        """Return how it is written, as `ema(x, length)`."""
+        """Return how it is written, as `ema(series, length)`, with the defaults of what may be left out."""
+        series = ["series"] if len(self.series) == 1 else [f"series_{name}" for name in self.series]
         numbers = [name if default is None else f"{name}={default}" for name, _, default in self.numbers]
-        return f"{self.name}({', '.join([*self.series, *numbers])})"
-
-
-def _unit_of(name: str) -> Unit | str | None:
-    if name in _SAME.split():
-        return "same"
-    return PRICE if name in _PRICES.split() else PLAIN if name in _PLAIN.split() else None
+        return f"{self.name}({', '.join([*series, *numbers])})"
 
 
 def _known(name: str, record: type, update: Callable[..., Any], outputs: tuple[str, ...]) -> Known:
     order = tuple(inspect.signature(getattr(update, "__wrapped__", update)).parameters)[1:]
-    series = tuple(one for one in order if one.removesuffix("_ticks").removesuffix("_lots") not in SERIES)
+    series = tuple(one for one in order if bar_input(one) not in SERIES and one not in BAR_INPUTS)
     numbers = tuple(
         (one.name, "float" not in str(one.annotation), None if one.default is one.empty else one.default)
         for one in inspect.signature(record).parameters.values()
     )
     doc = " ".join((record.__doc__ or "").split("\n\n")[0].split())
-    return Known(name, record.__name__, update.__name__, outputs, order, series, numbers, _unit_of(name), doc)
+    return Known(name, record.__name__, update.__name__, outputs, order, series, numbers, doc)
+
+
+def bar_input(name: str) -> str:
+    """Return the series that an input of an update function is named after (`high_ticks`: high)."""
+    return name.removesuffix("_ticks").removesuffix("_lots")
 
 
 @cache
 def known_indicators() -> Mapping[str, Known]:
-    """Return the indicators by the names that expressions use."""
-    return {
-        name: _known(name, getattr(indicators, record), getattr(indicators, update), outputs)
-        for name, (record, update, outputs) in _OLD.items()
-    }
+    """Return the indicators by the names that expressions use, the other names behind the first ones."""
+    found = {name: _known(name, *entry) for name, entry in INDICATORS.items() if name not in _NOT_HERE}
+    return found | {other: found[name] for other, name in ALIASES.items() if other not in FUNCTIONS and name in found}
