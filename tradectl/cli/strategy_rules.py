@@ -35,7 +35,9 @@ def register_rules(strategy: typer.Typer) -> None:
         ] = None,
         target: Annotated[
             Path | None,
-            typer.Option("--write", metavar="FILE", help="Write it to a new file, to go on in Python.", show_default=False),
+            typer.Option(
+                "--write", metavar="FILE", help="Write it to a new file, to go on in Python.", show_default=False
+            ),
         ] = None,
         sets: Sets = None,
         as_json: Json = False,

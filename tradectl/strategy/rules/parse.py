@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 
 from tradectl.strategy.rules.fault import MAX_DEPTH, Fault
 from tradectl.strategy.rules.tokens import Token, tokens_of
@@ -132,8 +133,7 @@ class _Reader:
         if self.says("("):
             self.take()
             inner = self.expression(0, depth + 1)
-            self.closing(")", token)
-            return inner
+            return replace(inner, start=token.start, end=self.closing(")", token).end)
         if token.kind == "name" and token.text not in RESERVED:
             self.take()
             return self.call(token, depth) if self.says("(") else Name(token.text, start=token.start, end=token.end)

@@ -158,7 +158,8 @@ def _primary(node: Node) -> str:
     if isinstance(node, Index):
         return f"{_inside(node.inner, POSTFIX)}[{written(node.bars)}]"
     if isinstance(node, Member):
-        return f"{_inside(node.inner, POSTFIX)}.{node.name}"
+        inner = _inside(node.inner, POSTFIX)
+        return f"({inner}).{node.name}" if isinstance(node.inner, Number) else f"{inner}.{node.name}"
     if isinstance(node, On):
         return f"{_inside(node.inner, POSTFIX)} on {node.span}"
     assert isinstance(node, Name)

@@ -99,7 +99,6 @@ class Known:
     order: tuple[str, ...]
     series: tuple[str, ...]
     numbers: tuple[tuple[str, bool, Any], ...]
-    doc: str
 
     @property
     def is_ticks(self) -> bool:
@@ -133,8 +132,7 @@ def _known(name: str, record: type, update: Callable[..., Any], outputs: tuple[s
         (one.name, "float" not in str(one.annotation), None if one.default is one.empty else one.default)
         for one in inspect.signature(record).parameters.values()
     )
-    doc = " ".join((record.__doc__ or "").split("\n\n")[0].split())
-    return Known(name, record.__name__, update.__name__, outputs, order, series, numbers, doc)
+    return Known(name, record.__name__, update.__name__, outputs, order, series, numbers)
 
 
 def bar_input(name: str) -> str:
