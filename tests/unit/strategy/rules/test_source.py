@@ -134,7 +134,9 @@ def test_every_indicator_is_usable(name: str, output: str, tmp_path: Path) -> No
     series = ["close", "open"][: len(known.series)]
     numbers = ["5" if is_length else "2" for _, is_length, default in known.numbers if default is None]
     path = tmp_path / "rules.py"
-    path.write_text(source(f"{name}({', '.join([*series, *numbers])}).{output} > 1"), encoding="utf-8")
+    made = analyse(RuleSet(long=Side(f"{name}({', '.join([*series, *numbers])}).{output} > 1")))
+    assert made.troubles == []
+    path.write_text(source_of(made), encoding="utf-8")
     loaded = load_strategy(path)
     assert loaded.findings == ()
     assert re.fullmatch(rf"{known.name}_1|sma_1", next(iter(loaded.spec.state)))
