@@ -55,13 +55,14 @@ def _imports(made: Analysis, text: str) -> Iterator[str]:
     names = set(made.book.imports)
     names |= {kind for kind in ("Float64", "Int64") if f"{kind}(" in text}
     names |= {kind for kind in ("Float", "Int") if f" = {kind}(" in text}
+    names |= {"ready"} if "ready(" in text else set()
     others = {name: module for name, module in OTHERS.items() if name in names}
     yield '"""Made from the `rules` of a configuration; `tradectl strategy rules` writes it."""'
     yield ""
     if "math." in text:
         yield "import math"
         yield ""
-    used = [name for name in names if name not in OTHERS and (f"{name}(" in text or name in text)]
+    used = [name for name in names if name not in OTHERS]
     listed = sorted({*used, "strategy"}, key=lambda name: (not name[0].isupper(), name))
     line = f"from tradectl.strategy import {', '.join(listed)}"
     if len(line) <= WIDTH:
@@ -119,6 +120,8 @@ def _param(param: RuleParam, is_whole: bool) -> str:
 
 
 def _state(made: Analysis) -> Iterator[str]:
+    if not made.book.fields:
+        return
     yield ""
     yield "    class State:"
     for name, kind in made.book.fields.items():

@@ -9,25 +9,14 @@ from typing import Any
 from tradectl.errors import nearest
 from tradectl.strategy.rules.fault import MAX_NODES, Fault
 from tradectl.strategy.rules.lower_calls import lower_call
+from tradectl.strategy.rules.lower_compare import compare, lower_between, lower_crosses
 from tradectl.strategy.rules.parse import MAX_TREE
 from tradectl.strategy.rules.ruleset import RuleParam
-from tradectl.strategy.rules.state import Book, Step, needed
+from tradectl.strategy.rules.state import Book, Step
 from tradectl.strategy.rules.terms import PLAIN, PRICE, Term, Unit, words_of
 from tradectl.strategy.rules.tree import (
-    NEGATION,
-    POWER,
-    Between,
-    Binary,
-    Call,
-    Crosses,
-    Index,
-    Member,
-    Name,
-    Node,
-    Number,
-    On,
-    Unary,
-)
+    NEGATION, POWER, Between, Binary, Call, Crosses, Index, Member, Name, Node, Number, On, Unary,
+)  # fmt: skip
 from tradectl.strategy.rules.vocabulary import CONSTANTS, FACTS, FUNCTIONS, SERIES, known_indicators
 
 __all__ = ["BASE", "Lowering", "Place"]
@@ -63,8 +52,10 @@ class Lowering:
         self.book = Book()
         self._open: list[str] = []  # definitions that are being written out
         self._of: dict[type[Node], Callable[[Any, Place], Term]] = {
-            Number: self._number, Name: self._name, Unary: self._unary, Binary: self._binary, Between: self._between,
-            Crosses: self._crosses, Index: self._index, Member: self._member, On: self._on,
+            Number: self._number, Name: self._name, Unary: self._unary, Binary: self._binary,
+            Between: lambda node, place: lower_between(self, node, place),
+            Crosses: lambda node, place: lower_crosses(self, node, place),
+            Index: self._index, Member: self._member, On: self._on,
             Call: lambda node, place: lower_call(self, node, place, ""),
         }  # fmt: skip
 
@@ -174,7 +165,7 @@ class Lowering:
             power = POWER[node.sign]
             code = f"{left.inside(power)} {node.sign} {right.inside(power + 1)}"
             return Term.of(code, power, left, right, unit=unit)
-        return self.compare(node.sign, left, right)
+        return compare(self.book, node.sign, left, right)
 
     def common(self, node: Node, left: Term, right: Term, verb: str = "compare") -> Unit | None:
         """Return the unit of two numbers that are added or compared; Fault where they have two."""
@@ -204,54 +195,6 @@ class Lowering:
         if is_division and float(right.code) == 0.0:
             raise Fault("division by zero", node.right.start, node.right.end)
         return Term.of(f"{left.inside(power)} {node.sign} {right.inside(power + 1)}", power, left, right, unit=unit)
-
-    def compare(self, sign: str, left: Term, right: Term) -> Term:
-        """Return a comparison; of prices and averages of prices on whole numbers, which is exact."""
-        a, b = self._exact(left, right)
-        power = POWER["<"]
-        if b == "0":
-            return Term.of(f"{a} {sign} 0", power, left, right, is_bool=True)
-        return Term.of(f"{a} {sign} {b}", power, left, right, is_bool=True)
-
-    def _exact(self, left: Term, right: Term) -> tuple[str, str]:
-        """Return two texts whose comparison is that of two terms."""
-        power = POWER["<"] + 1
-        if left.ratio is None or right.ratio is None:
-            return left.inside(power), right.inside(power)
-        (a, n), (b, m) = left.ratio, right.ratio
-        if n != "1" and m != "1":  # two averages
-            self.book.imports.add("sma_compare")
-            return f"sma_compare({a.removesuffix('.total')}, {b.removesuffix('.total')})", "0"
-        return (a if m == "1" else f"{a} * {m}"), (b if n == "1" else f"{b} * {n}")
-
-    def _between(self, node: Between, place: Place) -> Term:
-        inner, low, high = (
-            self.number(one, place, what=" beside `between`") for one in (node.inner, node.low, node.high)
-        )
-        self.common(node, inner, low)
-        self.common(node, inner, high)
-        above, below = self.compare(">=", inner, low), self.compare("<=", inner, high)
-        return Term.of(f"{above.code} and {below.code}", POWER["and"], above, below, is_bool=True)
-
-    def _crosses(self, node: Crosses, place: Place) -> Term:
-        if place != Place():
-            message = "`crosses` is decided on the strategy's own bars; write `on` behind each of its two sides"
-            raise Fault(message, node.start, node.end)
-        left, right = (self.number(one, place, what=" beside `crosses`") for one in (node.left, node.right))
-        self.common(node, left, right)
-        self.book.imports |= {"Cross", "cross"}
-        a, b = self._exact(left, right)
-        if b == "0":
-            sign = a
-        else:
-            self.book.helpers.add("sign")
-            sign = f"sign({a}, {b})"
-            if needs := needed([left, right]):
-                sign += f" if {' and '.join(needs)} else 0"
-        step = Step(BASE, f"{{0}} = cross(s.{{0}}, {sign})")
-        name = self.book.record("cross", (sign,), "Cross()", step, [left, right])
-        code = f"{name} > 0" if node.is_above else f"{name} < 0"
-        return Term.of(code, POWER["<"], left, right, is_bool=True)
 
     def _index(self, node: Index, place: Place) -> Term:
         bars = self.length(node.bars, "how many bars ago, as close[1]", least=0)

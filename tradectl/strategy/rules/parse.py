@@ -8,21 +8,8 @@ from dataclasses import replace
 from tradectl.strategy.rules.fault import MAX_DEPTH, Fault
 from tradectl.strategy.rules.tokens import Token, tokens_of
 from tradectl.strategy.rules.tree import (
-    NEGATION,
-    POWER,
-    Between,
-    Binary,
-    Call,
-    Crosses,
-    Index,
-    Member,
-    Name,
-    Node,
-    Number,
-    On,
-    Unary,
-    parts_of,
-)
+    NEGATION, POWER, Between, Binary, Call, Crosses, Index, Member, Name, Node, Number, On, Unary, parts_of,
+)  # fmt: skip
 
 __all__ = ["MAX_TREE", "RESERVED", "parse"]
 

@@ -49,6 +49,13 @@ def test_the_same_call_is_one_indicator() -> None:
     assert text.count("ema(s.ema_1, ctx.close)") == 1
 
 
+@pytest.mark.parametrize("entry", ["close > open", "close > open[1]", "close > 3 and hour == 5", "bars_held > 3"])
+def test_rules_with_little_state_load(entry: str, tmp_path: Path) -> None:
+    path = tmp_path / "rules.py"
+    path.write_text(source_of(analyse(RuleSet(long=Side(entry)))), encoding="utf-8")
+    assert load_strategy(path).findings == ()
+
+
 def test_the_text_is_always_the_same() -> None:
     assert len({source("sma(close, fast) crosses above sma(close, slow)", size="equity / 2") for _ in range(3)}) == 1
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.unit.strategy.test_shipped import Counts
 from tradectl.config.load import load_text
 from tradectl.config.wire import wire
 from tradectl.core.jit import DISABLE_JIT
@@ -47,16 +47,6 @@ DATA = {
     "sample": (SAMPLE, "BTCSYN/USD", "5m", ", to: 2024-01-02" if DISABLE_JIT else ""),
     "real": (REAL, "BTC/USD", "1h", ", to: 2017-01-20" if DISABLE_JIT else ", to: 2017-07-01"),
 }
-
-
-class Counts:
-    """A sink that counts rows."""
-
-    def __init__(self) -> None:
-        self.rows_of: Counter[str] = Counter()
-
-    def rows(self, kind: str, rows: Any) -> None:
-        self.rows_of[kind] += len(rows)
 
 
 def run(strategy: str, data: str) -> tuple[str, Counter[str]]:
