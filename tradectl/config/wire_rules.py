@@ -43,18 +43,17 @@ def rules_source(config: RunConfig, rules: Rules) -> str:
 
 def warmup_of(config: RunConfig, block: StrategyBlock, loaded: LoadedStrategy) -> dict[str, int]:
     """Return how many bars rules need before they can decide, by the length of these bars ("": those of the data)."""
-    from tradectl.strategy.indicators.base import Indicator
+    from tradectl.strategy.warmup import indicator_warmups
 
     if block.rules is None:
         return {}
     made = analysed(config, block.rules)
     own = made.rules.frames[0][0] if made.rules.frames else ""
+    needs = indicator_warmups(loaded)
     found: dict[str, int] = {}
     for name, bars_of in made.book.frame_of.items():
         frame = bars_of or own
-        field = loaded.spec.state[name]
-        bars = field.bars_needed(loaded.sizes) if isinstance(field, Indicator) else 1
-        found[frame] = max(found.get(frame, 1), bars)
+        found[frame] = max(found.get(frame, 1), needs.get(name, 1))
     return found
 
 
