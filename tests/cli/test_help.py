@@ -24,7 +24,7 @@ WANTED = (
     "data_import data_export "
     "check check_lookahead check_warmup "
     "data_check data_book data_info data_resample data_generate config_check config_schema config_show strategy_new "
-    "strategy_list strategy_show data_fetch data_record"
+    "strategy_list strategy_show strategy_rules data_fetch data_record"
 ).split()
 HEAVY = ("numba", "polars", "ccxt", "pydantic", "numpy", "rich", "yaml", "llvmlite")
 HELP_BUDGET_S = 0.4  # of the processor; the goal is 0.25 s on a quiet machine

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +33,7 @@ def _check(config: typer.Typer) -> None:
         """
         from tradectl.cli.output import out, print_json
         from tradectl.config import load_config
+        from tradectl.config.wire_rules import reference_of
         from tradectl.errors import TradectlError
         from tradectl.strategy.loader import load_strategy
 
@@ -43,7 +43,7 @@ def _check(config: typer.Typer) -> None:
             try:
                 loaded = load_config(path, sets or ())
                 for block in loaded.config.strategies:
-                    reference = os.path.join(path.parent, block.path)
+                    reference = reference_of(loaded.config, block, path.parent)
                     load_strategy(reference, block.params, jit=block.jit)
             except TradectlError as error:
                 if len(configs) == 1 and not as_json:

@@ -202,15 +202,18 @@ def readme_result(readme: Path) -> str:
 def pages(docs: Path) -> dict[Path, str]:
     """Return path → text of every page that is made, or partly made, from the code."""
     from tradectl.cli.docs_indicators import indicators_page
+    from tradectl.cli.docs_rules import rules_tables
     from tradectl.metrics.page import metric_tables
 
     guide, metrics, readme = docs / "strategies.md", docs / "metrics.md", docs.parent / "README.md"
+    rules = docs / "rules.md"
     return {
         readme: filled(readme.read_text(encoding="utf-8"), {"result": readme_result(readme)}),
         docs / "cli.md": cli_page(),
         docs / "configuration.md": configuration_page(),
         docs / "indicators.md": indicators_page(),
         guide: filled(guide.read_text(encoding="utf-8"), strategy_tables() | {"shipped": shipped_table(docs.parent)}),
+        rules: filled(rules.read_text(encoding="utf-8"), rules_tables()),
         metrics: filled(metrics.read_text(encoding="utf-8"), metric_tables()),
     }
 

@@ -22,10 +22,12 @@ from tradectl.cli.runner_check_tables import Table, bars_table, side_table
 from tradectl.config.load import Loaded, load_config
 from tradectl.config.wire import Wired, wire
 from tradectl.config.wire_data import block_of
+from tradectl.config.wire_rules import reference_of
 from tradectl.errors import ConfigError, StrategyError
 from tradectl.history.files import Place, resolve
 from tradectl.history.plan import is_catalogue, key_of
 from tradectl.history.profiles import split_pair
+from tradectl.strategy.loader import split_reference
 from tradectl.strategy.modules import read_sources
 
 __all__ = ["Asked", "Worlds"]
@@ -74,8 +76,9 @@ class Worlds:
         """Read the configuration and find the strategies' sources."""
         self.loaded = self.asked.load()
         self.folder = self.loaded.path.resolve().parent
-        blocks = self.loaded.config.strategies
-        texts = [read_sources(self.folder / one.file_and_class[0]).texts for one in blocks]
+        config = self.loaded.config
+        named = (reference_of(config, one, self.folder) for one in config.strategies)
+        texts = [read_sources(split_reference(one)[0]).texts for one in named]
         self.sources = {str(path) for each in texts for path in each}
 
     @property

@@ -99,7 +99,8 @@ def write_inputs(
         folder.write_bytes(place, content)
     resolved = loaded.resolved()
     for block, one in zip(resolved["strategies"], wired.loaded, strict=True):
-        _, colon, name = str(block["path"]).rpartition(".py:")
+        block.pop("rules", None)  # the source that they were written out to is what ran
+        _, colon, name = str(block.get("path", "")).rpartition(".py:")
         block["path"] = places[one.path] + (f":{name}" if colon else "")
     for block, names in zip(resolved["data"], sources, strict=True):
         block["source"] = names

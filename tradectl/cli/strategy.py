@@ -12,6 +12,7 @@ import typer
 
 from tradectl.cli.app import command, group
 from tradectl.cli.options import Json
+from tradectl.cli.strategy_rules import register_rules
 from tradectl.errors import ConfigError, StoreError, StrategyError, TradectlError, nearest
 
 __all__ = ["described", "register"]
@@ -24,11 +25,12 @@ BOOK_SAMPLE = ("ALTSYN/USD",)
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    strategy = group("strategy", "Make a new strategy, list those of a folder, show one.")
+    strategy = group("strategy", "Make a new strategy, list those of a folder, show one, print what rules stand for.")
     app.add_typer(strategy)
     _new(strategy)
     _list(strategy)
     _show(strategy)
+    register_rules(strategy)
 
 
 def _new(strategy: typer.Typer) -> None:

@@ -37,6 +37,7 @@ class Block(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
     short_key: ClassVar[str] = ""  # the key that a bare text stands for, where that is allowed
+    short_kind: ClassVar[str] = "text"  # what stands for it
 
     @classmethod
     def from_short(cls, text: str) -> dict[str, Any]:

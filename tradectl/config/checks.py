@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from tradectl.config.data import DataBlock
 from tradectl.config.feed import Feed
 from tradectl.config.models import RunConfig
+from tradectl.config.rules import rule_troubles
 from tradectl.config.trading import Sizing
 from tradectl.errors import nearest
 from tradectl.history.model import split_id
@@ -24,11 +25,15 @@ Loc = tuple[str | int, ...]
 
 
 class Conflict(NamedTuple):
-    """One impossible combination: the key it is told at, what to do, and the other keys it depends on."""
+    """One impossible combination: the key it is told at, what to do, and the other keys it depends on.
+
+    `at` is the character of the key's value that it is about; -1: all of it.
+    """
 
     loc: Loc
     message: str
     related: tuple[Loc, ...] = ()
+    at: int = -1
 
 
 def raise_conflicts(config: RunConfig) -> None:
@@ -228,12 +233,26 @@ def _strategies(config: RunConfig) -> Iterator[Conflict]:
         related: tuple[Loc, ...] = (("strategies", first), ("strategies", second))
         if one.tag is not None and one.tag == other.tag:
             yield Conflict(tag, f"the tag {other.tag!r} is already used by strategies[{first}]", related)
-        elif one.tag is None and other.tag is None and one.path == other.path:
+        elif one.tag is None and other.tag is None and one.path is not None and one.path == other.path:
             text = f"the same file as strategies[{first}]; give each a `tag` of its own"
             yield Conflict(("strategies", second, "path"), text, related)
         elif one.label == other.label:
             text = f"the name {one.label!r} is already that of strategies[{first}]; give one a `tag`"
             yield Conflict(("strategies", second, "path"), text, related)
+
+
+def _sources(config: RunConfig) -> Iterator[Conflict]:
+    """Each strategy is a file or rules."""
+    for index, block in enumerate(config.strategies):
+        at: Loc = ("strategies", index)
+        if block.path is None and block.rules is None:
+            doc = "its file, relative to the config file; `:ClassName` picks one of several"
+            text = f"this key is required ({doc}), e.g. path: ../strategies/sma_cross.py; or give `rules`"
+            yield Conflict((*at, "path"), text)
+        elif block.path is not None and block.rules is not None:
+            yield Conflict((*at, "rules"), "give either `path` (a file) or `rules`, not both", ((*at, "path"),))
+    for loc, message, character in rule_troubles(config):
+        yield Conflict(loc, message, at=character)
 
 
 def _account(config: RunConfig) -> Iterator[Conflict]:
@@ -297,6 +316,6 @@ def _order_rate(config: RunConfig) -> Iterator[Conflict]:
 
 
 _CHECKS: tuple[Callable[[RunConfig], Iterator[Conflict]], ...] = (
-    _at_least_one, _data_block, _timeframes, _detail, _symbols, _instruments, _strategies, _account,
+    _at_least_one, _data_block, _timeframes, _detail, _symbols, _instruments, _strategies, _sources, _account,
     _execution, _sizing, _order_rate,
 )  # fmt: skip

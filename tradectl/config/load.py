@@ -45,7 +45,8 @@ class Loaded:
         for name in ("name", "description", "output"):
             content.pop(name, None)
         for strategy in content["strategies"]:
-            strategy["path"] = _last_part(strategy["path"])
+            if "path" in strategy:
+                strategy["path"] = _last_part(strategy["path"])
         for block in content["data"]:
             block["source"] = [_last_part(source) for source in block["source"]]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

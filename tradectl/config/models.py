@@ -11,6 +11,7 @@ from pydantic import model_validator
 from tradectl.config.block import Block, key
 from tradectl.config.data import Columns, DataBlock, FaultActions, Instrument, Session
 from tradectl.config.feed import ExchangeFeed, Feed
+from tradectl.config.rules import Rules
 from tradectl.config.scalars import Flag, OneOf, Param, Rows, Text, Whole
 from tradectl.config.timescalars import BarKind, DurationKind
 from tradectl.config.trading import (
@@ -39,15 +40,16 @@ _MAX_CAPACITY = 1 << 20
 
 
 class StrategyBlock(Block):
-    """One strategy of the run; a bare text is its path."""
+    """One strategy of the run, a file or rules; a bare text is its path."""
 
     short_key: ClassVar[str] = "path"
 
-    path: Annotated[str, Text("a Python file", "../strategies/sma_cross.py")] = key(
-        ...,
+    path: Annotated[str, Text("a Python file", "../strategies/sma_cross.py")] | None = key(
+        None,
         "its file, relative to the config file; `:ClassName` picks one of several",
         example="../strategies/sma_cross.py",
     )
+    rules: Rules | None = key(None, "instead of a file: entries and exits as expressions")
     params: dict[str, Annotated[Any, Param()]] = key(
         dict, "values of its parameters; the strategy declares names, types and bounds", example={"fast": 10}
     )
@@ -66,14 +68,15 @@ class StrategyBlock(Block):
     @property
     def file_and_class(self) -> tuple[str, str | None]:
         """Return the file as it is written, and the class that `:ClassName` picks."""
-        file, _, name = self.path.rpartition(":")
-        return (file, name) if file.endswith(".py") else (self.path, None)
+        path = self.path or ""
+        file, _, name = path.rpartition(":")
+        return (file, name) if file.endswith(".py") else (path, None)
 
     @property
     def label(self) -> str:
         """Return its name in orders and reports: the tag, else the class, else the file's name."""
         file, name = self.file_and_class
-        return self.tag or name or PurePath(file).stem
+        return self.tag or name or PurePath(file).stem or "rules"
 
 
 class Engine(Block):

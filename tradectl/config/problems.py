@@ -21,11 +21,15 @@ MAX_ROUNDS = 4  # each round mends what it can, so that the conflicts behind are
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong: its location in the long form, the message, other locations it depends on."""
+    """One thing that is wrong: its location in the long form, the message, other locations it depends on.
+
+    `at` is the character of the value that it is about; -1: all of it.
+    """
 
     loc: Loc
     message: str
     related: tuple[Loc, ...] = ()
+    at: int = -1
 
 
 def validate(data: dict[str, Any]) -> tuple[RunConfig | None, list[Problem]]:
@@ -94,7 +98,7 @@ def _explain(item: Any) -> list[Problem]:
     loc, kind = _loc_of(item), item["type"]
     if kind == CONFLICTS:
         conflicts: list[Conflict] = item["ctx"]["conflicts"]
-        return [Problem(c.loc, c.message, c.related) for c in conflicts]
+        return [Problem(c.loc, c.message, c.related, c.at) for c in conflicts]
     if kind == "missing":
         return [Problem(loc, _missing(loc))]
     if kind == "extra_forbidden":

@@ -109,7 +109,8 @@ def _reference(annotation: Any, blocks: dict[str, Any]) -> dict[str, Any]:
         blocks[name] = {}  # holds the place while its own blocks are written
         blocks[name] = _block_schema(shape.block, blocks)
     reference = {"$ref": f"#/$defs/{name}"}
-    return {"anyOf": [reference, {"type": "string"}]} if shape.block.short_key else reference
+    kind = {"text": "string"}.get(shape.block.short_kind, shape.block.short_kind)
+    return {"anyOf": [reference, {"type": kind}]} if shape.block.short_key else reference
 
 
 def _value_schema(shape: Shape, blocks: dict[str, Any]) -> dict[str, Any]:
@@ -171,7 +172,8 @@ def _add_block(lines: list[str], block: type[Block], prefix: str, done: set[type
 
 def _value_words(shape: Shape) -> str:
     if shape.kind == "block":
-        return "mapping, or short text" if shape.block is not None and shape.block.short_key else "mapping"
+        short = shape.block is not None and shape.block.short_key
+        return f"mapping, or short {shape.block.short_kind}" if short and shape.block else "mapping"
     if shape.kind == "rows":
         return f"{_value_words(Shape(shape.item))}, or a list"
     if shape.kind == "table":

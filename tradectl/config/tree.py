@@ -37,6 +37,7 @@ class Tree:
         self.name = name
         self.told: list[tuple[int, str]] = []  # line (or a number beyond all lines) and message
         self.origins: dict[Loc, Provenance] = {}
+        self.starts: dict[Loc, Place] = {}  # where the texts of the file begin
         raw = found.data
         self.short = self._short_forms(raw)
         for loc, place, message in found.mistakes:
@@ -54,6 +55,7 @@ class Tree:
             self.origins[self._long(loc)] = origin
             if len(loc) == 1 and loc in self.short.values():
                 self.origins[self._long(loc)[:1]] = origin  # the list itself
+        self.starts = {self._long(loc): place for loc, place in found.starts.items() if loc}
         self.data = normalised(raw)
 
     def _not_a_mapping(self, raw: Any, places: dict[Loc, Place]) -> None:
@@ -166,7 +168,11 @@ class Tree:
         for problem in problems:
             places = [loc for loc in (problem.loc, *problem.related) if loc in self.origins]
             origin = self._origin(places[0] if places else problem.loc)
-            self._add(origin.line, str(origin), self.written(problem.loc), problem.message)
+            where = str(origin)
+            start = self.starts.get(problem.loc)
+            if problem.at >= 0 and origin.line and start is not None and problem.loc in places:
+                where = f"{self.name}:{start.line}:{start.column + problem.at}"
+            self._add(origin.line, where, self.written(problem.loc), problem.message)
 
     def _add(self, line: int, where: str, key: str, message: str) -> None:
         self.told.append((line or 10**9, f"{where}: {key}: {message}" if key else f"{where}: {message}"))

@@ -23,6 +23,7 @@ from tradectl.config.wire_numbers import (
     sizing_of,
     wanted_frames,
 )  # fmt: skip
+from tradectl.config.wire_rules import reference_of
 from tradectl.core.codes import Hook
 from tradectl.core.instrument import Instrument
 from tradectl.engine.advance import OUTPUT_MARGIN, advance, advance_bars
@@ -112,15 +113,9 @@ def wire(
 def _strategies(config: RunConfig, folder: Path, n_instruments: int) -> list[LoadedStrategy]:
     """Load all strategies for a number of instruments."""
     return [
-        load_strategy(_reference(block, folder), block.params, n_instruments=n_instruments, jit=block.jit)
+        load_strategy(reference_of(config, block, folder), block.params, n_instruments=n_instruments, jit=block.jit)
         for block in config.strategies
     ]
-
-
-def _reference(block: StrategyBlock, folder: Path) -> str:
-    file, name = block.file_and_class
-    path = folder / file
-    return f"{path}:{name}" if name else str(path)
 
 
 def _spec(

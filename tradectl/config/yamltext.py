@@ -70,6 +70,7 @@ class YamlText:
     def __init__(self) -> None:
         self.data: Any = None
         self.places: dict[Loc, Place] = {}
+        self.starts: dict[Loc, Place] = {}  # where the texts begin that stand in one line
         self.mistakes: list[tuple[Loc, Place, str]] = []
         self._nodes = 0
 
@@ -94,6 +95,9 @@ class YamlText:
                 self.places[(*loc, index)] = _place(item)
                 rows.append(self.build(item, (*loc, index)))
             return rows
+        style = getattr(node, "style", None)
+        if node.start_mark.line == node.end_mark.line and style not in ("|", ">"):
+            self.starts[loc] = Place(node.start_mark.line + 1, node.start_mark.column + 1 + (style in ("'", '"')))
         return self._scalar(node, loc)
 
     def _fill(self, made: dict[str, Any], node: yaml.MappingNode, loc: Loc, *, merged: bool) -> None:

@@ -195,7 +195,8 @@ WORLD = record(
     *words("<i8", "report_mask n_frames n_latencies"),
     *words("<i8", "detail_capacity markout_capacity dues_capacity"),
     # outputs
-    *words("<i8", "fills fills_capacity n_fills orders_out orders_capacity n_orders equity equity_capacity n_equity"),
+    *words("<i8", "fills fills_capacity n_fills orders_out orders_capacity n_orders"),
+    *words("<i8", "equity_out equity_capacity n_equity"),
     *words("<i8", "fundings fundings_capacity n_fundings"),
     *words("<i8", "plots plots_capacity plots_limit n_plots"),  # limit: most rows before an event
     *words("<i8", "markouts_out n_markouts"),  # room for as many as there are fills and pending ones

@@ -122,7 +122,7 @@ def check_drawdown(world, engine):
 @kernel
 def sample_equity(world, engine, ts_event):
     """Append a row to the equity curve."""
-    row = equity_at(world.equity, world.n_equity)
+    row = equity_at(world.equity_out, world.n_equity)
     row.ts_event = ts_event
     row.equity_atoms = engine.equity_atoms
     engine.last_sample = ts_event

@@ -106,7 +106,7 @@ class State:
         self.fundings = aligned(spec.output_capacity, L.FUNDED)
         self.fills = aligned(spec.output_capacity, L.FILL)
         self.orders_out = aligned(spec.output_capacity, L.ORDER)
-        self.equity = aligned(spec.equity_capacity, L.EQUITY)
+        self.equity_out = aligned(spec.equity_capacity, L.EQUITY)
         self._fill_currencies()
         for i, (instrument, limits) in enumerate(zip(spec.instruments, spec.limits, strict=True)):
             self._fill_market(i, instrument, limits)
@@ -291,7 +291,7 @@ class State:
     def _build_world(self) -> Any:
         self._world_bytes = aligned(1, L.WORLD)
         world = struct_of(L.WORLD).from_address(self._world_bytes.ctypes.data)
-        outputs = ("fills", "orders_out", "equity", "markouts_out", "fundings", "plots")
+        outputs = ("fills", "orders_out", "equity_out", "markouts_out", "fundings", "plots")
         for name in (*self.STATE, "hooks", "used", "scratch", *outputs):
             setattr(world, name, getattr(self, name).ctypes.data)
         world.latencies = self.latencies.ctypes.data
@@ -357,7 +357,7 @@ class State:
         rows = {
             "fills": self.fills[: world.n_fills].copy(),
             "orders": self.orders_out[: world.n_orders].copy(),
-            "equity": self.equity[: world.n_equity].copy(),
+            "equity": self.equity_out[: world.n_equity].copy(),
             "markouts": self.markouts_out[: world.n_markouts].copy(),
             "funding": self.fundings[: world.n_fundings].copy(),
             "plots": self.plots[: world.n_plots].copy(),
