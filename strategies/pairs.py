@@ -65,7 +65,7 @@ class Pairs:
         deviation = rolling_std(s.spread)
         score = s.fit.residual / deviation if deviation > 0.0 else math.nan
         ctx.plot("score", score)
-        ctx.plot("ratio", s.fit.beta)
+        ctx.plot("ratio", s.fit.value)
         if score == score:
             decide(ctx, p, s, score, first, second)
 
@@ -87,9 +87,9 @@ def decide(ctx, p, s, score, first, second):
             ctx.close_position()
     elif s.side == 0 and s.barred != 0:
         s.barred = 1 if size > p.leave else 0
-    elif s.side == 0 and p.enter <= size < p.stop and s.fit.beta > 0.0:
+    elif s.side == 0 and p.enter <= size < p.stop and s.fit.value > 0.0:
         s.side = -1 if score > 0.0 else 1
-        s.ratio = s.fit.beta
+        s.ratio = s.fit.value
         units = p.invest * ctx.equity / (second + s.ratio * first)
         ctx.select(0)
         ctx.target_value(-s.side * units * s.ratio * first)
