@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import types
 
 from tests.golden.protocol import (
@@ -18,10 +19,12 @@ from tradectl.core.jit import entry
 from tradectl.core.layout import NO_LIMIT, UNCHANGED, engine_at, request_at, world_at
 from tradectl.core.orders import take_order_id
 from tradectl.engine.requests import handle_requests
-from tradectl.engine.spec import AccountSpec, ExecutionSpec, InstrumentLimits, RiskSpec, RunSpec, StrategySpec
+from tradectl.engine.spec import (
+    AccountSpec, ExecutionSpec, Hours, InstrumentLimits, RiskSpec, RunSpec, StrategySpec,
+)  # fmt: skip
 from tradectl.engine.state import State
 
-__all__ = ["KernelBackend"]
+__all__ = ["KernelBackend", "hours_of"]
 
 LIMITS = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 STOPS = (OrderType.STOP_MARKET, OrderType.STOP_LIMIT)
@@ -44,6 +47,15 @@ def or_none(value: int | None, none: int = NO_LIMIT) -> int:
     return none if value is None else value
 
 
+def hours_of(config: Config) -> Hours | None:
+    """Return the sessions of a configuration as a table between its edges."""
+    if config.sessions is None:
+        return None
+    told = [(-NO_LIMIT, -1), *config.sessions, (NO_LIMIT, NO_LIMIT)]
+    rows = [(opened, closed, opened, closed, number) for number, (opened, closed) in enumerate(told)]
+    return Hours(np.array(rows, np.int64), keeps_outside=config.keeps_outside)
+
+
 class KernelBackend:
     """Runs steps through `advance`."""
 
@@ -57,6 +69,7 @@ class KernelBackend:
         if config.fill_at == FillAt.CLOSE and config.latency_entry_ns:
             raise ValueError("fill_at: close demands zero latency")  # config.checks refuses it for users
         self.config = config
+        hours = hours_of(config)
         limits = [
             InstrumentLimits(
                 config.maker_e9,
@@ -64,6 +77,7 @@ class KernelBackend:
                 or_none(i.max_order_qty_lots),
                 or_none(i.max_position_lots),
                 timeframe_ns=config.timeframe_ns,
+                hours=hours,
             )
             for i in config.instruments
         ]
@@ -160,7 +174,7 @@ class KernelBackend:
             values: dict[str, int] = {
                 "kind": RequestKind.SUBMIT, "side": r.side, "order_type": r.order_type, "qty_lots": r.qty_lots,
                 "price_ticks": r.limit_ticks, "trigger_ticks": r.trigger_ticks, "time_in_force": r.time_in_force,
-                "instrument": r.instrument,
+                "instrument": r.instrument, "expires": r.expires,
                 "flags": (OrderFlag.POST_ONLY if r.post_only else 0) | (OrderFlag.REDUCE_ONLY if r.reduce_only else 0),
                 "reason": self.fault(r),
             }  # fmt: skip

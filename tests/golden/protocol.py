@@ -77,6 +77,8 @@ class Config:
     write_off: bool = False  # delisting: write_off
     latency_entry_ns: int = 0
     detail_ns: int = 0  # timeframe of the detail bars, 0: none
+    sessions: tuple[tuple[int, int], ...] | None = None  # (open, close), ns, the last beyond all data; None: 24/7
+    keeps_outside: bool = False  # outside_session: keep
     max_order_notional_atoms: int | None = None
     price_collar_e9: int | None = None
     max_exposure_atoms: int | None = None
@@ -117,6 +119,7 @@ class Submit:
     post_only: bool = False
     reduce_only: bool = False
     instrument: int = 0  # may be out of range
+    expires: int = 0  # of GTD, ns
     qty_fault: Reason = Reason.NONE
     limit_fault: Reason = Reason.NONE
     trigger_fault: Reason = Reason.NONE

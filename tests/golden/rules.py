@@ -53,6 +53,8 @@ _TEXT = """
 5/funding.at_end 9/changes 9/cancels 9/not_matched 9/not_judged
 5/reserve.cash_sell 6/status 6/delisting.orders 6/delisting.close_at_last 6/delisting.write_off
 6/end_of_data 7/ts_submitted 7/ts_open 7/ts_path 7/ts_close 7/equity_once 7/bar_begins 7/not_before_sent
+10/DAY 10/DAY.outside 10/DAY.utc 10/GTD 10/EXPIRY_INVALID 10/flags 10/outside.drop 10/outside.keep 10/over_the_close
+10/bar_begins 10/expires_before_open 10/expires_inside 10/expires_after_path 10/expires_modified 10/under_way
 """
 
 RULES: tuple[str, ...] = tuple(_TEXT.split())

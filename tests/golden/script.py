@@ -16,7 +16,7 @@ from tests.golden.protocol import (
     Step,
     Submit,
 )
-from tests.golden.words import ScriptError, configure, grid, instrument
+from tests.golden.words import ScriptError, configure, grid, instrument, seconds
 from tradectl.core.codes import Command, MarketStatus, OrderType, Reason, TimeInForce
 from tradectl.errors import nearest
 
@@ -56,7 +56,7 @@ class Parser:
 
     def __init__(self, name: str) -> None:
         self.script = Script(name, Config())
-        self.now = START_S * E9
+        self.now = self.origin = START_S * E9
         self.step: Step | None = None  # the open step, which takes further lines
         self.closed = True  # the open step has had its batch
         self.next_id = 1
@@ -120,7 +120,12 @@ class Parser:
 
     def do_config(self, words: list[str]) -> int:
         """`config key value …`"""
-        self.script.config = configure(self.script.config, words)
+        config = configure(self.script.config, words)
+        if "sessions" in words and config.sessions is not None:  # counted from the end of the first bar
+            *told, beyond = config.sessions
+            told = (*((a + self.origin, b + self.origin) for a, b in told), beyond)
+            config = replace(config, sessions=tuple(told))
+        self.script.config = config
         return -1
 
     def do_instrument(self, words: list[str]) -> int:
@@ -189,7 +194,7 @@ class Parser:
         return -1
 
     def do_submit(self, words: list[str]) -> int:
-        """`submit LABEL SIDE TYPE QTY [@limit] [stop P] [TIF] [post_only] [reduce_only] [on NAME]`"""
+        """`submit LABEL SIDE TYPE QTY [@limit] [stop P] [TIF] [until S] [post_only] [reduce_only] [on NAME]`"""
         label, side, kind, qty, *rest = words
         made: dict[str, object] = {"time_in_force": int(TimeInForce.GTC)}
         limit_text = trigger_text = ""
@@ -200,6 +205,8 @@ class Parser:
                 limit_text = word[1:]
             elif word == "stop":
                 trigger_text = rest.pop(0)
+            elif word == "until":
+                made["expires"] = self.origin + seconds(rest.pop(0))
             elif word == "on":
                 name = rest.pop(0)
                 index = 99 if name == "?" else self.index(name)

@@ -59,6 +59,12 @@ def yes(text: str) -> bool:
     return {"true": True, "false": False}[text]
 
 
+def sessions(text: str) -> tuple[tuple[int, int], ...]:
+    """Return `open-close,…` in seconds as ns, and one more session that lies beyond all data."""
+    made = [tuple(map(seconds, one.split("-"))) for one in text.split(",")]
+    return (*((opened, closed) for opened, closed in made), (3 * 10**18, 4 * 10**18))
+
+
 CONFIG: dict[str, tuple[str, Callable[[str], Any]]] = {
     "account": ("account", lambda t: AccountType[t.upper()]),
     "leverage": ("leverage_e9", e9),
@@ -78,6 +84,8 @@ CONFIG: dict[str, tuple[str, Callable[[str], Any]]] = {
     "latency.entry": ("latency_entry_ns", seconds),
     "timeframe": ("timeframe_ns", seconds),
     "detail": ("detail_ns", seconds),
+    "sessions": ("sessions", sessions),
+    "outside_session": ("keeps_outside", lambda t: {"drop": False, "keep": True}[t]),
     "max_order_notional": ("max_order_notional_atoms", atoms),
     "price_collar": ("price_collar_e9", e9),
     "max_exposure": ("max_exposure_atoms", atoms),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.golden.kernel_backend import KernelBackend as BarBackend
-from tests.golden.kernel_backend import or_none, take_requests
+from tests.golden.kernel_backend import hours_of, or_none, take_requests
 from tests.golden.protocol import FillRow, Request
 from tests.golden_ticks.protocol import (
     Event,
@@ -58,11 +58,12 @@ def events_of(events: list[Event]) -> Any:
 def spec_of(config: TickConfig, addresses: dict[int, int], keep: Any = None) -> RunSpec:
     """Return the run of a configuration with one strategy, given by the addresses of its hooks."""
     base = config.base
+    hours = hours_of(base)
     limits = [
         InstrumentLimits(
             base.maker_e9, base.taker_e9, or_none(i.max_order_qty_lots), or_none(i.max_position_lots),
             level=level, window=MIN_WINDOW, l3_orders=L3_ORDERS, trigger=config.trigger,
-            queue_model=config.queue_model, queue_power=config.queue_power,
+            queue_model=config.queue_model, queue_power=config.queue_power, hours=hours,
         )
         for i, level in zip(base.instruments, config.levels, strict=True)
     ]  # fmt: skip

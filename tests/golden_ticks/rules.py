@@ -41,6 +41,7 @@ _TEXT = """
 8.6/unknown.execution 8.6/unknown.anew 8.6/print 8.6/trades 8.6/trades.stops 8.6/stops.bid_ask 8.6/gap
 8.6/gap.snapshot 8.6/gap.clear 8.6/snapshot.behind 8.6/snapshot.crosses 8.6/orders 8.6/own_changes
 8.6/reduce_only 8.6/arrival
+10/ticks.DAY 10/ticks.GTD 10/ticks.outside 10/ticks.timer 10/ticks.under_way
 """
 
 RULES: tuple[str, ...] = tuple(_TEXT.split())

@@ -59,6 +59,7 @@ class TickParser(Parser):
         self.script: TickScript = TickScript(name, base)
         self.levels: list[BookLevel] = []
         self.stamps = (0, 0)  # exchange, local
+        self.origin = 0
 
     def after_bars(self) -> Step:  # type: ignore[override]
         """Return the step that requests belong to."""

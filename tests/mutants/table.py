@@ -8,7 +8,7 @@ __all__ = ["EVERYTHING", "MUTANTS", "Mutant"]
 
 FOLD = (
     "tests/golden", "tests/unit/risk", "tests/unit/engine/test_accounts.py", "tests/unit/engine/test_paths.py",
-    "tests/property/test_kernel_equals_oracle.py",
+    "tests/unit/engine/test_sessions.py", "tests/property/test_kernel_equals_oracle.py",
 )  # fmt: skip
 BOOK, MONEY = ("tests/property/test_book.py",), ("tests/property/test_money.py",)
 TICKS = ("tests/golden_ticks/test_golden_ticks.py", "tests/property/test_ticks_equal_oracle.py")
@@ -39,7 +39,7 @@ class Mutant:
             return BOOK
         if self.path.startswith(TICK_FILES):
             return TICKS
-        if self.path == "core/orders.py":
+        if self.path in ("core/orders.py", "core/calendars.py"):
             return (*TICKS, *FOLD)
         return MONEY if self.path == "core/money.py" else FOLD
 
@@ -207,7 +207,39 @@ MUTANTS = [
         ("if price_ticks <= 0:", "if price_ticks < 0:"),
         ("if trigger_ticks > market.max_price_ticks:", "if trigger_ticks >= market.max_price_ticks:"),
         ("notional < market.min_notional_atoms and", "notional <= market.min_notional_atoms and"),
-        ("order_type != LIMIT or time_in_force != GTC", "order_type != LIMIT"),
+        ("order_type != LIMIT or time_in_force == IOC or", "order_type != LIMIT or"),
+    ),
+    *of(
+        "core/calendars.py",
+        ("sitting_at(world.sittings, at).close <= ts:", "sitting_at(world.sittings, at).close < ts:"),
+        ("        return -1 if market.hours == DROP else start", "        return start"),
+        ("    return max(start, opens)", "    return start"),
+        ("return ts < sitting_at(world.sittings, row).open", "return ts <= sitting_at(world.sittings, row).open"),
+        ("sitting_at(world.sittings, before).close > start", "sitting_at(world.sittings, before).close > end"),
+        ("group = (sitting.number + MONDAY) // days", "group = sitting.number // days"),
+        ("        return min(clock_end(ts, tf_ns), sitting.close)", "        return clock_end(ts, tf_ns)"),
+        ("    return min(sitting.open + clock_end(ts - sitting.open, tf_ns), sitting.close)",
+         "    return sitting.open + clock_end(ts - sitting.open, tf_ns)"),
+        ("        return min(clock_end(ts, tf_ns), sitting.open)", "        return sitting.close"),
+        ("    return max(sitting_end(world, market, row, tf_ns, inside), market.ts_event)",
+         "    return sitting_end(world, market, row, tf_ns, inside)"),
+    ),
+    *of(
+        "engine/batch.py",
+        ("if market.next_expiry <= market.start:", "if market.next_expiry < market.start:"),
+        ("market, market.ts_event - 1)", "market, market.start)"),
+        ("if market.next_expiry <= market.ts_event:", "if market.next_expiry < market.ts_event:"),
+    ),
+    *of(
+        "engine/submit.py",
+        ("wrong = order.expires <= engine.now if", "wrong = order.expires < engine.now if"),
+        ("    elif order.time_in_force != GTD:", "    else:"),
+    ),
+    *of(
+        "core/orders.py",
+        ("return min(arrives_at(order), order.expires - 1)", "return min(arrives_at(order), order.expires)"),
+        ("        if at <= until:\n            lapse", "        if at < until:\n            lapse"),
+        ("reason = TIME_ENDED if order.time_in_force == GTD", "reason = TIME_ENDED if order.time_in_force != GTD"),
     ),
     *of(
         "risk/gate.py",

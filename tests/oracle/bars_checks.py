@@ -7,6 +7,7 @@ from math import ceil
 
 from tests.golden.protocol import E9, Modify, Submit
 from tests.oracle.bars_world import Order, World
+from tests.oracle.hours import expiry_fault
 from tradectl.core.codes import (
     LiquiditySide,
     MarketStatus,
@@ -27,8 +28,8 @@ STOPS = (OrderType.STOP_MARKET, OrderType.STOP_LIMIT)
 # ---- 1xx
 
 
-def validate(world: World, s: Submit) -> Reason:
-    """Check a request in the order that the contract gives."""
+def validate(world: World, s: Submit, now: int | None = None) -> Reason:
+    """Check a request in the order that the contract gives; one that is new (`now`) for its time of expiry too."""
     config = world.config
     if not 0 <= s.instrument < len(config.instruments):
         return Reason.UNKNOWN_INSTRUMENT
@@ -40,10 +41,12 @@ def validate(world: World, s: Submit) -> Reason:
         return Reason.UNKNOWN_ORDER_TYPE
     if s.side not in (Side.BUY, Side.SELL):
         return Reason.UNKNOWN_SIDE
-    if s.time_in_force not in (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK):
+    if s.time_in_force not in list(TimeInForce):
         return Reason.UNKNOWN_TIME_IN_FORCE
-    if s.post_only and not (s.order_type == OrderType.LIMIT and s.time_in_force == TimeInForce.GTC):
+    if s.post_only and (s.order_type != OrderType.LIMIT or s.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)):
         return Reason.FLAGS_CONFLICT
+    if now is not None and (fault := expiry_fault(s, now)):
+        return fault
     return validate_numbers(world, s)
 
 
@@ -88,7 +91,7 @@ def order_of(s: Submit, order_id: int, ts: int) -> Order:
     """Make the order that a request asks for; unknown codes are kept as they are."""
     return Order(
         order_id, s.instrument, s.side, s.order_type, s.time_in_force, s.qty_lots, s.limit_ticks,
-        s.trigger_ticks, s.post_only, s.reduce_only, ts,
+        s.trigger_ticks, s.post_only, s.reduce_only, ts, expires=s.expires,
     )  # fmt: skip
 
 

@@ -143,7 +143,7 @@ def waits(world: World, order: Order) -> bool:
     if world.positions[order.instrument].opened and not world.config.entry_bar:
         return True
     untriggered = order.type in STOPS and not order.triggered
-    limit = order.type in (OrderType.LIMIT, OrderType.STOP_LIMIT) and order.tif == TimeInForce.GTC
+    limit = order.type in (OrderType.LIMIT, OrderType.STOP_LIMIT) and order.tif not in IMMEDIATE
     return not world.reducible(order) and (untriggered or limit)
 
 

@@ -25,6 +25,7 @@ from tests.oracle.bars_checks import (
     Gate, changed, marketable, opening_notional, order_of, reserve_for, validate, venue,
 )  # fmt: skip
 from tests.oracle.bars_world import Order, World
+from tests.oracle.hours import begin_of_bar, expiry_of
 from tradectl.core.codes import (
     Breach,
     Command,
@@ -75,17 +76,33 @@ class Oracle:
             self.world.marked[index] = price or self.world.marked.get(index, 0)
             self.dues.append((index, ts, rate, self.world.marked[index]))
         self.world.warming = step.warmup
+        bars: dict[int, Bar] = {}
         if step.warmup:
-            self.warm(step.bars)
-        elif step.bars:
-            self.batch(step.bars, step.details)
-        if not step.warmup:
+            self.warm(self.inside(step.bars))
+        elif bars := self.inside(step.bars):
+            self.batch(bars, step.details)
+        if not step.warmup and (bars or not step.bars):
             self.drawdown()
         outcomes = [int(self.request(request)) for request in step.requests]
         if not step.warmup:
             self.equity.append((step.ts, self.world.equity()))
         self.refresh()
         return outcomes
+
+    def begun(self, index: int) -> int | None:
+        """Return when an instrument's bar that ends now began; None where it lies outside all sessions."""
+        start = max(self.now - self.config.timeframe_ns, self.world.ended[index])
+        return begin_of_bar(self.config, start, self.now)
+
+    def inside(self, bars: dict[int, Bar]) -> dict[int, Bar]:
+        """Return the bars that are not left out."""
+        return {index: bar for index, bar in bars.items() if self.begun(index) is not None}
+
+    def lapse(self, index: int, until: int) -> None:
+        """End the orders of an instrument whose time has come."""
+        for order in self.world.orders:
+            if order.live and order.instrument == index and order.expires is not None and order.expires <= until:
+                self.world.lapse(order)
 
     def refresh(self) -> None:
         """Move the step's fills and orders into the tables; forget final orders."""
@@ -101,6 +118,8 @@ class Oracle:
         for index in indexes:
             self.begin(index, bars[index])
         self.settle(indexes, lambda i: self.world.begun[i], lambda i: self.world.last[i] or 0)
+        for index in indexes:
+            self.lapse(index, self.world.begun[index])
         self.arrivals(indexes)
         acting = [i for i in indexes if not bars[i].synthetic]
         acted: set[int] = set()
@@ -108,8 +127,11 @@ class Oracle:
             for index in acting:
                 self.open_pass(index, bars[index].open, reducing, acted)
         self.settle(indexes, lambda _: self.now - 1, lambda i: bars[i].open)
-        for index in acting:
-            self.path(index, bars[index], details.get(index, []))
+        for index in indexes:
+            self.lapse(index, self.now - 1)
+            if index in acting:
+                self.path(index, bars[index], details.get(index, []))
+            self.lapse(index, self.now)
         self.settle(indexes, lambda _: self.now, lambda i: bars[i].close)
         for index in indexes:
             self.world.last[index] = bars[index].close
@@ -131,7 +153,7 @@ class Oracle:
         """Begin a bar: its volume budget (none for a synthetic one)."""
         world = self.world
         world.bars[index] = bar
-        world.begun[index] = max(self.now - self.config.timeframe_ns, world.ended[index])
+        world.begun[index] = self.begun(index) or 0
         world.ended[index] = self.now
         world.positions[index].opened = False
         world.budget[index] = None
@@ -215,7 +237,7 @@ class Oracle:
         order = order_of(request, self.next_id, self.now)
         self.next_id += 1
         self.orders.append(order.row())
-        reason = validate(world, request) or self.gate.check(world, order, self.now)
+        reason = validate(world, request, self.now) or self.gate.check(world, order, self.now)
         if reason:
             world.end(order, OrderStatus.DENIED, reason)
         world.orders.append(order)
@@ -228,6 +250,7 @@ class Oracle:
         order.reserve, order.reserve_qty = reserve_for(self.world, order), max(1, order.leaves)
         order.exposure = opening_notional(self.world, order)
         order.arrival = self.now + self.config.latency_entry_ns
+        order.expires = expiry_of(self.config, order.tif, order.expires or 0, order.arrival)
         if not self.config.latency_entry_ns:
             self.accept(order)
 

@@ -48,6 +48,7 @@ class Order:
     ts: int = 0
     arrival: int = 0
     system: bool = False
+    expires: int | None = None  # when it ends by itself
     status: OrderStatus = OrderStatus.SUBMITTED
     reason: Reason = Reason.NONE
     filled: int = 0
@@ -299,6 +300,11 @@ class World:
         """End an IOC or FOK order."""
         fok = order.tif == TimeInForce.FOK
         self.end(order, OrderStatus.EXPIRED, Reason.FOK_UNFILLED if fok else Reason.IOC_REMAINDER)
+
+    def lapse(self, order: Order) -> None:
+        """End an order whose time has come."""
+        gtd = order.tif == TimeInForce.GTD
+        self.end(order, OrderStatus.EXPIRED, Reason.TIME_ENDED if gtd else Reason.SESSION_ENDED)
 
     def by_priority(self, instrument: int) -> list[Order]:
         """Return the working orders that take part in the instrument's current bar, oldest priority first.

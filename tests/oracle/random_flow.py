@@ -21,6 +21,7 @@ from tests.golden.protocol import (
     Step,
     Submit,
 )
+from tests.oracle.random_hours import with_hours, with_times
 from tradectl.core.codes import (
     AccountType,
     Breach,
@@ -269,6 +270,11 @@ def make_flow(seed: int, n_steps: int = 40) -> Flow:
             step.requests += made
         steps.append(step)
     add_funding(random.Random(f"funding {seed}"), steps, n)
+    hours = random.Random(f"hours {seed}")
+    if hours.random() < 0.4:
+        config = with_hours(hours, config, START, MINUTE, 3 * n_steps)
+        for step in steps:
+            step.requests = with_times(hours, step.ts, MINUTE, step.requests)
     return Flow(seed, config, steps)
 
 

@@ -15,11 +15,12 @@ __all__ = ["arrive", "crossed", "print_alone", "trade_at_own", "waits", "would_t
 MAKER, TAKER = LiquiditySide.MAKER, LiquiditySide.TAKER
 BEHIND = 1e18  # lots ahead of an order behind the touch of an L1 book
 TIE = 1e-7
+IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
 def waits(world: TickWorld, order: TickOrder) -> bool:
     """Say whether a reduce_only stop or GTC limit waits for a position."""
-    kind = order.is_stop or (order.type in LIMITS and order.tif == TimeInForce.GTC)
+    kind = order.is_stop or (order.type in LIMITS and order.tif not in IMMEDIATE)
     return order.reduce_only and kind and not world.reducible(order)
 
 
@@ -149,14 +150,14 @@ def arrive(world: TickWorld, order: TickOrder) -> None:
     if market.level == BookLevel.PRINTS:
         return
     if market.broken:
-        if order.tif != TimeInForce.GTC:
+        if order.tif in IMMEDIATE:
             world.end(order, OrderStatus.CANCELED, Reason.BOOK_BROKEN)
         return
     if not waits(world, order) and (order.tif != TimeInForce.FOK or takes_whole(world, order)):
         take(world, order)
     if not order.live:
         return
-    if order.tif != TimeInForce.GTC:
+    if order.tif in IMMEDIATE:
         world.expire(order)
     elif order.type in LIMITS:
         rest(world, order)
@@ -256,6 +257,6 @@ def meet_print(world: TickWorld, order: TickOrder, price: int, room: int) -> int
     got = 0
     if met and room and (order.tif != TimeInForce.FOK or (room >= order.leaves and whole(world, order, at))):
         got = execute(world, order, at, room, (TAKER if taker else MAKER, FillPhase.PRINT))
-    if order.live and order.tif != TimeInForce.GTC:
+    if order.live and order.tif in IMMEDIATE:
         world.expire(order)
     return got

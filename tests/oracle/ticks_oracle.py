@@ -9,6 +9,7 @@ from tests.golden.protocol import Cancel, FillRow, Modify, Request, Submit
 from tests.golden_ticks.protocol import END, Event, OrderState, Result, Step, StepReport, TickConfig, Told
 from tests.oracle import ticks_match as match
 from tests.oracle.bars_checks import Gate, changed, opening_notional, reserve_for, validate, venue
+from tests.oracle.hours import expiry_of, left_out
 from tests.oracle.ticks_book import front_after
 from tests.oracle.ticks_world import Market, TickOrder, TickWorld
 from tradectl.core.codes import (
@@ -93,7 +94,9 @@ class TickOracle:
         world.at = event.ts_event
         market = world.markets[event.instrument]
         market.seen = True
-        if event.kind == EventKind.DEPTH:
+        if left_out(self.config.base, market.level, event.kind, event.ts_event):
+            pass
+        elif event.kind == EventKind.DEPTH:
             self.depth(market, event)
         elif event.kind == EventKind.QUOTE:
             self.quote(market, event)
@@ -274,10 +277,15 @@ class TickOracle:
                 for o in self.known.values()
                 if o.instrument == index and o.due is not None and o.due < until
             ]
+            mine = [o for o in self.known.values() if o.live and o.instrument == index]  # end just before their time
+            due += [(o.expires - 1, o.id, o) for o in mine if o.expires is not None and o.expires <= until]
             if not due:
                 return
             self.world.at, _, order = min(due, key=lambda entry: entry[:2])
-            if order.status == OrderStatus.SUBMITTED:
+            if order.expires is not None and self.world.at == order.expires - 1 and order.due != self.world.at:
+                self.world.at = order.expires
+                self.world.lapse(order)
+            elif order.status == OrderStatus.SUBMITTED:
                 self.accept(order)
             else:
                 assert order.pending is not None
@@ -378,9 +386,9 @@ class TickOracle:
         number = len(self.known) + 1
         order = self.known[number] = TickOrder(
             number, s.instrument, s.side, s.order_type, s.time_in_force, s.qty_lots, s.limit_ticks,
-            s.trigger_ticks, s.post_only, s.reduce_only, world.now, ts_last=world.now,
+            s.trigger_ticks, s.post_only, s.reduce_only, world.now, ts_last=world.now, expires=s.expires,
         )  # fmt: skip
-        reason = validate(world, request) or self.gate.check(world, order, world.now)
+        reason = validate(world, request, world.now) or self.gate.check(world, order, world.now)
         if reason:
             world.at = world.now
             world.end(order, OrderStatus.DENIED, reason)
@@ -395,6 +403,7 @@ class TickOracle:
         self.world.priorities += 1
         order.priority = self.world.priorities
         order.arrival = self.arrival(order.instrument)
+        order.expires = expiry_of(self.config.base, order.tif, order.expires or 0, order.arrival)
 
     def command(self, command: Command) -> None:
         """Apply a user's command; it does not travel."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from tests.golden.protocol import E9, Cancel, Config, InstrumentSpec, Modify, Request, Submit
 from tests.golden_ticks.protocol import Event, Result, Step, StepReport, TickBackend, TickConfig
+from tests.oracle.random_hours import with_hours, with_times
 from tradectl.core.codes import (
     AccountType,
     BookLevel,
@@ -280,6 +281,12 @@ def make_run(seed: int, n_steps: int = 40) -> Run:
             step.timer = now + rng.choice([1, 2, 10, 30])
         steps.append(step)
         now += rng.choice([0, 0, 1, 1, 2, 5, 10, 30])
+    hours = random.Random(f"hours {seed}")
+    if hours.random() < 0.4:
+        config = replace(config, base=with_hours(hours, config.base, 1000, 40, (now - 1000) // 40))
+        for step in steps:
+            if step.events:
+                step.requests = with_times(hours, step.events[-1].ts_recv, 20, step.requests)
     return Run(seed, config, steps)
 
 

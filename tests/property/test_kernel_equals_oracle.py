@@ -20,6 +20,7 @@ RUNS = 250  # runs of a block
 BLOCKS = int(os.environ.get("TRADECTL_FLOW_BLOCKS", "40"))
 STEPS = 20  # timestamps of a run; every fifth run is twice as long
 KINDS = [(t, f) for t in ("MARKET", "LIMIT", "STOP_MARKET", "STOP_LIMIT") for f in ("GTC", "IOC", "FOK")]
+KINDS += [("LIMIT", "DAY"), ("LIMIT", "GTD"), ("MARKET", "DAY"), ("MARKET", "GTD"), ("STOP_MARKET", "DAY")]
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))

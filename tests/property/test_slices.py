@@ -25,6 +25,18 @@ from tradectl.engine.state import State
 MODES = ["NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"]
 BARS = 120 if DISABLE_JIT else 700
 SMALL = 120
+HOURS = (  # of the two instruments: one with a pause, one that opened on the day before
+    {"open": "00:20", "close": "01:40", "break": "00:50-01:00", "days": "mon-sun"},
+    {"timezone": "America/New_York", "open": "18:30", "close": "20:15", "days": "mon-sun", "align": "clock"},
+)
+DAYS: dict[str, Any] = {
+    "strategy": {"path": str(ROOT / "tests" / "property" / "day_trader.py")},
+    "account": {"type": "margin", "currency": "USD", "balance": 100000, "leverage": 5},
+    "instruments": {
+        f"{name}/USD": {"tick_size": 0.01, "lot_size": 0.001, "calendar": hours}
+        for name, hours in zip(("AAA", "BBB"), HOURS, strict=True)
+    },
+}
 CASES: dict[str, dict[str, Any]] = {
     "rsi": {},
     "latency": {"execution": {"slippage": {"ticks": 1}, "latency": {"entry": "61s", "response": "30s"}}},
@@ -33,6 +45,8 @@ CASES: dict[str, dict[str, Any]] = {
         "strategy": {"path": str(ROOT / "strategies" / "sma_cross.py"), "params": {"fast": 2, "slow": 5}},
         "bars": ["5m", "15m"],
     },
+    "sessions": DAYS | {"bars": ["1m", "20m", "1d"]},
+    "sessions kept": DAYS | {"bars": ["15m", "1d", "1w"], "execution": {"outside_session": "keep"}},
 }
 
 

@@ -95,10 +95,10 @@ def _form(market: Any, order: Any, fault: int) -> Iterator[Check]:
     yield _word("order type", Reason.UNKNOWN_ORDER_TYPE, kind, "MARKET to STOP_LIMIT", known)
     side = _named(Side, order.side)
     yield _word("side", Reason.UNKNOWN_SIDE, side, "BUY or SELL", order.side in set(Side))
-    known = TimeInForce.GTC <= order.time_in_force <= TimeInForce.FOK
+    known = order.time_in_force in set(TimeInForce)
     tif = _named(TimeInForce, order.time_in_force)
-    yield _word("time in force", Reason.UNKNOWN_TIME_IN_FORCE, tif, "GTC, IOC or FOK", known)
-    rests = order.order_type == OrderType.LIMIT and order.time_in_force == TimeInForce.GTC
+    yield _word("time in force", Reason.UNKNOWN_TIME_IN_FORCE, tif, "GTC, IOC, FOK, GTD or DAY", known)
+    rests = order.order_type == OrderType.LIMIT and order.time_in_force not in (TimeInForce.IOC, TimeInForce.FOK)
     conflict = bool(order.flags & OrderFlag.POST_ONLY) and not rests
     flags = "in conflict" if conflict else "consistent"
     yield _word("flags", Reason.FLAGS_CONFLICT, flags, "consistent", not conflict)

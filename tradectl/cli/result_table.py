@@ -124,6 +124,9 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
     lines += [f"[cyan]note[/] {escape(str(note))}" for note in data.get("notes") or ()]
     lines += feed_notes(summary)
     lines += session_notes(summary)
+    if left_out := (summary.get("calendar") or {}).get("left_out"):
+        what = f"{count(left_out)} bars, trades or quotes outside the sessions"
+        lines.append(f"[cyan]note[/] {what} were left out (execution.outside_session)")
     if summary.get("synthetic_bars"):
         made_up = count(summary["synthetic_bars"])
         lines.append(f"[yellow]data[/] {made_up} bars are made up to fill gaps; nothing fills in them")
@@ -151,8 +154,9 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
     ]
     speed = f", {count(summary.get('events_per_s'))} events/s" if summary.get("events_per_s") else ""
     marked = "mid" if summary.get("book") else "close"
+    sampled = calendar_year(summary)
     lines.append(
-        f"[dim]daily UTC returns, 365 a year, sample deviation, no risk-free rate; marked at the last {marked}[/]"
+        f"[dim]{sampled} a year, sample deviation, no risk-free rate; marked at the last {marked}[/]"
     )
     lines.append(f"[dim]{' · '.join(parts)}{speed}[/]")
     balanced = (summary.get("audit") or {}).get("balanced")
@@ -160,6 +164,14 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
     lines.append(f"{audit} · state {escape(str(summary.get('state_hash', '–')))}")
     lines.append(f"run: [bold]{escape(str(summary.get('run_dir', '–')))}[/]")
     return lines
+
+
+def calendar_year(summary: Mapping[str, Any]) -> str:
+    """Return how returns are sampled, and how many of them a year has."""
+    told = summary.get("calendar") or {}
+    if not told.get("sessions"):
+        return "daily UTC returns, 365"
+    return f"returns from close to close of sessions, {told['periods_per_year']:.6g}"
 
 
 def _grid(instruments: Sequence[Mapping[str, Any]]) -> list[str]:

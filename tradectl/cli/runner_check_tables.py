@@ -20,7 +20,7 @@ from tradectl.errors import TradectlError
 from tradectl.history import stamps
 from tradectl.history.files import FORMATS, Place
 from tradectl.history.model import DataBlock
-from tradectl.history.profiles import REQUIRED, SYNONYMS
+from tradectl.history.profiles import REQUIRED, SYNONYMS, split_pair
 from tradectl.history.reader import SourceFile, inspect, read, scan, text_of
 from tradectl.history.source import end_stamps
 
@@ -113,8 +113,10 @@ def bars_table(place: Place, block: DataBlock, timeframe_ns: int, tick: Decimal)
     file = inspect(place, block)
     table = _loaded(place, file.header, file.separator, file.skip)
     known = np.full(len(table.frame), NEVER)
+    symbol = split_pair(file.symbol, file.profile.pairs)[0]
+    sessions = block.sessions_for(block.venue or file.profile.venue, symbol) if block.sessions_for is not None else None
     for raw in read(file):
-        known[raw.row - 1] = end_stamps(raw.ts, file, block, timeframe_ns or file.timeframe_ns)
+        known[raw.row - 1] = end_stamps(raw.ts, file, block, timeframe_ns or file.timeframe_ns, sessions)
     scaled = tick / file.profile.scale
     prices = {file.at[name]: scaled for name in REQUIRED[1:]}
     volume = {file.at["volume"]: None} if "volume" in file.at else {}

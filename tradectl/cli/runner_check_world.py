@@ -21,7 +21,7 @@ from tradectl.cli.runner_check_files import Watch
 from tradectl.cli.runner_check_tables import Table, bars_table, side_table
 from tradectl.config.load import Loaded, load_config
 from tradectl.config.wire import Wired, wire
-from tradectl.config.wire_data import block_of
+from tradectl.config.wire_data import block_of, stamped_block
 from tradectl.config.wire_rules import reference_of
 from tradectl.errors import ConfigError, StrategyError
 from tradectl.history.files import Place, resolve
@@ -119,7 +119,7 @@ class Worlds:
         assert self.whole is not None
         made: list[list[Table]] = []
         for block in self.loaded.config.data:
-            asked = block_of(block, self.folder)
+            asked = stamped_block(self.loaded.config, block, self.folder)
             places = [] if block.kind != "bars" or is_catalogue(asked) else resolve(asked.sources)
             if not places or any(one.member or one.format not in TEXT_AND_TABLES for one in places):
                 return

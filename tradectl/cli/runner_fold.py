@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tradectl.config.wire import Wired
+from tradectl.config.wire_calendars import common_closes
 from tradectl.db.spool import Spool
 from tradectl.engine.host import Host, Outcome
 from tradectl.engine.host_fault import disabled_strategies
@@ -86,7 +87,7 @@ def start_fold(wired: Wired, folder: Path) -> Folded:
     rates = state.currencies["rate_pico"][state.markets[:n]["currency"]] / PICO
     # A currency that an instrument prices has no rate yet; its figures count from the first price on.
     trips = Trips(n, len(wired.spec.strategies), np.where(rates > 0, rates, 1.0))
-    days = EquityDays(int(state.engine[0]["equity_atoms"]))
+    days = EquityDays(int(state.engine[0]["equity_atoms"]), sessions=common_closes(wired.spec))
     return Folded(wired, state, Spool(folder), days, trips, Outcome())
 
 

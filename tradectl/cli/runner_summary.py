@@ -14,6 +14,7 @@ from tradectl.core.instrument import ATOMS_PER_UNIT
 from tradectl.engine.state import State
 from tradectl.errors import TradectlError
 from tradectl.metrics.basic import Run, compute
+from tradectl.metrics.conventions import OWN, conventions_for
 from tradectl.strategy.plots import describe
 
 __all__ = ["peak_rss_mb", "refusals", "scenario_of", "summarise"]
@@ -68,6 +69,7 @@ def _metrics(folded: Folded) -> dict[str, float]:
             held_ns=trips.held_ns,
             first_ts=days.first_ts,
             last_ts=days.last_ts,
+            periods_per_year=conventions_for(OWN.profile, sessions=days.closes).periods_per_year,
         )
     )
 
@@ -114,6 +116,7 @@ def summarise(folded: Folded, extra: Mapping[str, Any]) -> dict[str, Any]:
         "state_bytes": folded.state.nbytes,
         "data": data,
         **_plots(folded),
+        **_hours(folded),
         **({"book": books_of(folded.state), "acks": acks_of(folded.state)} if has_ticks(folded.state) else {}),
         **extra,
         "peak_rss_mb": peak_rss_mb(),
@@ -128,6 +131,16 @@ def _plots(folded: Folded) -> dict[str, Any]:
         if spec.plots
     }
     return {"plots": told} if told else {}
+
+
+def _hours(folded: Folded) -> dict[str, Any]:
+    """Return what a calendar made of the run; nothing where all instruments trade 24/7."""
+    engine, closes = folded.state.engine[0], folded.days.closes
+    if not engine["has_hours"]:
+        return {}
+    made = conventions_for(OWN.profile, sessions=closes)
+    rows = {"left_out": int(engine["n_outside"]), "sessions": closes is not None}
+    return {"calendar": rows | {"periods_per_year": made.periods_per_year}}
 
 
 def refusals(orders: Path) -> dict[str, int]:

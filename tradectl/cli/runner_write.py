@@ -7,18 +7,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import polars as pl
+
 from tradectl.cli.runner_execution import has_ticks, measure_execution
 from tradectl.cli.runner_fold import Folded, ledger_rows
 from tradectl.config.load import Loaded
 from tradectl.config.wire import Wired
+from tradectl.config.wire_calendars import calendar_names
 from tradectl.db.audit import Market, audit_fills
-from tradectl.db.lock import machine, place_sources, versions
+from tradectl.db.lock import calendar_versions, machine, place_sources, versions
 from tradectl.db.parquet import write_frame, write_tables
 from tradectl.db.runfolder import json_text
 from tradectl.db.snapshot import SNAPSHOT, snapshot_bytes
 from tradectl.db.tables import Names, positions_table
 from tradectl.engine.state import State
 from tradectl.errors import InvariantViolation, StrategyError
+from tradectl.metrics.load import SESSIONS
 
 __all__ = ["Folder", "markets_of", "write_inputs", "write_results", "write_rows"]
 
@@ -67,6 +71,9 @@ def write_rows(folder: Folder, folded: Folded, writer: Executor) -> Future[None]
     write_tables(folded.spool, names, folder.path, ["fills", "funding"])
     rest = writer.submit(write_tables, folded.spool, names, folder.path, ["orders", "equity", "markouts", "plots"])
     write_frame(positions_table(folded.state), folder.path / "positions.parquet")
+    if folded.days.closes is not None:
+        closes = pl.Series("close", folded.days.closes).cast(pl.Datetime("ns", "UTC"))
+        write_frame(closes.to_frame(), folder.path / SESSIONS)
     folder.write_bytes(SNAPSHOT, snapshot_bytes(folded.state))
     return rest
 
@@ -112,7 +119,7 @@ def write_inputs(
     lock = {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions(),
+        "versions": versions() | calendar_versions(calendar_names(wired.config)),
         "machine": machine(),
         "seed": wired.config.seed,
         "config": {

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pydantic_core import PydanticCustomError
 
+from tradectl.config.calendars import Calendar
 from tradectl.config.data import DataBlock
 from tradectl.config.feed import Feed
 from tradectl.config.models import RunConfig
@@ -315,7 +316,20 @@ def _order_rate(config: RunConfig) -> Iterator[Conflict]:
         yield Conflict(("risk", "max_order_rate", "per"), "expected a window above zero, e.g. 1s; got 0s")
 
 
+def _calendars(config: RunConfig) -> Iterator[Conflict]:
+    """Hours of a calendar contradict each other, or both it and a session stamp daily bars."""
+    places: list[tuple[Loc, Calendar | None]] = [(("calendar",), config.calendar)]
+    places += [(("instruments", name, "calendar"), one.calendar) for name, one in config.instruments.items()]
+    for at, calendar in places:
+        for name, text in calendar.faults() if calendar is not None else ():
+            yield Conflict((*at, name), text, (at,))
+    for index, block in enumerate(config.data):
+        if block.session is not None and config.calendar is not None and not config.calendar.is_always:
+            text = "the calendar says when the trading day closes; leave `session` out"
+            yield Conflict(("data", index, "session"), text, (("calendar",),))
+
+
 _CHECKS: tuple[Callable[[RunConfig], Iterator[Conflict]], ...] = (
     _at_least_one, _data_block, _timeframes, _detail, _symbols, _instruments, _strategies, _sources, _account,
-    _execution, _sizing, _order_rate,
+    _execution, _sizing, _order_rate, _calendars,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
 from tradectl.config.block import Block, key
+from tradectl.config.calendars import Calendar
 from tradectl.config.scalars import Flag, Number, OneOf, Param, Rows, Text
 from tradectl.config.timescalars import ClockTime, DurationKind, MomentKind, TimeframeKind, Zone
 from tradectl.config.trading import Fees
@@ -138,7 +139,9 @@ class DataBlock(Block):
         None, "first moment used (UTC unless a zone is given)", name="from", example="2017-01-01"
     )
     to: Day | None = key(None, "first moment no longer used (a date means its 00:00)", example="2018-01-01")
-    session: Session | None = key(None, "close of the trading day, for daily bars of an exchange with hours")
+    session: Session | None = key(
+        None, "close of the trading day, for daily bars of an exchange with hours; a `calendar` knows it already"
+    )
     stamp: Annotated[Literal["open", "close"], OneOf()] | None = key(
         None,
         "whether the source stamps a bar with its start or end; else the profile's, else open",
@@ -192,6 +195,7 @@ class Instrument(Block):
         None, "its symbol in the data, where that differs (a relisted name)", example="LUNA"
     )
     fees: Fees | None = key(None, "its own fees instead of the account's")
+    calendar: Calendar | None = key(None, "when it trades, instead of the run's `calendar`", example="XNYS")
 
     @property
     def listed_ns(self) -> int | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from tradectl.config.block import Block, key
+from tradectl.config.calendars import Calendar
 from tradectl.config.data import Columns, DataBlock, FaultActions, Instrument, Session
 from tradectl.config.feed import ExchangeFeed, Feed
 from tradectl.config.rules import Rules
@@ -28,8 +29,8 @@ from tradectl.config.trading import (
 from tradectl.config.units import BarLength, Duration
 
 __all__ = [
-    "Account", "Columns", "DataBlock", "Engine", "ExchangeFeed", "Execution", "FaultActions", "Feed", "Fees",
-    "Instrument",
+    "Account", "Calendar", "Columns", "DataBlock", "Engine", "ExchangeFeed", "Execution", "FaultActions", "Feed",
+    "Fees", "Instrument",
     "Latency", "OrderRate", "Output", "Queue", "Risk", "RunConfig", "Session", "Sizing", "Slippage", "StrategyBlock",
     "normalised",
 ]  # fmt: skip
@@ -157,6 +158,9 @@ class RunConfig(Block):
     )  # fmt: skip
     instruments: dict[Symbol, Instrument] = key(
         dict, "what is known of each symbol", example={"BTC/USD": {"tick_size": 0.01}}
+    )
+    calendar: Calendar | None = key(
+        None, "when instruments without one of their own trade; left out: `24/7`", example="XNYS"
     )
     account: Account = key(Account, "the account that all strategies share")
     execution: Execution = key(Execution, "how orders fill")

@@ -144,6 +144,9 @@ class Execution(Block):
     limit_touch: Annotated[Literal["through", "touch"], OneOf()] = key(
         "through", "whether the price must trade through a limit or only touch it"
     )
+    outside_session: Annotated[Literal["drop", "keep"], OneOf()] = key(
+        "drop", "what becomes of bars, trades and quotes outside the sessions of a `calendar`; always counted"
+    )
     entry_bar: Switch = key(True, "protective orders are active on the bar that filled their entry")
     detail: Annotated[Timeframe, TimeframeKind()] | None = key(
         None,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradectl.config.load import Loaded
+from tradectl.config.wire_calendars import hours_of
 from tradectl.config.wire_data import Opened, find_instrument, open_data
 from tradectl.config.wire_hooks import unheard
 from tradectl.config.wire_latency import recorded_latencies
@@ -140,7 +141,7 @@ def _spec(
     return RunSpec(
         instruments=tuple(data.instruments),
         limits=tuple(
-            limits_of(config, instrument, frame, kinds)
+            limits_of(config, instrument, frame, kinds, hours_of(config, instrument, frame, frames_ns))
             for instrument, frame, kinds in zip(
                 data.instruments, data.frame_of, data.kinds or no_kinds, strict=True
             )

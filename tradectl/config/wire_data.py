@@ -7,10 +7,12 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradectl.config.units import format_ns
+from tradectl.config.wire_calendars import sessions_for
 from tradectl.config.wire_numbers import instrument_block
 from tradectl.core.instrument import Instrument
 from tradectl.engine.journal import META, Journal, JournalMeta
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
     from tradectl.history.model import DataBlock as HistoryBlock
     from tradectl.history.model import DataReport, InstrumentSpec
 
-__all__ = ["Opened", "block_of", "find_instrument", "journal_folder", "of_meta", "open_data", "places_of"]
+__all__ = [
+    "Opened", "block_of", "find_instrument", "journal_folder", "of_meta", "open_data", "places_of",
+    "stamped_block",
+]  # fmt: skip
 
 
 _INVERSE = re.compile(r"USD_(PERP|\d{6})$")  # Binance's names of COIN-M contracts
@@ -113,6 +118,11 @@ def block_of(block: DataBlock, folder: Path) -> HistoryBlock:
     )
 
 
+def stamped_block(config: RunConfig, block: DataBlock, folder: Path) -> HistoryBlock:
+    """Return a data block whose daily bars are stamped by the calendars of a configuration."""
+    return replace(block_of(block, folder), sessions_for=partial(sessions_for, config))
+
+
 def specs_of(config: RunConfig) -> dict[str, InstrumentSpec]:
     from tradectl.history.model import InstrumentSpec
 
@@ -136,7 +146,7 @@ def _open_history(config: RunConfig, folder: Path, progress: Callable[[int], Non
     from tradectl.history.open import History, open_history
 
     feed = config.execution.latency.feed.ns
-    blocks = [replace(block_of(block, folder), feed_ns=feed) for block in config.data]
+    blocks = [replace(stamped_block(config, block, folder), feed_ns=feed) for block in config.data]
     history: History = open_history(
         blocks, specs_of(config), default_quote=config.account.currency, progress=progress
     )

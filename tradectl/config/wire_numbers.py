@@ -20,7 +20,7 @@ from tradectl.core.codes import (
 )
 from tradectl.core.instrument import ATOMS_PER_UNIT, Instrument
 from tradectl.core.layout import NO_LIMIT
-from tradectl.engine.spec import AccountSpec, ExecutionSpec, InstrumentLimits, RiskSpec
+from tradectl.engine.spec import AccountSpec, ExecutionSpec, Hours, InstrumentLimits, RiskSpec
 from tradectl.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -172,9 +172,9 @@ def _lots(value: Decimal | None, instrument: Instrument, name: str) -> int:
 
 
 def limits_of(
-    config: RunConfig, instrument: Instrument, timeframe_ns: int, kinds: frozenset[str]
+    config: RunConfig, instrument: Instrument, timeframe_ns: int, kinds: frozenset[str], hours: Hours | None = None
 ) -> InstrumentLimits:
-    """Return fees, limits and book of one instrument with data of some kinds."""
+    """Return fees, limits, hours and book of one instrument with data of some kinds."""
     block, risk = instrument_block(config, instrument), config.risk
     fees = block.fees if block is not None and block.fees is not None else config.fees
     name = f"instruments.{instrument.symbol}.max_qty"
@@ -194,6 +194,7 @@ def limits_of(
         queue_power=float(config.execution.queue.n),
         trigger=trigger_of(config.execution, kinds),
         mid_bars=not kinds & {"trades", "orders"},
+        hours=hours,
     )
 
 

@@ -9,13 +9,12 @@ from tradectl.core.codes import (
     OrderStatus,
     OrderType,
     PathRule,
-    TimeInForce,
 )
 from tradectl.core.execute import UNCAPPED, execute, expire
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NEVER, NONE, currency_at, order_at, position_at
 from tradectl.core.money import muldiv_floor
-from tradectl.core.orders import next_after, push_report
+from tradectl.core.orders import is_immediate, next_after, push_report
 
 __all__ = [
     "after_open", "fill_budget", "high_comes_first", "is_stop", "match_open", "reaches_open", "takes_part",
@@ -25,7 +24,6 @@ __all__ = [
 NANO = 1_000_000_000
 MARKET, LIMIT = int(OrderType.MARKET), int(OrderType.LIMIT)
 STOP_MARKET, STOP_LIMIT = int(OrderType.STOP_MARKET), int(OrderType.STOP_LIMIT)
-GTC = int(TimeInForce.GTC)
 MARKETABLE, TRIGGERED, RESTED = int(OrderFlag.MARKETABLE), int(OrderFlag.TRIGGERED), int(OrderFlag.RESTED)
 REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
 MAKER, TAKER = int(LiquiditySide.MAKER), int(LiquiditySide.TAKER)
@@ -90,7 +88,7 @@ def waits(world, engine, order):
     if position.lots * order.side < 0:
         return False
     limit = order.order_type == LIMIT or order.order_type == STOP_LIMIT
-    return is_stop(order) or (limit and order.time_in_force == GTC)
+    return is_stop(order) or (limit and not is_immediate(order))
 
 
 @routine
@@ -108,7 +106,7 @@ def trigger(world, engine, market, slot, price_ticks, phase):
         execute(world, engine, market, slot, price_ticks, True, UNCAPPED, TAKER, phase)
     elif within(order.side, price_ticks, order.price_ticks):
         execute(world, engine, market, slot, price_ticks, True, order.price_ticks, TAKER, phase)
-    elif order.time_in_force != GTC:
+    elif is_immediate(order):
         expire(world, engine, market, currency_at(world.currencies, market.currency), slot)
 
 
@@ -126,11 +124,11 @@ def act_at_open(world, engine, market, slot):
             return True
         return False
     first = order.flags & RESTED == 0 and order.order_type == LIMIT
-    if first and (order.time_in_force != GTC or order.flags & MARKETABLE):
+    if first and (is_immediate(order) or order.flags & MARKETABLE):
         if within(order.side, price, order.price_ticks):
             execute(world, engine, market, slot, price, False, UNCAPPED, TAKER, AT_OPEN)
             return True
-        if order.time_in_force != GTC:
+        if is_immediate(order):
             expire(world, engine, market, currency_at(world.currencies, market.currency), slot)
             return True
         return False

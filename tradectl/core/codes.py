@@ -120,7 +120,7 @@ class OrderType(IntEnum):
 
 
 class TimeInForce(IntEnum):
-    """How long an order works; GTD and DAY have their place but no clock yet."""
+    """How long an order works: until canceled, at once, at once and whole, until a time, until its session ends."""
 
     GTC = 1
     IOC = 2
@@ -334,6 +334,7 @@ class Reason(IntEnum):
     SIZE_IS_ZERO = 123
     MODIFY_BELOW_FILLED = 124
     NO_SIZING = 125
+    EXPIRY_INVALID = 126
     DUPLICATE_ORDER_ID = 150
     ORDER_ID_OUT_OF_RANGE = 151
     TRADING_HALTED = 201
@@ -363,6 +364,8 @@ class Reason(IntEnum):
     INSTRUMENT_DELISTED = 312
     BOOK_BROKEN = 313
     NO_LIQUIDITY = 314
+    SESSION_ENDED = 315
+    TIME_ENDED = 316
     ORDERS_FULL = 901
     REQUESTS_FULL = 902
     REPORTS_FULL = 903
@@ -372,6 +375,7 @@ class Reason(IntEnum):
     BOOK_ORDERS_FULL = 907
     FUNDING_FULL = 908
     PLOTS_FULL = 909
+    CALENDAR_ENDS = 910
 
 
 MESSAGES: dict[Reason, str] = {
@@ -401,6 +405,7 @@ MESSAGES: dict[Reason, str] = {
     Reason.SIZE_IS_ZERO: "the sizing method gives less than one lot",
     Reason.MODIFY_BELOW_FILLED: "the new quantity is not above what has been filled",
     Reason.NO_SIZING: "no quantity given and the config has no sizing block",
+    Reason.EXPIRY_INVALID: "GTD needs a time of expiry after now; other orders have none",
     Reason.DUPLICATE_ORDER_ID: "an order with this id is resting in the book already",
     Reason.ORDER_ID_OUT_OF_RANGE: "the order id is beyond the book's capacity",
     Reason.TRADING_HALTED: "trading is HALTED",
@@ -430,10 +435,13 @@ MESSAGES: dict[Reason, str] = {
     Reason.INSTRUMENT_DELISTED: "the instrument was delisted",
     Reason.BOOK_BROKEN: "the book was not synchronised (a gap in the feed)",
     Reason.NO_LIQUIDITY: "the book showed nothing more to take",
+    Reason.SESSION_ENDED: "DAY: its session ended",
+    Reason.TIME_ENDED: "GTD: its time of expiry came",
     Reason.NOTES_FULL: "too many own orders and taken levels in one book (engine.order_capacity)",
     Reason.BOOK_ORDERS_FULL: "more orders rest in one recorded book than its capacity (engine.book_orders)",
     Reason.FUNDING_FULL: "more funding inside bars that have not ended than there is room for",
     Reason.PLOTS_FULL: "strategies plotted more values at one event than the output buffers hold",
+    Reason.CALENDAR_ENDS: "the data go on beyond what the instrument's calendar knows",
     Reason.ORDERS_FULL: "the order table is full (engine.order_capacity)",
     Reason.REQUESTS_FULL: "too many requests in one event (engine.request_capacity)",
     Reason.OUTPUTS_FULL: "one event led to more fills or orders than the output buffers hold",

@@ -1,7 +1,8 @@
 """The records of a run: what the fold reads and writes (the event is in `core.event`).
 
 State (snapshotted and hashed): ENGINE, CURRENCY, MARKET, POSITION, ORDER, REQUEST, REPORT, FRAME, DETAIL,
-STRATEGY and the strategies' own bytes. WORLD holds addresses and output cursors and is not state.
+STRATEGY and the strategies' own bytes. WORLD holds addresses and output cursors, CALENDAR and SITTING what the
+configuration says of hours: these are not state.
 Units: *_ticks, *_lots, *_atoms (1e-8 of a currency unit), *_nano (1e-9), *_pico (1e-12), ts_* and *_ns in ns.
 """
 
@@ -16,6 +17,7 @@ from tradectl.core.records import accessor
 
 __all__ = [
     "BAR",
+    "CALENDAR",
     "CURRENCY",
     "DETAIL",
     "DUE",
@@ -36,6 +38,7 @@ __all__ = [
     "POSITION",
     "REPORT",
     "REQUEST",
+    "SITTING",
     "STRATEGY",
     "TIMER",
     "UNCHANGED",
@@ -77,7 +80,8 @@ MARKET = record(
     *words("<f8", "tick_num tick_den lot_num lot_den"),
     *words("<i8", "index twice_mark"),  # tick data: bid + ask, or twice the last print; 0: marked at `last`
     ("mark_ticks", "<i8"),  # the venue's mark price, 0: none was told
-    *words("u1", "status has_price synthetic attention level travels mid_bars"),
+    ("next_expiry", "<i8"),  # bars: no order expires before it
+    *words("u1", "status has_price synthetic attention level travels mid_bars hours"),  # hours: `core.calendars`
 )
 VENUE = record(  # what an exchange shows of an instrument with tick data, and what is due there
     *words("<i8", "bid bid_lots ask ask_lots ladder next_arrival own_bid own_ask stop_up stop_down"),
@@ -97,6 +101,10 @@ MARKOUT = record(  # a fill on tick data and twice the mid at each horizon after
     *words("<i8", "fill_id ts_event twice_mark"), ("twice", "<i8", (3,)),
     *words("<u2", "instrument next"), ("side", "i1"),  # next: the instrument's next pending one, from 1
 )  # fmt: skip
+SITTING = record(  # a market is open from `open` until before `close`; a session with a pause has two, of one number
+    *words("<i8", "open close session_open session_close number")  # number: its date in days since 1970-01-01
+)
+CALENDAR = record(*words("<i8", "first last at by_clock"))  # of a market: its rows, the hint of look-ups, its bars
 LATENCY = record(*words("<i8", "ts_request ts_exchange ts_response"))  # a recorded order's three stamps
 TIMER = record(("at", "<i8"))  # when a strategy's state record wants to be called; NEVER: not at all
 POSITION = record(
@@ -126,10 +134,11 @@ ORDER = record(  # a cache line each: what matching looks at, what is reserved, 
     ("twice_end", "<i8"),  # and when it ended with something unfilled
     ("seen_leaves", "<i8"),  # what the last delivered report told: what was left,
     ("seen", "u1"),  # and the status
-    ("spare", "<i8", (2,)),
+    ("expires", "<i8"),  # DAY, GTD: no longer matched from then on; else NEVER
+    ("spare", "<i8"),
 )
 REQUEST = record(
-    *words("<i8", "order_id qty_lots price_ticks trigger_ticks tag"),
+    *words("<i8", "order_id qty_lots price_ticks trigger_ticks tag expires"),
     *words("<i4", "instrument strategy reason legs"),
     ("kind", "u1"), ("side", "i1"), ("order_type", "u1"), ("time_in_force", "u1"), ("flags", "<u2"),
 )  # fmt: skip
@@ -161,12 +170,13 @@ ENGINE = record(
     ("max_drawdown", "<f8"),
     # counters
     *words("<i8", "n_orders n_fills n_denied n_rejected n_shrunk n_ambiguous n_trades n_bars n_synthetic"),
+    ("n_outside", "<i8"),  # bars, trades and quotes outside the sessions that were left out
     ("n_dues", "<i8"),  # settlements of funding that wait for their bar
     *words("<i8", "n_warmup warm_end"),  # bars of warm-up; it is over when `n_events` gets there
     *words("<i8", "fault_strategy fault_reason ts_breach n_cancels n_modifies"),
     *words("<i8", "mark_free mark_fresh n_unmarked"),  # the pool of pending mark-outs; fills without room in it
     *words("u1", "account_type fill_at path limit_gap_open limit_touch entry_bar write_off trading_state"),
-    *words("u1", "on_breach wants_reports source_hook started stopped breached batch_open local_view"),
+    *words("u1", "on_breach wants_reports source_hook started stopped breached batch_open local_view has_hours"),
 )
 FILL = record(
     *words("<i8", "fill_id order_id ts_event price_ticks qty_lots notional_atoms fee_atoms realised_atoms"),
@@ -189,7 +199,7 @@ WORLD = record(
     # addresses of the state
     *words("<i8", "engine currencies markets positions orders requests reports frames details strategies blob"),
     *words("<i8", "venues books timers latencies markouts dues"),
-    *words("<i8", "hooks used scratch self_address"),
+    *words("<i8", "hooks used scratch self_address calendars sittings"),
     # sizes
     *words("<i8", "n_currencies n_instruments n_strategies n_portfolio order_mask request_capacity"),
     *words("<i8", "report_mask n_frames n_latencies"),
@@ -206,6 +216,7 @@ WORLD = record(
 )
 
 bar_at = accessor(BAR)
+calendar_at = accessor(CALENDAR)
 market_at = accessor(MARKET)
 markout_at = accessor(MARKOUT)
 frame_at = accessor(FRAME)
@@ -218,6 +229,7 @@ currency_at = accessor(CURRENCY)
 order_at = accessor(ORDER)
 request_at = accessor(REQUEST)
 report_at = accessor(REPORT)
+sitting_at = accessor(SITTING)
 strategy_at = accessor(STRATEGY)
 engine_at = accessor(ENGINE)
 fill_at = accessor(FILL)

@@ -20,15 +20,43 @@ from tradectl.core.jit import kernel, routine
 from tradectl.core.l3 import withdraw_own
 from tradectl.core.ladder_notes import remove_note
 from tradectl.core.latency import response_latency
-from tradectl.core.layout import NEVER, NONE, ORDER, REPORT, market_at, order_at, position_at, report_at, venue_at
+from tradectl.core.layout import (
+    NEVER,
+    NONE,
+    ORDER,
+    REPORT,
+    currency_at,
+    market_at,
+    order_at,
+    position_at,
+    report_at,
+    venue_at,
+)  # fmt: skip
 from tradectl.core.money import muldiv_ceil
 from tradectl.core.records import copy_words
 from tradectl.core.units import price_of_ticks, qty_of_lots
 
 __all__ = [
-    "arrives_at", "emit_order", "finish_order", "hold_reserves", "is_arrived", "is_live", "link_order",
-    "next_after", "note_order", "order_of", "push_report", "queue_report", "refresh_keys", "release_reserves",
-    "take_order_id", "unlink_order",
+    "acts_at",
+    "arrives_at",
+    "emit_order",
+    "expire_until",
+    "finish_order",
+    "hold_reserves",
+    "is_arrived",
+    "is_immediate",
+    "is_live",
+    "lapse_order",
+    "link_order",
+    "next_after",
+    "note_order",
+    "order_of",
+    "push_report",
+    "queue_report",
+    "refresh_keys",
+    "release_reserves",
+    "take_order_id",
+    "unlink_order",
 ]  # fmt: skip
 
 CASH = int(AccountType.CASH)
@@ -37,16 +65,17 @@ ORDER_WORDS = ORDER.itemsize // 8
 REPORT_SIZE, REPORT_WORDS = REPORT.itemsize, REPORT.itemsize // 8
 SUBMITTED = int(OrderStatus.SUBMITTED)
 PENDING_UPDATE, PENDING_CANCEL = int(OrderStatus.PENDING_UPDATE), int(OrderStatus.PENDING_CANCEL)
-DENIED = int(OrderStatus.DENIED)
+DENIED, EXPIRED = int(OrderStatus.DENIED), int(OrderStatus.EXPIRED)
 MARKET, LIMIT = int(OrderType.MARKET), int(OrderType.LIMIT)
 STOP_MARKET, STOP_LIMIT = int(OrderType.STOP_MARKET), int(OrderType.STOP_LIMIT)
-GTC = int(TimeInForce.GTC)
+IOC, FOK, GTD = int(TimeInForce.IOC), int(TimeInForce.FOK), int(TimeInForce.GTD)
 MARKETABLE = int(OrderFlag.MARKETABLE)
 TRIGGERED = int(OrderFlag.TRIGGERED)
 REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
 FILL_REPORT = int(ReportKind.FILL)
 REPORTS_FULL = int(Reason.REPORTS_FULL)
 OUTPUTS_FULL = int(Reason.OUTPUTS_FULL)
+SESSION_ENDED, TIME_ENDED = int(Reason.SESSION_ENDED), int(Reason.TIME_ENDED)
 
 
 @kernel
@@ -59,6 +88,12 @@ def is_live(order):
 def is_arrived(order):
     """Return whether a live order has reached the venue."""
     return order.status != SUBMITTED and (order.pend_kind == 0 or order.before != SUBMITTED)
+
+
+@kernel
+def is_immediate(order):
+    """Return whether an order fills at once or not at all; any other may rest."""
+    return order.time_in_force == IOC or order.time_in_force == FOK
 
 
 @kernel
@@ -292,7 +327,7 @@ def needs_open(order):
         return True
     if order.order_type == STOP_MARKET and order.flags & TRIGGERED:
         return True
-    return order.time_in_force != GTC and (order.order_type == LIMIT or order.flags & TRIGGERED != 0)
+    return is_immediate(order) and (order.order_type == LIMIT or order.flags & TRIGGERED != 0)
 
 
 @kernel
@@ -323,7 +358,7 @@ def refresh_venue(world, market):
     slot = market.first_order
     while slot != NONE:  # at most n_orders steps
         order = order_at(world.orders, slot)
-        venue.next_arrival = min(venue.next_arrival, arrives_at(order))
+        venue.next_arrival = min(venue.next_arrival, acts_at(order))
         stop = order.order_type == STOP_MARKET or order.order_type == STOP_LIMIT
         if is_arrived(order):
             if stop and order.flags & TRIGGERED == 0:
@@ -344,6 +379,43 @@ def arrives_at(order):
     if order.status == SUBMITTED or (order.pend_kind != 0 and order.before == SUBMITTED):
         return order.ts_arrival
     return order.pend_ts if order.pend_kind != 0 else NEVER
+
+
+@kernel
+def acts_at(order):
+    """Return when something is due of an order at a venue with tick data: an arrival, or its end, 1 ns before that."""
+    return min(arrives_at(order), order.expires - 1)
+
+
+@routine
+def lapse_order(world, engine, market, slot):
+    """Expire an order whose time has come; the row and the report carry that time."""
+    order = order_at(world.orders, slot)
+    now, start = engine.now, market.start
+    if market.level == 0:
+        engine.now = order.expires
+    market.start = order.expires
+    reason = TIME_ENDED if order.time_in_force == GTD else SESSION_ENDED
+    currency = currency_at(world.currencies, market.currency)
+    finish_order(world, engine, market, currency, slot, EXPIRED, reason)
+    engine.now = now
+    market.start = start
+
+
+@routine
+def expire_until(world, engine, market, until):
+    """Expire the orders of a market with bars whose time comes by `until`: by that time, then priority."""
+    while market.next_expiry <= until:  # each step ends an order, or finds when the next one ends
+        found, at = NONE, NEVER
+        slot = market.first_order
+        while slot != NONE:  # at most n_orders steps
+            order = order_at(world.orders, slot)
+            if order.expires < at:
+                found, at = slot, order.expires
+            slot = order.next
+        market.next_expiry = at
+        if at <= until:
+            lapse_order(world, engine, market, found)
 
 
 @routine

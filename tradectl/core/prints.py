@@ -8,12 +8,12 @@ from tradectl.core.execute import UNCAPPED, can_pay, execute, expire
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NANO, NONE, currency_at, order_at
 from tradectl.core.money import muldiv_floor
-from tradectl.core.orders import is_arrived, is_live, next_after, refresh_keys
+from tradectl.core.orders import is_arrived, is_immediate, is_live, next_after, refresh_keys
 
 __all__ = ["match_print"]
 
 MARKET, STOP_MARKET = int(OrderType.MARKET), int(OrderType.STOP_MARKET)
-GTC, FOK = int(TimeInForce.GTC), int(TimeInForce.FOK)
+FOK = int(TimeInForce.FOK)
 POST_ONLY, RESTED = int(OrderFlag.POST_ONLY), int(OrderFlag.RESTED)
 PRINT = int(FillPhase.PRINT)
 MAKER, TAKER = int(LiquiditySide.MAKER), int(LiquiditySide.TAKER)
@@ -49,7 +49,7 @@ def act_on_print(world, engine, market, slot, price_ticks, room):
                 execute(world, engine, market, slot, price, not rests, UNCAPPED, TAKER if taker else MAKER, PRINT)
     if is_live(order):
         order.flags |= RESTED
-        if order.time_in_force != GTC:
+        if is_immediate(order):
             expire(world, engine, market, currency_at(world.currencies, market.currency), slot)
     return order.filled_lots - filled
 

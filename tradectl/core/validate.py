@@ -10,7 +10,8 @@ __all__ = ["reference_ticks", "validate_order"]
 
 MARKET, LIMIT = int(OrderType.MARKET), int(OrderType.LIMIT)
 STOP_MARKET, STOP_LIMIT = int(OrderType.STOP_MARKET), int(OrderType.STOP_LIMIT)
-GTC, FOK = int(TimeInForce.GTC), int(TimeInForce.FOK)
+GTC, DAY = int(TimeInForce.GTC), int(TimeInForce.DAY)
+IOC, FOK = int(TimeInForce.IOC), int(TimeInForce.FOK)
 POST_ONLY, REDUCE_ONLY = int(OrderFlag.POST_ONLY), int(OrderFlag.REDUCE_ONLY)
 LISTED = int(MarketStatus.LISTED)
 NOTIONAL_MAX = 4.0e18  # atoms; below 2**62, so sums with fees and margins stay inside int64
@@ -55,9 +56,9 @@ def validate_order(market, side, order_type, time_in_force, flags, lots, price_t
         return UNKNOWN_ORDER_TYPE
     if side != 1 and side != -1:
         return UNKNOWN_SIDE
-    if time_in_force < GTC or time_in_force > FOK:
+    if time_in_force < GTC or time_in_force > DAY:
         return UNKNOWN_TIME_IN_FORCE
-    if flags & POST_ONLY and (order_type != LIMIT or time_in_force != GTC):
+    if flags & POST_ONLY and (order_type != LIMIT or time_in_force == IOC or time_in_force == FOK):
         return FLAGS_CONFLICT
     if fault != 0 and fault != QTY_NOT_ON_LOT and fault != PRICE_NOT_ON_TICK:
         return fault  # not a number, no size, weights: there is nothing more to look at

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from tradectl.engine.journal import event_layout
 from tradectl.engine.state import layout_hash
 from tradectl.history.files import fingerprint
 
-__all__ = ["common_root", "data_lock", "differing_versions", "place_sources", "versions"]
+__all__ = ["calendar_versions", "common_root", "data_lock", "differing_versions", "place_sources", "versions"]
 
+CALENDARS = "exchange_calendars"
+ALWAYS = "24/7"  # a calendar that needs no package
 MAGIC = "*?["  # what makes a path a glob
 
 
@@ -30,6 +33,11 @@ def versions() -> dict[str, str]:
     return made | {"layout": layout_hash(), "event_layout": event_layout().hex()}
 
 
+def calendar_versions(names: Iterable[str | None]) -> dict[str, str]:
+    """Return the version of the package that knows exchanges' hours, where any name is that of an exchange."""
+    return _installed(CALENDARS) if any(name not in (None, ALWAYS) for name in names) else {}
+
+
 def machine() -> dict[str, str]:
     """Return what the run ran on; results do not depend on it."""
     return {"system": platform.system(), "machine": platform.machine(), "cpu": cpu_name()}
@@ -38,7 +46,17 @@ def machine() -> dict[str, str]:
 def differing_versions(lock: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Return {name: (then, now)} of versions that differ from a lock's."""
     then, now = lock.get("versions", {}), versions()
+    if CALENDARS in then:
+        now |= _installed(CALENDARS)
     return {name: (str(then.get(name)), now[name]) for name in now if then.get(name) != now[name]}
+
+
+def _installed(package: str) -> dict[str, str]:
+    """Return the version of a package, `none` where it is not installed."""
+    try:
+        return {package: version(package)}
+    except PackageNotFoundError:
+        return {package: "none"}
 
 
 def common_root(sources: Sequence[str]) -> Path:

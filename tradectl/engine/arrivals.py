@@ -23,10 +23,13 @@ from tradectl.core.l3_own import rest_in_queue
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
 from tradectl.core.layout import NONE, currency_at, order_at
 from tradectl.core.orders import (
+    acts_at,
     arrives_at,
     finish_order,
     is_arrived,
+    is_immediate,
     is_live,
+    lapse_order,
     link_order,
     next_after,
     push_report,
@@ -41,7 +44,7 @@ from tradectl.engine.submit import is_marketable, reject_order, venue_code
 __all__ = ["apply_due", "fire_stops", "resume_book"]
 
 MARKET, STOP_MARKET = int(OrderType.MARKET), int(OrderType.STOP_MARKET)
-GTC, FOK = int(TimeInForce.GTC), int(TimeInForce.FOK)
+FOK = int(TimeInForce.FOK)
 POST_ONLY, TRIGGERED = int(OrderFlag.POST_ONLY), int(OrderFlag.TRIGGERED)
 SUBMITTED, ACCEPTED = int(OrderStatus.SUBMITTED), int(OrderStatus.ACCEPTED)
 STATUS_TRIGGERED, PENDING_UPDATE = int(OrderStatus.TRIGGERED), int(OrderStatus.PENDING_UPDATE)
@@ -64,7 +67,7 @@ def end_remainder(world, engine, market, venue, slot):
     """Let what an order could not take at once rest, expire or be canceled."""
     order = order_at(world.orders, slot)
     currency = currency_at(world.currencies, market.currency)
-    if order.time_in_force != GTC:
+    if is_immediate(order):
         expire(world, engine, market, currency, slot)
     elif has_price(order) and market.level == BY_ORDER:
         rest_in_queue(world, venue, slot)
@@ -84,7 +87,7 @@ def meet_book(world, engine, market, venue, slot):
     if market.level == PRINTS:
         return
     if venue.broken != 0:
-        if order.time_in_force != GTC:
+        if is_immediate(order):
             currency = currency_at(world.currencies, market.currency)
             finish_order(world, engine, market, currency, slot, CANCELED, BOOK_BROKEN)
         return
@@ -201,12 +204,12 @@ def begin_life(world, engine, market, venue, slot):
 
 @routine
 def next_due(world, market, until):
-    """Return the slot of what reaches the venue first, before `until`: by time, then order id (NONE: nothing)."""
+    """Return the slot of what is due at the venue first, before `until`: by time, then order id (NONE: nothing)."""
     found, at, found_id = NONE, until, 0
     slot = market.first_order
     while slot != NONE:  # at most n_orders steps
         order = order_at(world.orders, slot)
-        due = arrives_at(order)
+        due = acts_at(order)
         if due < at or (due == at and found != NONE and order.id < found_id):
             found, at, found_id = slot, due, order.id
         slot = order.next
@@ -215,14 +218,16 @@ def next_due(world, market, until):
 
 @routine
 def apply_due(world, engine, market, venue, until):
-    """Let what arrives before `until` (exchange time) take effect, in order of arrival."""
-    while True:  # each step uses up one arrival
+    """Let what arrives or expires before `until` (exchange time) take effect, in order of time."""
+    while True:  # each step uses up one arrival, or ends an order
         slot = next_due(world, market, until)
         if slot == NONE:
             break
         order = order_at(world.orders, slot)
         market.start = arrives_at(order)
-        if order.status == SUBMITTED or order.before == SUBMITTED:
+        if acts_at(order) < market.start:
+            lapse_order(world, engine, market, slot)
+        elif order.status == SUBMITTED or order.before == SUBMITTED:
             begin_life(world, engine, market, venue, slot)
         elif order.pend_kind == CANCEL_PENDING:
             cancel_now(world, engine, market, slot, CANCELED_BY_STRATEGY)

@@ -8,7 +8,7 @@ from tradectl.core.codes import Breach, OrderFlag, OrderType, Reason, RequestKin
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NEVER, equity_at, market_at, position_at, request_at
 from tradectl.core.money import muldiv_ceil
-from tradectl.core.orders import refresh_keys, take_order_id
+from tradectl.core.orders import expire_until, refresh_keys, take_order_id
 from tradectl.engine.change import ANY, apply_arrivals, cancel_where
 from tradectl.engine.dues import AT_END, BEFORE_OPEN, INSIDE, charge_dues
 from tradectl.engine.frames import add_to_frames, close_frames
@@ -39,6 +39,8 @@ def match_opens(world, engine):
         market = market_at(world.markets, i)
         if market.batch == engine.batch and market.n_orders > 0:
             busy += 1
+            if market.next_expiry <= market.start:
+                expire_until(world, engine, market, market.start)
             if market.attention != 0 and engine.latency_entry_ns > 0:
                 apply_arrivals(world, engine, market)
                 refresh_keys(world, market)
@@ -54,14 +56,20 @@ def match_opens(world, engine):
 
 @routine
 def match_paths(world, engine):
-    """Match the working orders of all bars of this timestamp along their paths."""
+    """Match the working orders of all bars of this timestamp along their paths; before and after, let orders expire."""
     for i in range(engine.batch_low, engine.batch_high + 1):
         market = market_at(world.markets, i)
-        if market.batch == engine.batch and market.n_orders > 0 and market.synthetic == 0:
-            if market.attention != 0 or reaches_open(market):
+        if market.batch == engine.batch and market.n_orders > 0:
+            real = market.synthetic == 0
+            if real and (market.attention != 0 or reaches_open(market)):
                 after_open(world, market)
                 refresh_keys(world, market)
-            match_path(world, engine, market, i)
+            if market.next_expiry < market.ts_event:
+                expire_until(world, engine, market, market.ts_event - 1)
+            if real:
+                match_path(world, engine, market, i)
+            if market.next_expiry <= market.ts_event:
+                expire_until(world, engine, market, market.ts_event)
 
 
 @routine
@@ -78,6 +86,7 @@ def flatten(world, engine):
                 request.price_ticks = 0
                 request.trigger_ticks = 0
                 request.tag = 0
+                request.expires = 0
                 request.instrument = i
                 request.strategy = s
                 request.reason = 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tradectl.core.account import mark_market
+from tradectl.core.calendars import bar_end, print_end
 from tradectl.core.codes import BarBy, FoldCode
 from tradectl.core.jit import kernel, routine
-from tradectl.core.layout import NEVER, frame_at, venue_at
+from tradectl.core.layout import NEVER, frame_at, market_at, venue_at
 from tradectl.engine.hooks import call_bar_hooks, call_batch_hooks
 
 __all__ = ["add_print", "add_to_frames", "call_warm_batch", "close_frames", "take_warm_frame"]
@@ -16,13 +17,13 @@ DONE, BAD_EVENT = int(FoldCode.DONE), int(FoldCode.BAD_EVENT)
 
 @routine
 def add_to_frames(world, engine, market, instrument):
-    """Add a source bar to the derived bars of its instrument (buckets start at multiples of their length, UTC)."""
+    """Add a source bar to the derived bars of its instrument; `core.calendars` says where these end."""
     for k in range(world.n_frames):
         frame = frame_at(world.frames, instrument * world.n_frames + k)
         if frame.by != TIME:  # bars by count, volume or notional are made of trades
             continue
         if frame.end == 0:
-            frame.end = ((market.ts_event - 1) // frame.tf_ns + 1) * frame.tf_ns
+            frame.end = bar_end(world, market, frame.tf_ns)
             frame.open = market.open
             frame.high = market.high
             frame.low = market.low
@@ -35,13 +36,15 @@ def add_to_frames(world, engine, market, instrument):
             if market.volume >= 0:
                 frame.volume += market.volume
             frame.count += 1
+            if frame.end < market.ts_event:  # it lies over the session's close
+                frame.end = market.ts_event
         frame.close = market.close
 
 
 @kernel
-def begin_frame(frame, ts, price_ticks):
+def begin_frame(world, market, frame, ts, price_ticks):
     """Begin a derived bar with a price seen at local time `ts`; one that is not of time ends when it is full."""
-    frame.end = NEVER if frame.by != TIME else (ts // frame.tf_ns + 1) * frame.tf_ns
+    frame.end = NEVER if frame.by != TIME else print_end(world, market, frame.tf_ns, ts)
     frame.open = price_ticks
     frame.high = price_ticks
     frame.low = price_ticks
@@ -72,7 +75,7 @@ def add_print(world, engine, instrument, ts, price_ticks, lots):
     for k in range(world.n_frames):
         frame = frame_at(world.frames, instrument * world.n_frames + k)
         if frame.end == 0:
-            begin_frame(frame, ts, price_ticks)
+            begin_frame(world, market_at(world.markets, instrument), frame, ts, price_ticks)
         frame.high = max(frame.high, price_ticks)
         frame.low = min(frame.low, price_ticks)
         frame.close = price_ticks
@@ -96,6 +99,25 @@ def first_end(world):
 
 
 @routine
+def count_ended(world, k, end):
+    """Return how many instruments have a derived bar of time of place `k` that has just ended at `end`."""
+    ended = 0
+    for i in range(world.n_instruments):
+        frame = frame_at(world.frames, i * world.n_frames + k)
+        ended += 1 if frame.by == TIME and frame.end == 0 and frame.ts_event == end else 0
+    return ended
+
+
+@kernel
+def ends_together(world, engine, k, end):
+    """Return whether bars of place `k` end at `end`: by the clock; where instruments have hours, by what has ended."""
+    frame = frame_at(world.frames, k)
+    if engine.has_hours:
+        return count_ended(world, k, end) > 0
+    return frame.by == TIME and end % frame.tf_ns == 0
+
+
+@routine
 def close_frames(world, engine, until):
     """Close all derived bars that end by `until`: by end, then timeframe (finest first), then instrument."""
     while engine.next_frame_end <= until:  # each step closes at least one bar
@@ -109,8 +131,7 @@ def close_frames(world, engine, until):
                     frame.end = 0
                     call_bar_hooks(world, engine, i, k)
         for k in range(world.n_frames if world.n_portfolio > 0 else 0):
-            frame = frame_at(world.frames, k)
-            if frame.by == TIME and end % frame.tf_ns == 0:
+            if ends_together(world, engine, k, end):
                 call_batch_hooks(world, engine, k)
         engine.next_frame_end = first_end(world)
 
@@ -152,9 +173,5 @@ def take_warm_frame(world, engine, market, event):
 def call_warm_batch(world, engine, ts):
     """After the last bar of warm-up of an end: call portfolio strategies for each timeframe that has one there."""
     for k in range(world.n_frames if world.n_portfolio > 0 else 0):
-        ended = 0
-        for i in range(world.n_instruments):
-            frame = frame_at(world.frames, i * world.n_frames + k)
-            ended += 1 if frame.by == TIME and frame.end == 0 and frame.ts_event == ts else 0
-        if ended > 0:
+        if count_ended(world, k, ts) > 0:
             call_batch_hooks(world, engine, k)

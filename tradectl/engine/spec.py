@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from tradectl.core.codes import (
     AccountType,
     BarBy,
@@ -22,7 +25,7 @@ from tradectl.core.instrument import Instrument
 from tradectl.core.ladder_layout import DEFAULT_WINDOW
 from tradectl.core.layout import NO_LIMIT
 
-__all__ = ["AccountSpec", "ExecutionSpec", "InstrumentLimits", "RiskSpec", "RunSpec", "StrategySpec"]
+__all__ = ["AccountSpec", "ExecutionSpec", "Hours", "InstrumentLimits", "RiskSpec", "RunSpec", "StrategySpec"]
 
 NANO = 1_000_000_000
 
@@ -73,6 +76,19 @@ class RiskSpec:
     on_breach: Breach = Breach.REJECT
 
 
+@dataclass(frozen=True, eq=False)
+class Hours:
+    """When an instrument trades: (n, 5) int64 rows of SITTING, ns UTC, ascending; the first and last are edges.
+
+    `by_clock`: its shorter derived bars are counted by the clock, not from the open; `keeps_outside`: what the data
+    hold outside the sessions is traded.
+    """
+
+    sittings: npt.NDArray[np.int64]
+    by_clock: bool = False
+    keeps_outside: bool = False
+
+
 @dataclass(frozen=True)
 class InstrumentLimits:
     """Fees (1e-9 of notional), limits of one instrument and whether it starts unlisted."""
@@ -92,6 +108,7 @@ class InstrumentLimits:
     queue_power: float = 3.0
     trigger: TriggerSource = TriggerSource.LAST
     mid_bars: bool = False  # derived bars are made of mids, for there are no trades
+    hours: Hours | None = None  # None: 24/7
 
 
 @dataclass(frozen=True)

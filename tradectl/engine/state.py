@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradectl.core import layout as L
+from tradectl.core.calendars import DROP, KEEP
 from tradectl.core.codes import BarBy, BookLevel, FoldCode, Hook, MarketStatus, ReportKind, TradingState
 from tradectl.core.instrument import ATOMS_PER_UNIT, Instrument
 from tradectl.core.l3_layout import init_l3, size_of_l3
@@ -91,6 +92,7 @@ class State:
         self.latencies = aligned(len(spec.latencies), L.LATENCY)
         for k, triple in enumerate(spec.latencies):
             self.latencies[k] = triple
+        self._build_calendars()
         self.hooks = np.zeros(max(s, 1) * len(Hook), np.int64)
         self.used = np.zeros(max(s * n, 1), np.int64)
         self.scratch = np.zeros(scratch_words(len(self.currency_names), s, spec.order_capacity), np.int64)
@@ -165,6 +167,23 @@ class State:
             at += size
         return blob
 
+    def _build_calendars(self) -> None:
+        """Make one table of all sittings, each calendar's once, and a CALENDAR for every instrument."""
+        hours = [limits.hours for limits in self.spec.limits]
+        tables = {id(one.sittings): one.sittings for one in hours if one is not None}
+        starts = dict(zip(tables, np.cumsum([0, *map(len, tables.values())]), strict=False))
+        self.sittings = aligned(sum(map(len, tables.values())), L.SITTING)
+        for key, rows in tables.items():
+            table = self.sittings[starts[key] : starts[key] + len(rows)]
+            for name, column in zip(("open", "close", "session_open", "session_close", "number"), rows.T, strict=True):
+                table[name] = column
+        self.calendars = aligned(len(hours), L.CALENDAR)
+        for row, one in zip(self.calendars, hours, strict=False):
+            if one is not None:
+                row["first"] = row["at"] = starts[id(one.sittings)]
+                row["last"] = row["first"] + len(one.sittings) - 1
+                row["by_clock"] = one.by_clock
+
     def _book_size(self, limits: InstrumentLimits, notes: int) -> int:
         """Return the bytes of an instrument's book: a ladder, orders, or none."""
         if limits.level == BookLevel.ORDERS:
@@ -201,6 +220,8 @@ class State:
             row["rate_of"] = 1 + self.currency_names.index(instrument.base)
         row["first_order"] = row["last_order"] = L.NONE
         row["key_up"], row["key_down"] = L.NEVER, -L.NEVER
+        row["next_expiry"] = L.NEVER
+        row["hours"] = self._hours_code(limits)
         for name, size in (("tick", instrument.tick_size), ("lot", instrument.lot_size)):
             num, den = size.as_integer_ratio()
             if num > FLOAT_EXACT or den > FLOAT_EXACT:
@@ -221,6 +242,14 @@ class State:
         row["max_position_notional"] = limits.max_position_notional
         row["status"] = MarketStatus.LISTED if limits.listed else MarketStatus.UNLISTED
         self._fill_frames(i, instrument)
+
+    @staticmethod
+    def _hours_code(limits: InstrumentLimits) -> int:
+        """Return 0 for 24/7, else what becomes of data outside the sessions; a book is never told in parts."""
+        if limits.hours is None:
+            return 0
+        whole = limits.level in (BookLevel.DEPTH, BookLevel.ORDERS)
+        return KEEP if whole or limits.hours.keeps_outside else DROP
 
     def _fill_frames(self, i: int, instrument: Instrument) -> None:
         """Fill an instrument's derived bars: by time, then by trades, lots, or price × quantity in tick-lots."""
@@ -262,6 +291,7 @@ class State:
         row["next_sample"] = -L.NEVER
         row["local_view"] = any(limits.level != BookLevel.BARS for limits in spec.limits)
         row["rate_start"] = -L.NEVER
+        row["has_hours"] = any(limits.hours is not None for limits in spec.limits)
         row["trading_state"] = TradingState.ACTIVE
         row["account_type"] = spec.account.account_type
         row["leverage_nano"] = spec.account.leverage_nano
@@ -292,7 +322,7 @@ class State:
         self._world_bytes = aligned(1, L.WORLD)
         world = struct_of(L.WORLD).from_address(self._world_bytes.ctypes.data)
         outputs = ("fills", "orders_out", "equity_out", "markouts_out", "fundings", "plots")
-        for name in (*self.STATE, "hooks", "used", "scratch", *outputs):
+        for name in (*self.STATE, "hooks", "used", "scratch", "calendars", "sittings", *outputs):
             setattr(world, name, getattr(self, name).ctypes.data)
         world.latencies = self.latencies.ctypes.data
         world.n_latencies = len(self.spec.latencies)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tradectl.core.account import mark_market, refresh_equity
 from tradectl.core.bars import fill_budget
+from tradectl.core.calendars import begin_of_bar
 from tradectl.core.codes import (
     Command,
     EventFlag,
@@ -62,10 +63,16 @@ def begin_warmup(engine):
 
 @kernel
 def take_bar(world, engine, event):
-    """Store a bar in its market; the batch is processed when its last event arrives."""
+    """Store a bar in its market, or leave it out; the batch is processed when its last event arrives."""
     market = market_at(world.markets, event.instrument)
     if event.flags & WARMUP:
         begin_warmup(engine)
+    start = max(event.ts_event - market.tf_ns, market.ts_event)
+    if market.hours != 0:
+        start = begin_of_bar(world, engine, market, start, event.ts_event)
+        if start < 0:
+            engine.n_outside += 1
+            return
     if engine.batch_open == 0:
         engine.batch += 1
         engine.batch_open = 1
@@ -79,7 +86,7 @@ def take_bar(world, engine, event):
     else:
         engine.batch_low = min(engine.batch_low, event.instrument)
         engine.batch_high = max(engine.batch_high, event.instrument)
-    market.start = max(event.ts_event - market.tf_ns, market.ts_event)
+    market.start = start
     market.batch = engine.batch
     market.ts_event = event.ts_event
     market.open = event.w0
@@ -279,6 +286,8 @@ def take_event(world, engine, event):
     if event.flags & LAST:
         if engine.batch_open:
             process_batch(world, engine)
+        elif event.kind == BAR and event.flags & DETAIL == 0:  # all bars of this time were left out
+            return DONE
         elif not is_warming(engine):
             check_drawdown(world, engine)
         if not is_warming(engine):

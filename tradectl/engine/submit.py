@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from tradectl.core.bars import within
-from tradectl.core.codes import BookLevel, FillAt, FillPhase, LiquiditySide, OrderFlag, OrderStatus, OrderType, Reason
+from tradectl.core.calendars import session_of
+from tradectl.core.codes import (
+    BookLevel,
+    FillAt,
+    FillPhase,
+    LiquiditySide,
+    OrderFlag,
+    OrderStatus,
+    OrderType,
+    Reason,
+    TimeInForce,
+)  # fmt: skip
 from tradectl.core.depth_view import shown_best
 from tradectl.core.execute import UNCAPPED, execute
 from tradectl.core.jit import kernel, routine
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
 from tradectl.core.latency import entry_latency
-from tradectl.core.layout import NONE, currency_at, market_at, order_at, position_at, venue_at
+from tradectl.core.layout import NEVER, NONE, currency_at, market_at, order_at, position_at, venue_at
 from tradectl.core.orders import (
     emit_order,
     finish_order,
@@ -38,7 +49,8 @@ AT_CLOSE = int(FillPhase.CLOSE)
 PRINTS = int(BookLevel.PRINTS)
 FILL_AT_CLOSE = int(FillAt.CLOSE)
 TAKER = int(LiquiditySide.TAKER)
-ORDERS_FULL = int(Reason.ORDERS_FULL)
+GTD, DAY = int(TimeInForce.GTD), int(TimeInForce.DAY)
+ORDERS_FULL, EXPIRY_INVALID = int(Reason.ORDERS_FULL), int(Reason.EXPIRY_INVALID)
 UNKNOWN_INSTRUMENT = int(Reason.UNKNOWN_INSTRUMENT)
 POST_ONLY_WOULD_TAKE = int(Reason.POST_ONLY_WOULD_TAKE)
 REDUCE_ONLY_WOULD_OPEN = int(Reason.REDUCE_ONLY_WOULD_OPEN)
@@ -94,6 +106,7 @@ def fill_order_record(engine, order, request):
     order.twice_arrival = 0
     order.ts_response = 0
     order.twice_end = 0
+    order.expires = request.expires
     order.seen = SUBMITTED
     order.seen_leaves = order.qty_lots
     order.side = request.side
@@ -124,6 +137,9 @@ def validate_record(market, order, fault):
 @routine
 def check_request(world, engine, market, position, order, reason, credit):
     """Return 0, or why an order is denied: 1xx, then 2xx; sets the order's reserves."""
+    wrong = order.expires <= engine.now if order.time_in_force == GTD else order.expires != 0
+    if wrong and reason != ORDERS_FULL:
+        reason = EXPIRY_INVALID
     before_checks(world, engine, order, reason, credit)
     if reason == ORDERS_FULL:
         return reason
@@ -240,6 +256,20 @@ def arrival_of(world, engine, market):
 
 
 @routine
+def set_expiry(world, market, order):
+    """Set when an order ends that arrives at its `ts_arrival`: DAY with the session that is on then, or comes next."""
+    if order.time_in_force == DAY:
+        _, _, order.expires = session_of(world, market, order.ts_arrival)
+    elif order.time_in_force != GTD:
+        order.expires = NEVER
+    if market.level == 0:
+        market.next_expiry = min(market.next_expiry, order.expires)
+    else:
+        venue = venue_at(world.venues, market.index)
+        venue.next_arrival = min(venue.next_arrival, order.expires - 1)
+
+
+@routine
 def admit_order(world, engine, market, slot):
     """Put an order that passed on its way: reserves, list, with zero latency the venue; return its code or 0."""
     order = order_at(world.orders, slot)
@@ -248,6 +278,7 @@ def admit_order(world, engine, market, slot):
     engine.n_live += 1
     link_order(world, engine, market, slot)
     order.ts_arrival = arrival_of(world, engine, market)
+    set_expiry(world, market, order)
     order.twice_submit = market.twice_mark
     if market.travels == 0:
         return accept_order(world, engine, market, slot)

@@ -7,6 +7,7 @@ nobody sees half of it.
 from __future__ import annotations
 
 from tradectl.core.account import mark_market
+from tradectl.core.calendars import DROP, is_closed
 from tradectl.core.codes import BookLevel, EventFlag, EventKind, FoldCode, GapScope, Hook, TriggerSource
 from tradectl.core.depth_view import shown_best, shown_qty
 from tradectl.core.jit import kernel, routine
@@ -275,7 +276,10 @@ def take_tick(world, engine, event):
         apply_due(world, engine, market, venue, event.ts_event)
     if venue.mark_due < event.ts_event:  # fills that have just happened may be due too
         settle_markouts(world, engine, market, venue, event.ts_event)
-    if kind == DEPTH:
+    told = kind == TRADE or kind == QUOTE
+    if told and market.hours == DROP and is_closed(world, engine, market, event.ts_event):
+        engine.n_outside += 1
+    elif kind == DEPTH:
         if market.level != LADDER:
             return BAD_EVENT
         take_depth(world, market, venue, event)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradectl.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from tradectl.history.calendars import Sessions
 
 __all__ = [
     "ACTIONS",
@@ -75,6 +78,7 @@ class DataBlock:
     start_ns: int | None = None
     end_ns: int | None = None
     session: tuple[str, str] | None = None
+    sessions_for: Callable[[str, str], Sessions | None] | None = None  # of a venue and symbol: what stamps daily bars
     stamp: str | None = None
     tz: str | None = None
     on_error: Mapping[str, str] = field(default_factory=dict)

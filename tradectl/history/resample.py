@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from tradectl.core.calendars import DAY_NS
 from tradectl.errors import ConfigError, DataError
 from tradectl.history.importing import names_of, windowed
 from tradectl.history.model import DataBlock, InstrumentSpec, iso
 from tradectl.history.open import open_history
 from tradectl.history.rows import Rows, concat_rows
+from tradectl.history.source import Source
 from tradectl.history.stamps import MONTH_NS, format_timeframe, parse_timeframe
 from tradectl.history.stream import Feed, History, window
 from tradectl.history.writer import Summary, Writer
@@ -97,7 +99,7 @@ def partial_firsts(history: History, targets_ns: Sequence[int]) -> list[str]:
                 if 0 < source.timeframe_ns < target_ns and not source.block.detail:
                     first_ns = _first_stamp(Feed(target, source, loaded, (0, 0)))
                     begin_ns = first_ns - source.timeframe_ns
-                    if first_ns and begin_ns > (first_ns - 1) // target_ns * target_ns:
+                    if first_ns and begin_ns > _first_begin(source, first_ns, target_ns):
                         begins.append((target.id, begin_ns))
         if begins:
             name, begin_ns = begins[0]
@@ -105,6 +107,13 @@ def partial_firsts(history: History, targets_ns: Sequence[int]) -> list[str]:
             where = f"data of {name} begin at {iso(begin_ns)}{rest}"
             notes.append(f"first bar of {format_timeframe(target_ns)} is partial: {where}")
     return notes
+
+
+def _first_begin(source: Source, first_ns: int, target_ns: int) -> int:
+    """Return when the derived bar began that a source's first bar lies in, ns UTC; of hours a session's open."""
+    if source.sessions is None:
+        return (first_ns - 1) // target_ns * target_ns
+    return source.sessions.opened(first_ns) if target_ns % DAY_NS == 0 else first_ns
 
 
 def _first_stamp(feed: Feed) -> int:

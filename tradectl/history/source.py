@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tradectl.history import stamps
+from tradectl.history.calendars import Sessions, session_ends
 from tradectl.history.clean import Pairs, clean, in_order
 from tradectl.history.faults import FaultLog
 from tradectl.history.files import TruncatedError
@@ -74,6 +76,11 @@ class Source:
         """Return venue:SYMBOL of the source."""
         return f"{self.venue}:{self.symbol}"
 
+    @cached_property
+    def sessions(self) -> Sessions | None:
+        """Return the sessions that stamp its daily bars, None where nothing is known of them."""
+        return self.block.sessions_for(self.venue, self.symbol) if self.block.sessions_for is not None else None
+
     def raw_rows(self, streams: int) -> Iterator[Rows]:
         """Yield rows in time order, stamps possibly repeated: files one after the other, or merged."""
         parts = sorted(self.parts, key=lambda p: p.first_ns)
@@ -97,11 +104,11 @@ class Source:
 
 
 def end_stamps(
-    ts: npt.NDArray[np.int64], file: SourceFile, block: DataBlock, timeframe_ns: int
+    ts: npt.NDArray[np.int64], file: SourceFile, block: DataBlock, timeframe_ns: int, sessions: Sessions | None = None
 ) -> npt.NDArray[np.int64]:
-    """Return the exclusive ends, ns UTC, of bars stamped `ts`.
+    """Return the exclusive ends, ns UTC, of bars stamped `ts`; `sessions` are those of their symbol.
 
-    Bars of a day or more: a session's close where one is given; of dates, the next midnight UTC (months:
+    Bars of a day or more: a session's close where one is given or known; of dates, the next midnight UTC (months:
     the first of the next). Others: the stamp itself, or the stamp plus the timeframe if it is the open.
     """
     day, stamp = stamps.DAY_NS, block.stamp or file.profile.stamp
@@ -111,6 +118,9 @@ def end_stamps(
             local = local.dt.convert_time_zone(block.session[1] if file.form.aware else file.form.tz)
         days = local.dt.replace_time_zone(None).dt.timestamp("ns").to_numpy()
         return stamps.session_close(days, block.session)
+    if timeframe_ns == day and sessions is not None:
+        known = sessions.tz if file.form.aware else file.form.tz
+        return session_ends(sessions, ts, None if file.form.date_only else known)
     if timeframe_ns == stamps.MONTH_NS:
         months = pl.Series(ts).cast(pl.Datetime("ns")).dt.truncate("1mo").dt.offset_by("1mo")
         return months.dt.timestamp("ns").to_numpy()
@@ -202,7 +212,7 @@ def slice_rows(streams: int) -> int:
 
 
 def _usable(raw: RawBatch, source: Source, file: SourceFile, latest: int, log: FaultLog) -> Rows:
-    ends = end_stamps(raw.ts, file, source.block, source.timeframe_ns)
+    ends = end_stamps(raw.ts, file, source.block, source.timeframe_ns, source.sessions)
     return in_order(clean(raw, ends, file, source.id, log), latest, source.id, log)
 
 

@@ -16,9 +16,10 @@ from tradectl.errors import StoreError
 from tradectl.metrics.streams import DAY_NS
 from tradectl.metrics.trips import excursions, trips
 
-__all__ = ["RunData", "buy_and_hold", "daily"]
+__all__ = ["SESSIONS", "RunData", "buy_and_hold", "daily"]
 
 PICO = 10**12
+SESSIONS = "sessions.parquet"  # of runs whose instruments share a calendar
 TABLES = ("equity", "fills", "positions", "orders")
 STAMP = pl.Datetime("ns", "UTC")
 SCHEMA = pl.Schema({"day": pl.Date(), "ts": STAMP, "equity": pl.Float64(), "return": pl.Float64()})
@@ -103,7 +104,8 @@ class RunData:
         """Read a run folder; StoreError where it is none, or damaged."""
         run = open_run(folder)
         equity, fills, positions, orders = (_table(folder, name) for name in TABLES)
-        return RunData(folder, run.summary, equity, fills, positions, orders, prices, sessions)
+        closes = _closes(folder) if sessions is None else sessions
+        return RunData(folder, run.summary, equity, fills, positions, orders, prices, closes)
 
     @property
     def initial(self) -> float:
@@ -148,6 +150,12 @@ class RunData:
             return None
         ends = self.daily["ts"].dt.epoch("ns").to_numpy()
         return buy_and_hold(self.prices, ends, int(self.equity["ts"].dt.epoch("ns")[0]))
+
+
+def _closes(folder: Path) -> Stamps | None:
+    """Return the closes of sessions that a run of a calendar has left, ns UTC; None: its days are UTC days."""
+    path = folder / SESSIONS
+    return pl.read_parquet(path)["close"].dt.epoch("ns").to_numpy() if path.exists() else None
 
 
 def _table(folder: Path, name: str) -> pl.DataFrame:

@@ -11,19 +11,24 @@ import numpy.typing as npt
 __all__ = ["DAY_NS", "EquityDays", "Trips"]
 
 DAY_NS = 86_400 * 10**9
+YEAR_NS = 366 * DAY_NS
 Rows = npt.NDArray[Any]
 
 
 @dataclass
 class EquityDays:
-    """The last equity of every UTC day; a bar that ends at midnight belongs to the day that ends with it."""
+    """The last equity of every day: of UTC days, or of sessions where their closes are given (ns UTC, ascending).
+
+    What ends with a day belongs to it.
+    """
 
     initial_atoms: int
     first_ts: int = 0
     last_ts: int = 0
     samples: int = 0
     total: float = 0.0  # sum of all samples, atoms
-    days: dict[int, int] = field(default_factory=dict)  # day number since 1970 → atoms
+    days: dict[int, int] = field(default_factory=dict)  # number since 1970, or of a session → atoms
+    sessions: npt.NDArray[np.int64] | None = None
 
     def feed(self, rows: Rows) -> None:
         """Take EQUITY records in time order."""
@@ -35,19 +40,29 @@ class EquityDays:
         self.last_ts = last
         self.samples += len(rows)
         self.total += float(equity.sum(dtype=np.float64))
-        low, high = (first - 1) // DAY_NS, (last - 1) // DAY_NS
+        low, high = (int(number) for number in self._numbers(np.array([first, last])))
         if high - low > len(rows):  # sparse: look at the samples, not at the days
-            numbers = (ts - 1) // DAY_NS
+            numbers = self._numbers(ts)
             ends = np.append(np.flatnonzero(np.diff(numbers)), len(rows) - 1)
             self.days.update(zip(numbers[ends].tolist(), equity[ends].tolist(), strict=True))
             return
         numbers = np.arange(low, high + 1)
-        ends = np.searchsorted(ts, (numbers + 1) * DAY_NS, side="right")
+        ends = np.searchsorted(ts, self._ends(numbers), side="right")
         filled = np.diff(ends, prepend=0) > 0
         self.days.update(zip(numbers[filled].tolist(), equity[ends[filled] - 1].tolist(), strict=True))
 
+    def _numbers(self, ts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the numbers of the days that stamps belong to."""
+        return (ts - 1) // DAY_NS if self.sessions is None else np.searchsorted(self.sessions, ts, side="left")
+
+    def _ends(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return when days end, ns UTC; what no session closes any more ends with the data."""
+        if self.sessions is None:
+            return (numbers + 1) * DAY_NS
+        return np.append(self.sessions, np.iinfo(np.int64).max)[numbers]
+
     def returns(self) -> npt.NDArray[np.float64]:
-        """Return one return a calendar day (UTC), the first against the initial equity; days without samples are 0."""
+        """Return one return a day, the first against the initial equity; days without samples are 0."""
         if not self.days:
             return np.zeros(0)
         numbers = np.fromiter(self.days.keys(), np.int64, len(self.days))
@@ -57,6 +72,15 @@ class EquityDays:
         before = np.concatenate(([float(self.initial_atoms)], levels[:-1]))
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(levels / before - 1.0)
+
+    @property
+    def closes(self) -> npt.NDArray[np.int64] | None:
+        """Return the closes of its sessions, ns UTC, of at least a year; None where its days are UTC days."""
+        if self.sessions is None or not self.samples:
+            return None
+        until = max(self.last_ts, self.first_ts + YEAR_NS)
+        low, high = np.searchsorted(self.sessions, [self.first_ts, until], side="left")
+        return self.sessions[low : high + 1]
 
     @property
     def mean_equity(self) -> float:

@@ -96,10 +96,12 @@ from tradectl.strategy.params import Bool, Choice, Float, Int
 from tradectl.strategy.plots import Dots, Line, Steps
 
 GTC, IOC, FOK = int(TimeInForce.GTC), int(TimeInForce.IOC), int(TimeInForce.FOK)
+GTD, DAY = int(TimeInForce.GTD), int(TimeInForce.DAY)
 POST_ONLY, REDUCE_ONLY = int(OrderFlag.POST_ONLY), int(OrderFlag.REDUCE_ONLY)  # `flags` of ctx.submit
 
 __all__ = [
-    "FOK", "GTC", "IOC", "POST_ONLY", "REDUCE_ONLY", "Adx", "Aroon", "Array", "Atr", "Bollinger", "Bool",
+    "DAY", "FOK", "GTC", "GTD", "IOC", "POST_ONLY", "REDUCE_ONLY", "Adx", "Aroon", "Array", "Atr",
+    "Bollinger", "Bool",
     "Cci", "Choice", "Cmf", "Cross", "Dema", "Donchian", "Dots", "Ema", "Extremum", "Float", "Float64",
     "Hma", "Ichimoku", "Int", "Int64", "Kama", "Keltner", "LinReg", "Line", "LiquiditySide", "Macd",
     "Mfi", "Obv", "OrderStatus", "OrderType", "PairStats", "PerInstrument", "Psar", "Rank", "Reason",

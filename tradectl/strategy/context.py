@@ -18,7 +18,8 @@ ATTRIBUTES: dict[str, Callable[..., Any]] = {
     for name in (
         "now open high low close volume open_ticks high_ticks low_ticks close_ticks volume_lots ts_event timeframe_ns "
         "frame last last_ticks tick_size lot_size is_tradable has_bar is_ready instrument n_instruments position "
-        "position_lots entry_price unrealised realised equity balance buying_power drawdown trading_state open_orders"
+        "position_lots entry_price unrealised realised equity balance buying_power drawdown trading_state open_orders "
+        "is_session_open session session_open session_close"
     ).split()
 } | {
     name: getattr(b, "ctx_" + name)

@@ -53,7 +53,9 @@ def _position(ctx):
 
 
 @routine
-def put_request(ctx, kind, side, order_type, tif, flags, lots, price_ticks, trigger_ticks, reason, order_id, tag, legs):
+def put_request(
+    ctx, kind, side, order_type, tif, flags, lots, price_ticks, trigger_ticks, reason, order_id, tag, legs, expires=0
+):
     """Append a request; return its order id (0: no room, which is counted as a denial)."""
     engine = engine_at(ctx.engine, 0)
     if engine.n_requests >= ctx.request_capacity:
@@ -68,6 +70,7 @@ def put_request(ctx, kind, side, order_type, tif, flags, lots, price_ticks, trig
     request.price_ticks = price_ticks
     request.trigger_ticks = trigger_ticks
     request.tag = tag
+    request.expires = expires
     request.instrument = ctx.cursor_instrument
     request.strategy = ctx.cursor_strategy
     request.reason = reason
@@ -110,7 +113,7 @@ def limit_ticks(market, side, price):
 
 
 @kernel
-def _send(ctx, side, lots, reason, limit, stop, tif, post_only, reduce_only, tag):
+def _send(ctx, side, lots, reason, limit, stop, tif, post_only, reduce_only, tag, expire):
     market = _market(ctx)
     order_type = MARKET
     price_ticks, trigger_ticks = 0, 0
@@ -125,11 +128,13 @@ def _send(ctx, side, lots, reason, limit, stop, tif, post_only, reduce_only, tag
         if not finite:
             reason = NOT_A_NUMBER
     flags = (POST_ONLY if post_only else 0) | (REDUCE_ONLY if reduce_only else 0)
-    return put_request(ctx, SUBMIT, side, order_type, tif, flags, lots, price_ticks, trigger_ticks, reason, 0, tag, 0)
+    return put_request(
+        ctx, SUBMIT, side, order_type, tif, flags, lots, price_ticks, trigger_ticks, reason, 0, tag, 0, expire
+    )
 
 
 @kernel
-def _order(ctx, side, qty, limit, stop, tif, post_only, reduce_only, tag):
+def _order(ctx, side, qty, limit, stop, tif, post_only, reduce_only, tag, expire):
     lots, reason = 0, 0
     if qty is None:
         if reduce_only:
@@ -144,25 +149,25 @@ def _order(ctx, side, qty, limit, stop, tif, post_only, reduce_only, tag):
             reason = NOT_A_NUMBER
         elif exact == 0:
             reason = QTY_NOT_ON_LOT
-    return _send(ctx, side, lots, reason, limit, stop, tif, post_only, reduce_only, tag)
+    return _send(ctx, side, lots, reason, limit, stop, tif, post_only, reduce_only, tag, expire)
 
 
 @kernel
-def ctx_buy(ctx, qty=None, limit=None, stop=None, tif=1, post_only=False, reduce_only=False, tag=0):
+def ctx_buy(ctx, qty=None, limit=None, stop=None, tif=1, post_only=False, reduce_only=False, tag=0, expire=0):
     """Buy `qty` (None: the configured sizing; with reduce_only the position); return the order id.
 
     No price: MARKET; `limit`: LIMIT (rounded down to a tick); `stop`: STOP_MARKET (rounded up); both: STOP_LIMIT.
     """
-    return _order(ctx, 1, qty, limit, stop, tif, post_only, reduce_only, tag)
+    return _order(ctx, 1, qty, limit, stop, tif, post_only, reduce_only, tag, expire)
 
 
 @kernel
-def ctx_sell(ctx, qty=None, limit=None, stop=None, tif=1, post_only=False, reduce_only=False, tag=0):
+def ctx_sell(ctx, qty=None, limit=None, stop=None, tif=1, post_only=False, reduce_only=False, tag=0, expire=0):
     """Sell `qty` (None: the configured sizing; with reduce_only the position); return the order id.
 
     No price: MARKET; `limit`: LIMIT (rounded up to a tick); `stop`: STOP_MARKET (rounded down); both: STOP_LIMIT.
     """
-    return _order(ctx, -1, qty, limit, stop, tif, post_only, reduce_only, tag)
+    return _order(ctx, -1, qty, limit, stop, tif, post_only, reduce_only, tag, expire)
 
 
 @kernel
@@ -180,7 +185,7 @@ def ctx_sell_value(ctx, value, limit=None, stop=None, tif=1, tag=0):
 @kernel
 def _value_order(ctx, side, value, limit, stop, tif, tag):
     lots, reason = _lots_of_value(ctx, float(value))
-    return _send(ctx, side, lots, reason, limit, stop, tif, False, False, tag)
+    return _send(ctx, side, lots, reason, limit, stop, tif, False, False, tag, 0)
 
 
 @kernel
@@ -193,9 +198,11 @@ def _lots_of_value(ctx, value):
 
 
 @kernel
-def ctx_submit(ctx, side, order_type, qty_lots, price_ticks=0, trigger_ticks=0, tif=1, flags=0, tag=0):
+def ctx_submit(ctx, side, order_type, qty_lots, price_ticks=0, trigger_ticks=0, tif=1, flags=0, tag=0, expire=0):
     """Send an order in integers: side ±1, OrderType, lots, ticks, TimeInForce, OrderFlag; return the order id."""
-    return put_request(ctx, SUBMIT, side, order_type, tif, flags, qty_lots, price_ticks, trigger_ticks, 0, 0, tag, 0)
+    return put_request(
+        ctx, SUBMIT, side, order_type, tif, flags, qty_lots, price_ticks, trigger_ticks, 0, 0, tag, 0, expire
+    )
 
 
 @routine

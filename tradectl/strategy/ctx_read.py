@@ -11,6 +11,7 @@ import math
 
 from tradectl.core import layout
 from tradectl.core.buying import available_atoms
+from tradectl.core.calendars import is_open, session_of
 from tradectl.core.codes import MarketStatus, OrderStatus
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NONE, bar_at, currency_at, engine_at, market_at, order_at, position_at
@@ -116,6 +117,45 @@ def ctx_timeframe_ns(ctx):
 def ctx_frame(ctx):
     """Which bar of the configuration's `bars:` this is: by time, finest first, then the others; -1: the source's."""
     return ctx.cursor_frame
+
+
+# --- when the instrument trades
+
+
+@kernel
+def session_time(ctx):
+    """Return a time inside the session of the current bar, or where there is none the time of this hook, ns."""
+    if _market(ctx).level != 0 and ctx.cursor_frame < 0:
+        return engine_at(ctx.engine, 0).now
+    ended = bar_at(ctx.cursor_bar, 0).ts_event
+    return ended - 1 if ended > 0 else engine_at(ctx.engine, 0).now
+
+
+@kernel
+def ctx_is_session_open(ctx):
+    """Whether the current instrument's market is open now: from a session's open until before its close."""
+    return is_open(ctx, _market(ctx), engine_at(ctx.engine, 0).now)
+
+
+@kernel
+def ctx_session(ctx):
+    """Number of the session of the current bar (its date in days since 1970-01-01); outside sessions the next one's."""
+    number, _, _ = session_of(ctx, _market(ctx), session_time(ctx))
+    return number
+
+
+@kernel
+def ctx_session_open(ctx):
+    """Open of the session of the current bar, ns UTC; outside sessions the next one's."""
+    _, opens, _ = session_of(ctx, _market(ctx), session_time(ctx))
+    return opens
+
+
+@kernel
+def ctx_session_close(ctx):
+    """Close of the session of the current bar, ns UTC; outside sessions the next one's."""
+    _, _, closes = session_of(ctx, _market(ctx), session_time(ctx))
+    return closes
 
 
 @kernel

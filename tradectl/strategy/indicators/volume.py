@@ -96,7 +96,7 @@ def vwap(rec, high, low, close, volume, session):
     """Take in a bar and the number of its session; return the average of the session, NaN before any volume in it.
 
     sum of p * volume / sum of volume, p = (high + low + close) / 3, from the first bar with another session on.
-    A day is a session: `ctx.ts_event // 86_400_000_000_000`.
+    `ctx.session` numbers sessions; of markets that never close they are the days of UTC.
     Source: S. Berkowitz, D. Logue, E. Noser, The Total Cost of Transactions on the NYSE (1988).
     """
     if session != rec.session:
