@@ -40,7 +40,7 @@ class Pairs:
 
     class State:
         fit = PairStats("window")
-        spread = Rolling("window")
+        spread = Rolling("window").of(fit)
         side = Int64()  # of the second instrument: 1 long, -1 short, 0 no position
         barred = Int64()  # 1 after a stop, until the score has come back
         ratio = Float64()  # of the position
