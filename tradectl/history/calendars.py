@@ -44,6 +44,29 @@ class Sessions:
         at = int(np.searchsorted(self.sittings[:, 1], ts))
         return int(self.sittings[min(at, len(self.sittings) - 1), 2])
 
+    @cached_property
+    def _open_before(self) -> Ints:
+        """Return how long the market was open before each sitting, ns."""
+        inner = self.sittings[1:-1]
+        return np.concatenate([[0], np.cumsum(inner[:, 1] - inner[:, 0])])
+
+    def bars_missing(self, start: Ints, end: Ints, timeframe_ns: int) -> Ints:
+        """Return how many bars are missing between bars that end at `start` and at `end`, ns UTC."""
+        if timeframe_ns % DAY_NS == 0:
+            sessions = np.searchsorted(self.closes, end, "right") - np.searchsorted(self.closes, start, "right")
+            bars = sessions * DAY_NS // timeframe_ns
+        else:
+            bars = np.rint((self._open_until(end) - self._open_until(start)) / timeframe_ns)
+        missing: Ints = np.maximum(bars, 1).astype(np.int64) - 1
+        return missing
+
+    def _open_until(self, ts: Ints) -> Ints:
+        """Return how long the market was open until each time, ns."""
+        inner = self.sittings[1:-1]
+        at = np.minimum(np.searchsorted(inner[:, 1], ts), len(inner) - 1)
+        until: Ints = self._open_before[at] + np.clip(ts - inner[at, 0], 0, inner[at, 1] - inner[at, 0])
+        return until
+
     def closes_on(self, days: Ints) -> Ints:
         """Return the close of the session of each date (days since 1970-01-01), ns UTC; 0 where there is none."""
         numbers = self.sittings[1:-1, 4]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tradectl.history.calendars import Sessions
 from tradectl.history.faults import FaultLog
 from tradectl.history.model import Gap, iso
 from tradectl.history.reader import RawBatch, SourceFile
@@ -115,6 +116,7 @@ class Pairs:
     timeframe_ns: int
     gap_ns: int  # a distance beyond this is a gap
     log: FaultLog | None  # None: only clean, count nothing
+    sessions: Sessions | None = None  # where they are known, what lies between them is no gap
     last: Rows | None = None
     gaps: list[Gap] = field(default_factory=list)
     gap_count: int = 0
@@ -160,8 +162,13 @@ class Pairs:
     def _look(self, rows: Rows, steps: npt.NDArray[np.int64], before: Rows | None) -> None:
         assert self.log is not None
         wide = np.flatnonzero(steps > self.gap_ns)
-        if len(wide):
+        if self.sessions is None:
             absent = np.rint(steps[wide] / self.timeframe_ns).astype(np.int64) - 1
+        else:
+            ends = rows.ts[wide]
+            absent = self.sessions.bars_missing(ends - steps[wide], ends, self.timeframe_ns)
+            wide, absent = wide[absent > 0], absent[absent > 0]
+        if len(wide):
             self.gap_count += len(wide)
             self.missing += int(absent.sum())
             found = [

@@ -240,7 +240,7 @@ class Judge:
 
     def __init__(self, source: Source, log: FaultLog) -> None:
         self.log = FaultLog(log.actions, log.files, log.strict)
-        self.pairs = Pairs(source.id, source.timeframe_ns, source.gap_ns, self.log)
+        self.pairs = Pairs(source.id, source.timeframe_ns, source.gap_ns, self.log, source.sessions)
         self.prices, self.volumes = Steps(), Steps()
         self.in_order = True
         self.latest = FIRST

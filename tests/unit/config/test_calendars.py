@@ -148,3 +148,27 @@ def test_days_of_the_week() -> None:
     assert week_days("mon-fri") == {0, 1, 2, 3, 4}
     assert week_days("sun-thu") == {6, 0, 1, 2, 3}
     assert week_days("mon,wed,fri-sat") == {0, 2, 4, 5}
+
+
+def ns(text: str) -> int:
+    """Return a time in New York as ns UTC."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=NEW_YORK).timestamp()) * 10**9
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "bar", "missing"),
+    [
+        ("2024-03-08 16:00", "2024-03-11 09:31", "1m", 0),  # Friday's close, Monday's open, clocks changed between
+        ("2024-03-08 15:59", "2024-03-11 09:31", "1m", 1),
+        ("2024-03-08 10:00", "2024-03-08 10:05", "1m", 4),
+        ("2024-03-08 16:00", "2024-03-12 09:31", "1m", 390),  # a whole session
+        ("2024-03-07 16:00", "2024-03-11 16:00", "1d", 1),
+        ("2024-03-08 16:00", "2024-03-11 16:00", "1d", 0),
+        ("2024-03-08 15:30", "2024-03-11 10:30", "1h", 1),  # the half hour until 16:00
+        ("2024-03-08 16:00", "2024-03-11 10:00", "1h", 0),  # by the clock
+    ],
+)
+def test_what_is_missing_between_two_bars(start: str, end: str, bar: str, missing: int) -> None:
+    sessions = own_sessions(OwnHours(NEW_YORK.key, 570, 960))
+    length = {"1m": 60, "1h": 3_600, "1d": 86_400}[bar] * 10**9
+    assert sessions.bars_missing(np.array([ns(start)]), np.array([ns(end)]), length).tolist() == [missing]
