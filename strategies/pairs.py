@@ -66,14 +66,22 @@ class Pairs:
         score = s.fit.residual / deviation if deviation > 0.0 else math.nan
         ctx.plot("score", score)
         ctx.plot("ratio", s.fit.value)
-        if score == score:
+        if score == score and is_idle(ctx):
             decide(ctx, p, s, score, first, second)
 
 
 def closed_at(ctx, instrument):
     """Return the close of an instrument's bar that ends now, NaN where there is none or it cannot be traded."""
     tradable = ctx.select(instrument)
-    return ctx.close if tradable and ctx.has_bar and ctx.open_orders == 0 else math.nan
+    return ctx.close if tradable and ctx.has_bar else math.nan
+
+
+def is_idle(ctx):
+    """Return whether no order of either leg works: what was decided is done."""
+    ctx.select(0)
+    working = ctx.open_orders
+    ctx.select(1)
+    return working + ctx.open_orders == 0
 
 
 def decide(ctx, p, s, score, first, second):

@@ -36,7 +36,8 @@ _hooked = False
 
 def _audit(event: str, args: tuple[Any, ...]) -> None:
     if _open_watches and event in ("open", "sqlite3.connect"):
-        _open_watches[-1].seen(args[0], str(args[1] or "") if event == "open" and len(args) > 1 else "rw")
+        # of a database nobody can say here whether it is written, and none can be cut
+        _open_watches[-1].seen(args[0], str(args[1] or "") if event == "open" and len(args) > 1 else "r")
 
 
 @dataclass

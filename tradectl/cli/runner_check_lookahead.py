@@ -208,7 +208,7 @@ class _Check:
         data, trusted = self.worlds.data_paths(), set(self.worlds.trusted)
         made = self.seen["written"]
         for path in sorted(self.seen["read"] - self.seen["cut"] - trusted - made):
-            self.unproven.append(f"the strategy reads {path}, which cannot be cut: it has no column of times")
+            self.unproven.append(f"the strategy reads {path}, which cannot be cut: no table with a column of times")
         for path in sorted(self.seen["cut"] - data - trusted - self.worlds.made):
             self.unproven.append(
                 f"the strategy reads {path}, made before the run: it was cut by its stamps, and what its rows knew "

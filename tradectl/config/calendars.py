@@ -115,7 +115,7 @@ class Calendar(Block):
         """Yield (key, what is wrong with it) of hours that contradict each other."""
         if self.name is not None:
             for name in OWN:
-                if name in self.model_fields_set:
+                if getattr(self, name) != type(self).model_fields[name].get_default(call_default_factory=True):
                     yield name.rstrip("_"), f"the calendar {self.name!r} has hours of its own; leave one of the two out"
             return
         if self.open is None or self.close is None:

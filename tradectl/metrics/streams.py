@@ -11,7 +11,6 @@ import numpy.typing as npt
 __all__ = ["DAY_NS", "EquityDays", "Trips"]
 
 DAY_NS = 86_400 * 10**9
-YEAR_NS = 366 * DAY_NS
 Rows = npt.NDArray[Any]
 
 
@@ -75,12 +74,8 @@ class EquityDays:
 
     @property
     def closes(self) -> npt.NDArray[np.int64] | None:
-        """Return the closes of its sessions, ns UTC, of at least a year; None where its days are UTC days."""
-        if self.sessions is None or not self.samples:
-            return None
-        until = max(self.last_ts, self.first_ts + YEAR_NS)
-        low, high = np.searchsorted(self.sessions, [self.first_ts, until], side="left")
-        return self.sessions[low : high + 1]
+        """Return the closes of all sessions of its calendar, ns UTC; None where its days are UTC days."""
+        return self.sessions if self.samples else None
 
     @property
     def mean_equity(self) -> float:

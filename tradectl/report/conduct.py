@@ -107,8 +107,8 @@ def data(report: Report) -> Section | None:
     ]  # fmt: skip
     made.add(table(("Fault", "Instrument", "What was done", "Rows"), faults, caption="Faults", left=(0, 1, 2)))
     made.add(_gaps(told.get("gaps") or [], gaps, report.data.orders))
-    if told := (report.summary.get("calendar") or {}).get("left_out"):
-        made.add(note(f"{count(told)} bars, trades or quotes outside the sessions were left out."))
+    if left_out := (report.summary.get("calendar") or {}).get("left_out"):
+        made.add(note(f"{count(left_out)} bars, trades or quotes outside the sessions were left out."))
     if report.summary.get("synthetic_bars"):
         made_up = count(report.summary["synthetic_bars"])
         made.add(note(f"{made_up} bars are made up to fill gaps; nothing fills in them."))

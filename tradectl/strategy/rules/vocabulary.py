@@ -46,6 +46,10 @@ FACTS = {
     "drawdown": Fact("ctx.drawdown", 8, PLAIN, "drawdown of the account: 1 - equity / peak equity"),
     "hour": Fact(f"ctx.now // {HOUR_NS:_} % 24", 6, PLAIN, "hour of the bar's end, 0..23 UTC"),
     "minute": Fact(f"ctx.now // {MINUTE_NS:_} % 60", 6, PLAIN, "minute of the bar's end, 0..59"),
+    "minutes_to_close": Fact(
+        f"(ctx.session_close - ctx.now) // {MINUTE_NS:_}", 6, PLAIN,
+        "minutes from the bar's end until its session closes: 0 at the last one (24/7: at 00:00 UTC)"
+    ),
     "weekday": Fact(
         f"(ctx.now // {DAY_NS:_} + 3) % 7", 6, PLAIN, "day of the bar's end, UTC: monday (0) .. sunday (6) by name"
     ),
@@ -79,7 +83,7 @@ _PLAIN = """rsi roc trix stochastic stoch_rsi williams_r cci adx aroon volatilit
 _PLAIN_OUTPUTS = ("percent_b", "r", "r2", "side", "width")
 _ANY_OUTPUTS = ("beta", "intercept", "residual")
 _LOTS = ("obv",)  # those that tell a number of lots
-BAR_INPUTS = {"session": f"(ctx.ts_event - 1) // {DAY_NS:_}"}  # a session is a day, UTC
+BAR_INPUTS = {"session": "ctx.session"}
 _NOT_HERE = ("cross",)  # `crosses above` is it
 
 
