@@ -147,7 +147,7 @@ def test_a_named_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert f"TRADECTL_CACHE_DIR={named} cannot be written" in found["found"]
 
 
-BOUNDS_CHECKED = pytest.param("NUMBA_BOUNDSCHECK", marks=pytest.mark.proof)  # as test_tick_slices.py checks
+BOUNDS_CHECKED = pytest.param("NUMBA_BOUNDSCHECK", marks=pytest.mark.proof)  # as tests/property/test_slices.py checks
 
 
 @pytest.mark.parametrize("switch", ["NUMBA_DISABLE_JIT", BOUNDS_CHECKED])

@@ -18,7 +18,7 @@ from tests.mutants.table import EVERYTHING, MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 240  # seconds; a mutant that hangs is noticed as well
-STRIDE = 64
+STRIDE = 256
 TESTS_FAILED = 1  # exit code of pytest
 
 

@@ -64,6 +64,7 @@ def test_bitfinex_btc_2017() -> None:
         assert made[word].tolist() == [int(bar[k].quantize(cent) * 100) for bar in texts]
 
 
+@pytest.mark.proof
 def test_bitfinex_folder_and_the_outage_of_ltc() -> None:
     history = opened("bitfinex_1m")
     assert [i.symbol for i in history.instruments] == ["BTC/USD", "ETH/USD", "LTC/USD"]

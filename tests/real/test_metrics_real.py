@@ -26,6 +26,7 @@ STRATEGIES = {  # params, account
     "rsi_reversion": ("{length: 14, low: 30, stop: 0.03, target: 0.03}", "type: cash"),
     "sma_cross": ("{fast: 20, slow: 60, short: true}", "type: margin, leverage: 2"),
 }
+FIRST, *OTHERS = STRATEGIES
 CONFIG = """
 name: {name}
 strategy: {{path: {root}/strategies/{name}.py, params: {params}}}
@@ -71,7 +72,7 @@ def test_what_the_summary_has_too_is_equal(runs: dict[str, RunData], name: str) 
     assert found["daily_drawdown"] <= found["max_drawdown"]
 
 
-@pytest.mark.parametrize("name", list(STRATEGIES))
+@pytest.mark.parametrize("name", [FIRST, *(pytest.param(one, marks=pytest.mark.proof) for one in OTHERS)])
 @pytest.mark.parametrize(("profile", "ask"), [("quantstats", ask_quantstats), ("empyrical", ask_empyrical)])
 def test_profiles_are_the_packages_numbers(
     runs: dict[str, RunData], name: str, profile: str, ask: Any

@@ -78,7 +78,7 @@ def test_spans() -> None:
     assert gaps_between([(20, 30)], 2, 6) == [(2, 6)]
 
 
-@pytest.mark.parametrize("step_rows", [700, 10**9])
+@pytest.mark.parametrize("step_rows", [700, pytest.param(10**9, marks=pytest.mark.proof)])
 @pytest.mark.parametrize(
     ("kind", "make", "span"), [("bars", bars, BARS), ("trades", trades, TRADES)], ids=["bars", "trades"]
 )
