@@ -80,11 +80,38 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
     return folder, _json(_start(folder, *BACKTEST))
 
 
+def test_an_edited_constant_leads_to_another_cache(tmp_path: Path) -> None:
+    """What is compiled from the edited source, and that it is, `make proof` looks at."""
+    package = copied(tmp_path / "package")
+    env = {"TRADECTL_CACHE_DIR": str(tmp_path / "cache")}
+
+    def found() -> str:
+        return str(_json(_start(tmp_path, "doctor", "--json", package=package, **env))["checks"]["cache"]["found"])
+
+    before = found()
+    assert before == found()
+    edit_money(package)
+    assert found() != before
+
+
+def copied(package: Path) -> Path:
+    shutil.copytree(ROOT / "tradectl", package / "tradectl", ignore=shutil.ignore_patterns("__pycache__"))
+    return package
+
+
+def edit_money(package: Path) -> None:
+    """Double all fees: `money` is imported by helpers of helpers of the one entry point."""
+    money = package / "tradectl" / "core" / "money.py"
+    text = money.read_text()
+    assert text.count(MONEY) == 1
+    money.write_text(text.replace(MONEY, "NANO = 500_000_000"))
+
+
+@pytest.mark.proof
 def test_two_processes_compile_at_once_and_an_edited_constant_is_seen(
     tmp_path: Path, usual: tuple[Path, dict[str, Any]]
 ) -> None:
-    package, folder = tmp_path / "package", _folder(tmp_path / "work")
-    shutil.copytree(ROOT / "tradectl", package / "tradectl", ignore=shutil.ignore_patterns("__pycache__"))
+    package, folder = copied(tmp_path / "package"), _folder(tmp_path / "work")
     cache = {"TRADECTL_CACHE_DIR": str(tmp_path / "cache")}
     both = [_start(folder, *BACKTEST, package=package, **cache) for _ in range(2)]
     first, second = [_json(process) for process in both]
@@ -96,11 +123,7 @@ def test_two_processes_compile_at_once_and_an_edited_constant_is_seen(
     assert warm["compile_cached"] is True
     assert warm["state_hash"] == first["state_hash"]
 
-    # `money` is imported by helpers of helpers of the one entry point: numba's own cache sees no edit there.
-    money = package / "tradectl" / "core" / "money.py"
-    text = money.read_text()
-    assert text.count(MONEY) == 1
-    money.write_text(text.replace(MONEY, "NANO = 500_000_000"))
+    edit_money(package)  # numba's own cache sees no such edit
     edited = _start(folder, *BACKTEST, package=package, **cache)
     _out, err = edited.communicate(timeout=300)
     # Fees are twice what they were: the audit, which has its own arithmetic, refuses the new code's fills.

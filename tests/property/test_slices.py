@@ -141,7 +141,7 @@ def assert_same_output(script: str, mode: str, folder: Path, lines: int) -> None
     assert texts[0] == texts[1]
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [MODES[0], pytest.param(MODES[1], marks=pytest.mark.proof)])
 @pytest.mark.skipif(DISABLE_JIT, reason="compares with compiled kernels, of which there are none here")
 def test_plain_and_bounds_checked_kernels_write_the_same_bytes(mode: str, tmp_path: Path) -> None:
     assert_same_output(SCRIPT, mode, tmp_path, lines=len(CASES))

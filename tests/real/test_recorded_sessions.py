@@ -19,7 +19,7 @@ pytestmark = [
     ),
 ]
 WORTH = 200.0  # of an order, in the quote currency
-SPEED = 8.0
+SPEED = 4.0  # the recording must go on until a loaded machine has fetched the snapshot
 
 
 def eager(price: float) -> list[dict[str, Any]]:
@@ -63,7 +63,7 @@ def test_strategies_trade_on_recorded_traffic(tmp_path: Path, exchange: str, fil
         return write_config(tmp_path, eager(float(source.listings[0].price)), fed, account=account, feed=quiet)
 
     async def to_the_end(playing: Playing) -> None:
-        await playing.until(server.finished.is_set, 30, "end of the recording")
+        await playing.until(server.finished.is_set, 60, "end of the recording")
 
     played = play(server, tmp_path / "runs", config, to_the_end)
     assert set(played.summary["feeds"]["counts"]) == {"connected"}
