@@ -13,7 +13,7 @@ from tests.golden.protocol import (
 from tradectl.core.codes import (
     Breach, EventFlag, EventKind, FillAt, FoldCode, OrderFlag, OrderType, Reason, RequestKind,
 )  # fmt: skip
-from tradectl.core.event import empty_events
+from tradectl.core.event import EVENT, empty_events
 from tradectl.core.instrument import Instrument
 from tradectl.core.jit import entry
 from tradectl.core.layout import NO_LIMIT, UNCHANGED, engine_at, request_at, world_at
@@ -28,6 +28,9 @@ __all__ = ["KernelBackend", "hours_of"]
 
 LIMITS = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 STOPS = (OrderType.STOP_MARKET, OrderType.STOP_LIMIT)
+
+
+NOTHING = dict.fromkeys(EVENT.names, 0)
 
 
 @entry(lambda: types.int64(types.int64))
@@ -117,7 +120,7 @@ class KernelBackend:
                 order_capacity=256,
                 request_capacity=64,
                 report_capacity=64,
-                output_capacity=32_768,
+                output_capacity=20_000,
                 equity_capacity=1024,
             )
         )
@@ -157,19 +160,16 @@ class KernelBackend:
                 words = {"w0": bar.open, "w1": bar.high, "w2": bar.low, "w3": bar.close, "w4": volume}
                 rows.append({"kind": EventKind.BAR, "instrument": i, "flags": flags, **words})
         events = empty_events(len(rows))
-        for event, row in zip(events, rows, strict=True):
-            event["ts_event"] = event["ts_recv"] = step.ts
-            for name, value in row.items():
-                event[name] = value
+        for k, row in enumerate(rows):
+            events[k] = tuple((NOTHING | {"ts_event": step.ts, "ts_recv": step.ts} | row).values())
         if rows:
             events[-1]["flags"] |= int(EventFlag.LAST)
         return events
 
     def request(self, k: int, r: Submit | Cancel | Modify) -> None:
         """Write one request into the buffer."""
+        self.state.requests[k : k + 1] = 0
         row = self.state.requests[k]
-        for name in row.dtype.names:
-            row[name] = 0
         if isinstance(r, Submit):
             values: dict[str, int] = {
                 "kind": RequestKind.SUBMIT, "side": r.side, "order_type": r.order_type, "qty_lots": r.qty_lots,
@@ -222,6 +222,8 @@ class KernelBackend:
 
     def drain(self) -> None:
         """Take the output rows away."""
+        if not self.state.has_outputs:
+            return
         out = self.state.drain()
         for f in out["fills"]:
             self.fills.append(
