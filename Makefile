@@ -1,5 +1,5 @@
 # Needs a Python of 3.11 or newer, git and make; everything else goes into .venv.
-.PHONY: demo paper-demo test lint ruff mypy imports tidy proof docs clean install
+.PHONY: demo paper-demo test lint ruff mypy imports tidy proof docs pictures clean install
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,6 +42,10 @@ proof: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m tradectl.cli.docs
+
+# Those of the README; needs Chromium.
+pictures: $(STAMP)
+	$(BIN)/python -m tests.pictures
 
 install: $(STAMP)
 
