@@ -385,6 +385,14 @@ WHOLE: dict[str, tuple[str, tuple[str, ...]]] = {
         "strategy: a.py\nbars: [1h, 4h\ndata: b.csv\n",
         ("c.yaml:", "not valid YAML", "check that each { [ has its } ]", "^"),
     ),
+    "comma in an expression": (
+        "strategy:\n  rules:\n    long: {entry: max(open, sma(close, 10)) > 5, exit: rsi(close, 14) > 70}\n",
+        ("c.yaml:3:27: not valid YAML: within { } the comma", 'in quotes: entry: "max(open, sma(close, 10)) > 5"\n     '),
+    ),
+    "bracket in an expression": (
+        "strategy: {rules: {long: {entry: close[1] > 3}}}\n",
+        ("c.yaml:1:39: not valid YAML:", "within { } put a text that contains [ ] { } or a comma in quotes"),
+    ),
     "unclosed quote": (
         'strategy: "a.py\ndata: b.csv\n',
         ("c.yaml:", "not valid YAML", "a quote is not closed"),
