@@ -98,8 +98,11 @@ def nearest_of(word: str, choices: Iterable[str]) -> str:
 
 
 def nearest(word: str, choices: Iterable[str], limit: int = 12) -> str:
-    """Say which of `choices` is nearest to `word`, if any is near, then list them."""
+    """Say which of `choices` is nearest to `word`, if any is near, then list them: of many the nearest first."""
     options = sorted(choices)
     close = nearest_of(word, options)
+    if len(options) > limit:
+        folded = word.casefold()
+        options.sort(key=lambda one: (one != close, -difflib.SequenceMatcher(None, one.casefold(), folded).ratio()))
     listed = ", ".join(options[:limit]) + (f", … ({len(options)} in all)" if len(options) > limit else "")
     return (f"did you mean {close!r}? " if close else "") + f"valid: {listed}"

@@ -21,15 +21,15 @@ import numpy.typing as npt
 import polars as pl
 
 from tradectl.core.codes import EventKind
-from tradectl.errors import ConfigError, DataError, nearest
+from tradectl.errors import ConfigError, DataError
 from tradectl.history.book_events import Ticks
 from tradectl.history.book_plan import TickFile, judge_clock
 from tradectl.history.book_source import BookPart, BookSource
-from tradectl.history.catalogue import minima, read_index
+from tradectl.history.catalogue import minima, of_venue, read_index
 from tradectl.history.faults import FaultLog
 from tradectl.history.files import CATALOGUE, Place
 from tradectl.history.model import DataBlock, Gap, InstrumentSpec, actions_for
-from tradectl.history.plan import Loaded, Progress, key_of, wanted
+from tradectl.history.plan import Loaded, Progress, key_of, refuse_absent, wanted
 from tradectl.history.reader import pieces
 from tradectl.history.rows import FILE_SHIFT, Budget
 from tradectl.history.source import slice_rows
@@ -148,17 +148,11 @@ def _chosen(
 ) -> list[str]:
     """Return the folders of the series that the block asks for."""
     keys = wanted(block, specs)
-    names = {entry["symbol"] for entry in series.values()}
     if not series:
         raise DataError(f"{root}: the catalogue holds no book data", hint="set kind: bars")
-    if keys is not None and (lost := keys - {key_of(name) for name in names}):
-        raise DataError(f"{root}: no book data of {sorted(lost)[0]}", hint=nearest(sorted(lost)[0], names))
-    return [
-        folder
-        for folder, entry in sorted(series.items())
-        if (keys is None or key_of(entry["symbol"]) in keys)
-        and (block.venue is None or entry["venue"] == block.venue.upper())
-    ]
+    left = of_venue(root, block, series)
+    refuse_absent(root, block, specs, {entry["symbol"] for entry in left.values()})
+    return [folder for folder, entry in sorted(left.items()) if keys is None or key_of(entry["symbol"]) in keys]
 
 
 def _source(block: DataBlock, entry: Mapping[str, Any], folder: Path, files: list[TickFile]) -> BookSource:

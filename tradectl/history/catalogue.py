@@ -24,13 +24,13 @@ from tradectl.history.faults import FaultLog
 from tradectl.history.files import CATALOGUE, Place
 from tradectl.history.grid import MOST, Steps
 from tradectl.history.model import DataBlock, Gap, InstrumentSpec, actions_for
-from tradectl.history.plan import Loaded, key_of, wanted
+from tradectl.history.plan import Loaded, key_of, refuse_absent, wanted
 from tradectl.history.reader import SourceFile, binary_batches
 from tradectl.history.rows import FILE_SHIFT, Budget, Rows
 from tradectl.history.source import Part, Source, slice_rows
 from tradectl.history.stamps import StampFormat
 
-__all__ = ["COLUMNS", "SCHEMA", "load_catalogue", "minima", "part_batches", "part_file", "read_index"]
+__all__ = ["COLUMNS", "SCHEMA", "load_catalogue", "minima", "of_venue", "part_batches", "part_file", "read_index"]
 
 SCHEMA = 1
 ROW_GROUP = 65_536  # rows
@@ -150,16 +150,19 @@ def _chosen(
     if asked is None and len(frames) > 1:
         there = ", ".join(stamps.format_timeframe(t) for t in sorted(frames))
         raise DataError(f"{root}: bars of several timeframes", hint=f"set data.timeframe to one of {there}")
-    names = {entry["symbol"] for entry in series.values()}
-    if keys is not None and (lost := keys - {key_of(n) for n in names}):
-        raise DataError(f"{root}: no bars of {sorted(lost)[0]}", hint=nearest(sorted(lost)[0], names))
-    return [
-        folder
-        for folder, entry in sorted(series.items())
-        if (asked is None or entry["timeframe_ns"] == asked)
-        and (keys is None or key_of(entry["symbol"]) in keys)
-        and (block.venue is None or entry["venue"] == block.venue.upper())
-    ]
+    left = of_venue(root, block, {k: one for k, one in series.items() if asked in (None, one["timeframe_ns"])})
+    refuse_absent(root, block, specs, {entry["symbol"] for entry in left.values()})
+    return [folder for folder, entry in sorted(left.items()) if keys is None or key_of(entry["symbol"]) in keys]
+
+
+def of_venue(root: Path, block: DataBlock, series: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the series of the venue that the block asks for; DataError if it has none."""
+    venue = (block.venue or "").upper()
+    left = {folder: entry for folder, entry in series.items() if venue in ("", entry["venue"])}
+    if not left:
+        there = {entry["venue"] for entry in series.values()}
+        raise DataError(f"{root}: no rows of venue {block.venue}", hint=nearest(venue, there))
+    return left
 
 
 def _source(block: DataBlock, entry: Mapping[str, Any], folder: Path, files: list[SourceFile]) -> Source:

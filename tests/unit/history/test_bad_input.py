@@ -92,6 +92,22 @@ def test_check_reports_all_and_stops_at_none(tmp_path: Path) -> None:
     assert report.to_dict()["faults"][0]["examples"]
 
 
+def test_a_symbol_that_is_not_there_is_told_with_file_and_nearest(tmp_path: Path) -> None:
+    lines = [f"{name},{line}" for name in ("AAAUSD", *(f"X{k}USD" for k in range(20))) for line in bars(3)]
+    header = "symbol,timestamp,open,high,low,close,volume"
+    path = write(tmp_path / "many.csv", lines, header)
+    for asked in (["ABAUSD"], ["X1USD", "ABAUSD"]):
+        with pytest.raises(DataError, match=r"many\.csv: no rows of ABAUSD\n  did you mean 'AAA/USD'\? valid: AAA"):
+            opened(path, symbols=asked)
+    named = write(tmp_path / "BTC-USD_1m.csv", bars(30))
+    assert opened(named).instruments[0].symbol == "BTC/USD"
+    with pytest.raises(DataError, match=r"BTC-USD_1m\.csv: no rows of ETH/USD\n.* \{ETH/USD: \{alias: BTC/USD\}\}"):
+        opened(named, symbols=["ETH/USD"])
+    trades = write(tmp_path / "t.csv", [f"{START_MS},AAAUSD,100.5,1"], "timestamp,symbol,price,qty")
+    with pytest.raises(DataError, match=r"t\.csv: no rows of ABAUSD\n  did you mean 'AAA/USD'"):
+        opened(trades, kind="trades", symbols=["AAAUSD", "ABAUSD"])
+
+
 def test_truncated_gzip(tmp_path: Path) -> None:
     whole = gzip.compress(("\n".join(["timestamp,open,high,low,close,volume", *bars(5000)]) + "\n").encode())
     path = tmp_path / "X_1m.csv.gz"
