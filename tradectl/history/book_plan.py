@@ -85,7 +85,7 @@ def load_book(
     found = places.resolve(block.sources, endings, any_file=named is not None)
     chosen = named or (importer("funding") if block.kind == "funding" else choose_importer(found[0]))
     files = {place: TickFile(place, index) for index, place in enumerate(found)}
-    log = FaultLog(actions_for(block.on_error), list(files.values()), strict)
+    log = FaultLog(actions_for(block.on_error), list(files.values()), strict, block.span)
     loaded = Loaded(block, log)
     loaded.paths = sorted({place.path for place in found})
     options = Options(
@@ -262,13 +262,14 @@ def _finish(reading: _Reading) -> None:
         )
         source.spools.append(one.spool)
         source.counts += survey.counts
+        source.used_counts += survey.used
         source.lag_min, source.lag_max = (
             min(source.lag_min, survey.lag_min),
             max(source.lag_max, survey.lag_max),
         )
         source.behind += survey.behind
         reading.loaded.log.add("clock", name, survey.behind, survey.behind_first)
-        source.gap_count += int(survey.counts[EventKind.GAP])
+        source.gap_count += int(survey.used[EventKind.GAP])
         source.gaps += survey.gaps
     for name, breaks in reading.options.breaks.items():
         if name in reading.names:

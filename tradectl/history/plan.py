@@ -77,7 +77,7 @@ def load_bars(
     files = _of_symbols(files, block, specs)
     timeframe_ns = _timeframe(files, block)
     files = [replace(file, index=k) for k, file in enumerate(files)]
-    loaded = Loaded(block, FaultLog(actions_for(block.on_error), files, strict))
+    loaded = Loaded(block, FaultLog(actions_for(block.on_error), files, strict, block.span))
     loaded.paths = [file.place.path for file in files]
     keys = wanted(block, specs)
     sources: dict[str, Source] = {}

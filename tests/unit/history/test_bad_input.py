@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +13,9 @@ import pytest
 from tests.unit.history.helpers import START_MS, bar, bars, events, opened, write
 from tradectl.errors import ConfigError, DataError
 from tradectl.history.checks import check_data
-from tradectl.history.model import ACTIONS, DataBlock
+from tradectl.history.importing import import_data
+from tradectl.history.model import ACTIONS, DataBlock, InstrumentSpec
+from tradectl.history.open import open_history
 
 ROW_FAULTS = {
     # kind: (the faulty line at row 3, part of the message)
@@ -222,3 +225,41 @@ def test_bad_value_in_a_later_block_of_text(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match=r"row 110001 \(line 110002\)"):
         opened(write(tmp_path / "X_1m.csv", lines))
+
+
+def windowed(path: Path, first: int, last: int, kind: str = "bars") -> DataBlock:
+    """Return a block of what lies between two minutes after the start."""
+    start, end = (START_MS * 10**6 + minute * 60 * 10**9 for minute in (first, last))
+    return DataBlock(str(path), kind=kind, start_ns=start, end_ns=end)
+
+
+def test_faults_are_counted_in_the_range_that_is_run(tmp_path: Path) -> None:
+    off = bar(75).replace("100.00", "100.001")
+    before = [*bars(2), ROW_FAULTS["nan"][0], bar(3), bar(3), bar(30), bar(31, 300.0), bar(35, volume=0)]
+    inside = [*bars(20, 50), bar(69, 101.5, 5), off, bar(76, volume=0), bar(77), bar(78, 1.0), bar(79, 1.0)]
+    after = [bar(99).replace("100.00", "100.001"), bar(100), bar(100, 105.0), bar(90)]
+    path = write(tmp_path / "BTCUSD_1m.csv", [*before, *inside, *after])
+    tick = {"BTC/USD": InstrumentSpec(tick_size=Decimal("0.01"))}
+    with pytest.raises(DataError, match="a value is NaN"):
+        open_history([DataBlock(str(path))], tick)
+    history = open_history([windowed(path, 50, 80)], tick)
+    report = history.report
+    assert {one.kind: one.count for one in report.faults} == {"duplicate": 1, "gap": 1, "jump": 1, "off_tick": 1}
+    (one,) = report.instruments
+    assert (one.rows, one.gap_count, one.missing_bars, one.zero_volume) == (25, 1, 5, 1)
+    assert report.rows_used == len(events(history)) == 25
+    assert "25 of 33 rows lie between the block's from and to; faults and gaps are counted" in report.notes[-1]
+    unread = write(tmp_path / "X_1m.csv", [*bars(20), "x,100,100,100,100,1", *bars(20, 20)])
+    assert check_data([windowed(unread, 30, 40)]).count("unparsable") == 1  # it may lie anywhere
+
+
+def test_a_window_of_a_catalogue_counts_what_it_holds(tmp_path: Path) -> None:
+    lines = [*bars(5), bar(30), bar(31, 300.0), *bars(20, 50), bar(75, 100.001), bar(76, volume=0), bar(100)]
+    raw = write(tmp_path / "BTCUSD_1m.csv", lines)
+    tick = {"BTC/USD": InstrumentSpec(tick_size=Decimal("0.01"))}
+    import_data([DataBlock(str(raw))], tmp_path / "cat")
+    one, other = (check_data([windowed(place, 50, 80)], tick) for place in (raw, tmp_path / "cat"))
+    assert [(each.kind, each.count) for each in other.faults] == [(each.kind, each.count) for each in one.faults]
+    assert [(each.rows, each.gap_count, each.missing_bars, each.zero_volume) for each in other.instruments] == [
+        (22, 1, 5, 1)
+    ]
