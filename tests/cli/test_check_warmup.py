@@ -12,7 +12,8 @@ from tests.cli.tools import QUICKSTART, ROOT, Program
 from tradectl.cli.runner_check_warmup import check_warmup
 from tradectl.cli.runner_check_world import Asked
 
-HEAD = "from tradectl.strategy import Ema, Int64, Sma, ema, ready, sma, strategy\n\n\n@strategy\nclass Made:\n"
+HEAD = "from tradectl.strategy import Ema, Int64, Sma, ema, ready, sma, strategy\n\n\n@strategy\n"
+HEAD += "class Made:\n    class State:\n"
 WINDOW = """        mean = Sma(20)
 
     def on_bar(ctx, p, s):
@@ -41,7 +42,7 @@ STATELESS = """        n = Int64()
 
 def made(folder: Path, body: str) -> Path:
     config = folder_of(folder, "honest")
-    (folder / "made.py").write_text(HEAD + "    class State:\n" + body)
+    (folder / "made.py").write_text(HEAD + body)
     config.write_text(config.read_text().replace("honest.py", "made.py"))
     return config
 

@@ -63,6 +63,7 @@ def open_history(
         _settle(target, default_quote)
     for one in loaded:
         _report(one, [t for t in targets if any(owner is one for _, owner in t.sources)], report)
+    _refuse_nothing(loaded, targets)
     used = [s for one in loaded for s in one.sources if any(s is x for t in targets for x, _ in t.sources)]
     return History(
         instruments=[t.instrument for t in targets if t.instrument is not None],
@@ -72,6 +73,15 @@ def open_history(
         paths=sorted({p for one in loaded for p in one.paths}),
         targets=targets,
     )
+
+
+def _refuse_nothing(loaded: Sequence[Loaded], targets: Sequence[Target]) -> None:
+    """Raise DataError where the windows of all blocks leave no row; of one block beside others it is a note."""
+    sources = [source for target in targets for source, _ in target.sources]
+    if not any(source.used for source in sources):
+        names = ", ".join(name for one in loaded for name in one.block.sources)
+        span = f"{iso(min(one.first_ns for one in sources))} to {iso(max(one.last_ns for one in sources))}"
+        raise DataError(f"{names}: no row lies between `from` and `to`", hint=f"the data goes from {span}")
 
 
 def _refuse_keys(block: DataBlock) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from tradectl.errors import ConfigError, DataError, nearest
 from tradectl.history import files as places
 from tradectl.history import profiles, stamps
-from tradectl.history.faults import FaultLog
+from tradectl.history.faults import FaultLog, failing
 from tradectl.history.importers import MODULES
 from tradectl.history.model import DataBlock, InstrumentSpec, actions_for, split_id
 from tradectl.history.reader import SourceFile, inspect
@@ -133,7 +133,10 @@ def refuse_absent(
 
 
 def nothing_left(place: str, loaded: Loaded) -> DataError:
-    """Return the error for a block of which all rows are left out, with the reasons."""
+    """Return the error for a block of which all rows are left out: what stops a run first, else the reasons."""
+    for one in loaded.log.counts.values():
+        if one.action == "fail":
+            return failing(one)
     why = ", ".join(f"{one.count:,} {one.kind}" for one in loaded.log.counts.values() if one.action == "drop")
     return DataError(f"{place}: no usable row is left" + (f" ({why})" if why else ""))
 

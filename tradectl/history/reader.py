@@ -25,6 +25,13 @@ __all__ = [
     "read", "scan", "text_of",
 ]  # fmt: skip
 
+MAGIC = {
+    b"\x1f\x8b": "it is gzip data: its name should end in .gz",
+    b"PK\x03\x04": "it is a zip file: its name should end in .zip",
+    b"PAR1": "it is Parquet: its name should end in .parquet",
+    b"\xff\xfe": "it is UTF-16: save it as UTF-8",
+    b"\xfe\xff": "it is UTF-16: save it as UTF-8",
+}
 HEAD = 1 << 17  # bytes of packed text looked at to settle how a file is read
 BATCH = 65_536  # rows handed on at a time
 PRICES = ("open", "high", "low", "close")
@@ -95,8 +102,7 @@ def inspect(place: Place, block: DataBlock) -> SourceFile:
     symbol = words.get("symbol", place.stem)
     if words.get("side"):
         symbol = profiles.split_pair(symbol, profile.pairs)[0] + "." + words["side"].lower()
-    known = stamps.to_ns(column, form).drop_nulls().to_numpy()
-    steps = np.diff(known)
+    steps = stamps.to_ns(column, form).diff().drop_nulls().to_numpy()
     sizes, counts = np.unique(steps[steps > 0], return_counts=True)
     return SourceFile(
         place=place, profile=profile, header=header, at=at, form=form, separator=separator, skip=skip,
@@ -139,7 +145,9 @@ def _csv_head(
         raise DataError(f"{place}: {error}; no whole row could be read") from error
     text = text.removeprefix(b"\xef\xbb\xbf")
     if b"\0" in text[: 1 << 20]:
-        raise DataError(f"{place}: not a text file (it holds zero bytes)", hint="expected UTF-8 text with a header")
+        known = (what for begins, what in MAGIC.items() if text.startswith(begins))
+        what = next(known, "it holds zero bytes")
+        raise DataError(f"{place}: not a text file ({what})", hint="expected UTF-8 text with a header")
     lines = text[: 1 << 20].decode("utf-8", "replace").splitlines()[:5_001]
     if not lines or not lines[0].strip():
         raise DataError(f"{place}: the file has no header and no rows")
@@ -181,7 +189,7 @@ def _parse_text(text: bytes, header: tuple[str, ...], separator: str, wanted: li
     schema = {str(k): pl.String for k in range(len(header))}
     return pl.read_csv(
         io.BytesIO(text), has_header=False, schema=schema, columns=wanted, separator=separator,
-        extra_columns="ignore",
+        extra_columns="ignore", missing_columns="insert",
     )  # fmt: skip
 
 
@@ -193,7 +201,7 @@ def _csv_batches(file: SourceFile, _slice_rows: int = 0) -> Iterator[pl.DataFram
     schema |= {str(file.at[key]): pl.Float64 for key in VALUES if key in file.at}
     if file.form.unit_ns:
         schema[str(file.at["timestamp"])] = pl.Int64
-    skip = file.skip
+    skip, line = file.skip, 1 + file.skip
     for text in text_of(file.place):
         if skip:
             text = text[text.index(b"\n") + 1 :] if b"\n" in text else b""
@@ -203,11 +211,26 @@ def _csv_batches(file: SourceFile, _slice_rows: int = 0) -> Iterator[pl.DataFram
         try:
             frame = pl.read_csv(
                 io.BytesIO(text), has_header=False, schema=schema, columns=wanted, separator=file.separator,
-                extra_columns="ignore",
+                extra_columns="ignore", missing_columns="insert",
             )  # fmt: skip
         except pl.exceptions.PolarsError:
-            frame = _parse_text(text, file.header, file.separator, wanted)
+            frame = _as_text(file, text, line, wanted)
+        line += text.count(b"\n")
         yield frame.select(pl.col(str(file.at[key])).alias(key) for key in fields)
+
+
+def _as_text(file: SourceFile, text: bytes, line: int, wanted: list[int]) -> pl.DataFrame:
+    """Return the wanted columns as text; `line` is the number of its first line in the file."""
+    try:
+        return _parse_text(text, file.header, file.separator, wanted)
+    except pl.exceptions.PolarsError as error:
+        try:
+            text.decode()
+        except UnicodeDecodeError as fault:
+            line += text[: fault.start].count(b"\n")
+            message = f"{file.place}, line {line}: byte {text[fault.start]:#04x} is no UTF-8 text"
+            raise DataError(message, hint="save the file as UTF-8") from error
+        raise DataError(f"{file.place}: cannot be read as text ({str(error).splitlines()[0]})") from error
 
 
 def scan(place: Place) -> pl.LazyFrame:
@@ -301,7 +324,8 @@ def _raw(file: SourceFile, frame: pl.DataFrame, row: int) -> RawBatch:
         unread = made.is_null()
         missing |= unread.to_numpy()
         for at in (unread & raw.is_not_null()).arg_true().to_list():
-            bad.setdefault(at, f"{file.header[file.at[key]]} = {str(raw[at])!r}")
+            wanted = "; expected a time of the years 1900 to 2100" if key == "timestamp" else ""
+            bad.setdefault(at, f"{file.header[file.at[key]]} = {str(raw[at])!r}{wanted}")
     return RawBatch(
         row=np.arange(row, row + frame.height),
         ts=(stamp.fill_null(0) if stamp.null_count() else stamp).to_numpy(),

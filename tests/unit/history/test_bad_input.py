@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.unit.history.helpers import START_MS, bar, bars, events, opened, write
+from tests.unit.history.helpers import HEADER, START_MS, bar, bars, events, opened, write
 from tradectl.errors import ConfigError, DataError
 from tradectl.history.checks import check_data
 from tradectl.history.importing import import_data
@@ -153,6 +153,13 @@ def test_damaged_parquet(tmp_path: Path) -> None:
     [
         ("X.csv", "", "the file is empty"),
         ("X.csv", "\n\n", "no header"),
+        ("X.csv", b"\x1f\x8b\0\0\n", "it is gzip data: its name should end in .gz"),
+        ("X.csv", "timestamp,open\n".encode("utf-16"), "it is UTF-16: save it as UTF-8"),
+        ("X.csv.gz", "timestamp,open\n", "it is no gzip data: the name of a file that is not packed has no .gz"),
+        ("X_1m.csv", f"{HEADER},name\n{bar(0)},\n{bar(1)},\xe9\n".encode("latin-1"), "line 3: byte 0xe9 is no UTF-8"),
+        ("X_1m.csv", f"{HEADER}\n2150-01-01T00:00Z,1,1,1,1,1\n", "expected a time of the years 1900 to 2100"),
+        ("X_1m.csv", f"{HEADER}\n1650-01-01T00:00Z,1,1,1,1,1\n", "expected a time of the years 1900 to 2100"),
+        ("X_1m.csv", f"{HEADER}\n{bar(0)}\n2023-11-14T22:13:20Z,1,1,1,1,1\n", "timestamp = '2023-11-14T22"),
         ("X.csv", "timestamp,open,high,low,close,volume\n", "no data row"),
         ("X.csv", "timestamp,open,high,close,volume\n1,2,3,4,5\n", "no column for low"),
         ("X.csv", "stamp,open,high,low,close\n1,2,3,4,5\n", "no column for timestamp"),
@@ -164,9 +171,9 @@ def test_damaged_parquet(tmp_path: Path) -> None:
         ("X.exe", "MZ", "unknown kind of file"),
     ],
 )
-def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: str, part: str) -> None:
+def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: str | bytes, part: str) -> None:
     path = tmp_path / name
-    path.write_text(content)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(DataError, match=part):
         opened(path)
 
@@ -204,11 +211,22 @@ def test_names_that_are_not_known(tmp_path: Path) -> None:
         opened(path, timeframe="1x")
 
 
+def test_rows_that_are_short_or_empty_at_the_begin_are_counted(tmp_path: Path) -> None:
+    path = write(tmp_path / "X_1m.csv", ["", bar(0)[:20], *bars(20, 1)])
+    assert opened(path).report.count("empty") == 2
+
+
+def test_a_range_without_any_row_is_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path / "X_1m.csv", bars(20))
+    with pytest.raises(DataError, match=r"no row lies between `from` and `to`\n  the data goes from 2023"):
+        open_history([windowed(path, 50, 80)], {})
+
+
 def test_wrong_timeframe_and_wrong_unit(tmp_path: Path) -> None:
     path = write(tmp_path / "BTCUSD.csv", bars(50))
     with pytest.raises(DataError, match="the bars are 1m apart, not 1h"):
         opened(path, timeframe="1h")
-    with pytest.raises(DataError, match="no year between 1900 and 2200"):
+    with pytest.raises(DataError, match="no year between 1900 and 2100"):
         opened(path, mapping={"unit": "ns", "timestamp": "timestamp"} | {"unit": "s"})
 
 
