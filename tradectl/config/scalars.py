@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, get_args
@@ -132,7 +133,8 @@ class Number(Scalar):
             if text.endswith("%"):
                 return f" (did you mean {self.convert(Decimal(text[:-1]) / 100):f}?)"
             if "," in text:
-                return f" (did you mean {self.convert(text.replace(',', '')):f}?)"
+                is_grouped = re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+(\.\d*)?", text)
+                return f" (did you mean {self.convert(text.replace(',', '' if is_grouped else '.')):f}?)"
             if self.percent and not isinstance(value, bool):
                 number = Decimal(text)
                 return f" (did you mean {self.convert(number / 100):f}, i.e. {number:f} %?)"

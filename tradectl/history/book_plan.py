@@ -121,7 +121,7 @@ def _nothing(reading: _Reading, found: Sequence[Place]) -> DataError:
         ways = [kind for kind in there if kind in KINDS]
         hint = f"set kind: {' or '.join(ways)}" if ways else "set kind: book"
         return DataError(f"{place}: no {block.kind}, but {' and '.join(there)}", hint=hint)
-    if reading.seen:
+    if reading.seen or reading.loaded.log.counts:
         return nothing_left(place, reading.loaded)
     return DataError(f"{place}: no row that format {reading.format.name!r} understands")
 

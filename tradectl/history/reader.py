@@ -22,7 +22,7 @@ from tradectl.history.stamps import StampFormat
 
 __all__ = [
     "BATCH", "IMPORTERS", "RawBatch", "SourceFile", "binary_batches", "binary_rows", "guarded", "inspect", "pieces",
-    "read", "scan", "text_of",
+    "read", "refuse_binary", "scan", "text_of", "unreadable",
 ]  # fmt: skip
 
 MAGIC = {
@@ -144,10 +144,7 @@ def _csv_head(
     except TruncatedError as error:
         raise DataError(f"{place}: {error}; no whole row could be read") from error
     text = text.removeprefix(b"\xef\xbb\xbf")
-    if b"\0" in text[: 1 << 20]:
-        known = (what for begins, what in MAGIC.items() if text.startswith(begins))
-        what = next(known, "it holds zero bytes")
-        raise DataError(f"{place}: not a text file ({what})", hint="expected UTF-8 text with a header")
+    refuse_binary(place, text)
     lines = text[: 1 << 20].decode("utf-8", "replace").splitlines()[:5_001]
     if not lines or not lines[0].strip():
         raise DataError(f"{place}: the file has no header and no rows")
@@ -171,6 +168,24 @@ def _csv_head(
         reason = str(error).splitlines()[0]
         raise DataError(f"{place}: cannot be read as columns {', '.join(header)[:80]!r} ({reason})") from error
     return header, separator, skip, head
+
+
+def refuse_binary(place: Place, text: bytes) -> None:
+    """Raise DataError for what begins as no text does, naming what it is."""
+    if b"\0" in text[: 1 << 20]:
+        what = next((what for begins, what in MAGIC.items() if text.startswith(begins)), "it holds zero bytes")
+        raise DataError(f"{place}: not a text file ({what})", hint="expected UTF-8 text with a header")
+
+
+def unreadable(place: Place, text: bytes, line: int, error: Exception) -> DataError:
+    """Return the error for text that is no table; `line` is the number of its first line in the file."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as fault:
+        line += text[: fault.start].count(b"\n")
+        message = f"{place}, line {line}: byte {text[fault.start]:#04x} is no UTF-8 text"
+        return DataError(message, hint="save the file as UTF-8")
+    return DataError(f"{place}: cannot be read as a table ({str(error).splitlines()[0]})")
 
 
 def text_of(place: Place, size: int = BLOCK) -> Iterator[bytes]:
@@ -214,23 +229,12 @@ def _csv_batches(file: SourceFile, _slice_rows: int = 0) -> Iterator[pl.DataFram
                 extra_columns="ignore", missing_columns="insert",
             )  # fmt: skip
         except pl.exceptions.PolarsError:
-            frame = _as_text(file, text, line, wanted)
+            try:
+                frame = _parse_text(text, file.header, file.separator, wanted)
+            except pl.exceptions.PolarsError as error:
+                raise unreadable(file.place, text, line, error) from error
         line += text.count(b"\n")
         yield frame.select(pl.col(str(file.at[key])).alias(key) for key in fields)
-
-
-def _as_text(file: SourceFile, text: bytes, line: int, wanted: list[int]) -> pl.DataFrame:
-    """Return the wanted columns as text; `line` is the number of its first line in the file."""
-    try:
-        return _parse_text(text, file.header, file.separator, wanted)
-    except pl.exceptions.PolarsError as error:
-        try:
-            text.decode()
-        except UnicodeDecodeError as fault:
-            line += text[: fault.start].count(b"\n")
-            message = f"{file.place}, line {line}: byte {text[fault.start]:#04x} is no UTF-8 text"
-            raise DataError(message, hint="save the file as UTF-8") from error
-        raise DataError(f"{file.place}: cannot be read as text ({str(error).splitlines()[0]})") from error
 
 
 def scan(place: Place) -> pl.LazyFrame:

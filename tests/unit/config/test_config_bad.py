@@ -152,6 +152,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         "risk: {max_position: .nan}",
         ("c.yaml:7: risk.max_position: expected a number > 0",),
     ),
+    "decimal comma": ('fees: {maker: "0,01"}', ("got '0,01' (did you mean 0.01?)",)),
     "number with commas": (
         'account: {balance: "100,000"}',
         ("c.yaml:7: account.balance:", "got '100,000' (did you mean 100000?)"),

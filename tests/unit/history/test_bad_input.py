@@ -211,9 +211,27 @@ def test_names_that_are_not_known(tmp_path: Path) -> None:
         opened(path, timeframe="1x")
 
 
-def test_rows_that_are_short_or_empty_at_the_begin_are_counted(tmp_path: Path) -> None:
+def test_rows_that_are_short_or_empty_at_the_begin_are_left_out(tmp_path: Path) -> None:
+    trades = tmp_path / "T.csv"
+    trades.write_text("timestamp,price,qty\n\n2024-01-01T00:00Z,1,1\n")
+    assert check_data([DataBlock(str(trades), kind="trades")]).rows_used == 1
     path = write(tmp_path / "X_1m.csv", ["", bar(0)[:20], *bars(20, 1)])
     assert opened(path).report.count("empty") == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "part"),
+    [
+        ("2024-01-01T00:00Z,1,1,a\n2024-01-01T00:01Z,1,1,\xe9\n", "line 3: byte 0xe9 is no UTF-8 text"),
+        ("2150-01-01T00:00Z,1,1,\n", "line 2: a field cannot be read: timestamp = '2150-01-01T00:00Z'"),
+        ("\0", "not a text file"),
+    ],
+)
+def test_tables_of_book_data_tell_the_same(tmp_path: Path, rows: str, part: str) -> None:
+    path = tmp_path / "X.csv"
+    path.write_bytes(f"timestamp,price,qty,name\n{rows}".encode("latin-1"))
+    with pytest.raises(DataError, match=part):
+        check_data([DataBlock(str(path), kind="trades")])
 
 
 def test_a_range_without_any_row_is_an_error(tmp_path: Path) -> None:
