@@ -25,6 +25,7 @@ __all__ = [
     "TradectlError",
     "VersionError",
     "nearest",
+    "nearest_of",
 ]
 
 
@@ -84,9 +85,24 @@ class InvariantViolation(TradectlError):
     exit_code = 70
 
 
+def nearest_of(word: str, choices: Iterable[str]) -> str:
+    """Return the one of `choices` that `word` most likely means, whatever its case; empty: none is near.
+
+    The only one that goes on as the word begins comes before those that are spelt alike: `wed` is wednesday.
+    """
+    spelt = {one.casefold(): one for one in sorted(choices, reverse=True)}
+    folded = word.casefold()
+    begun = [one for one in spelt if one.startswith(folded)] if len(folded) > 2 else []
+    close = begun if len(begun) == 1 else difflib.get_close_matches(folded, spelt, n=1, cutoff=0.6)
+    return spelt[close[0]] if close else ""
+
+
 def nearest(word: str, choices: Iterable[str], limit: int = 12) -> str:
-    """Say which of `choices` is nearest to `word`, then list them."""
+    """Say which of `choices` is nearest to `word`, if any is near, then list them: of many the nearest first."""
     options = sorted(choices)
-    close = difflib.get_close_matches(word, options, n=1, cutoff=0.5)
+    close = nearest_of(word, options)
+    if len(options) > limit:
+        folded = word.casefold()
+        options.sort(key=lambda one: (one != close, -difflib.SequenceMatcher(None, one.casefold(), folded).ratio()))
     listed = ", ".join(options[:limit]) + (f", … ({len(options)} in all)" if len(options) > limit else "")
-    return (f"did you mean {close[0]!r}? " if close else "") + f"valid: {listed}"
+    return (f"did you mean {close!r}? " if close else "") + f"valid: {listed}"

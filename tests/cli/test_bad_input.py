@@ -49,7 +49,7 @@ CONFIGS: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "unknown block": (CONFIG + "exection: {}\n", 2, ("run.yaml:9", "did you mean 'execution'")),
     "unknown profile": (changed(DATA, f"{DATA}\n  profile: bitfinx"), 2, ("run.yaml:6: data.profile", "'bitfinex'")),
     "unknown symbol": (changed("X/USD:", "Z/USD:"), 2, ("run.yaml:7: instruments.Z/USD", "'X/USD'")),
-    "symbol not in the data": (CONFIG.replace("X/USD", "Y/USD"), 3, ("'Y/USD'", "valid: X")),
+    "symbol not in the data": (CONFIG.replace("X/USD", "Y/USD"), 3, ("XUSD_1m.csv: no rows of Y/USD", "XUSD")),
     "unknown strategy symbol": (changed("mine.py}", "mine.py, symbols: [Q/USD]}"), 2, ("run.yaml:2", "'Q/USD'")),
     "unknown strategy file": (changed("mine.py", "mein.py"), 4, ("mein.py", "did you mean 'mine.py'")),
     "unknown class": (changed("mine.py", "mine.py:Miner"), 4, ("mine.py: no strategy class", "'Mine'")),

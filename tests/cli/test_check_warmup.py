@@ -12,7 +12,8 @@ from tests.cli.tools import QUICKSTART, ROOT, Program
 from tradectl.cli.runner_check_warmup import check_warmup
 from tradectl.cli.runner_check_world import Asked
 
-HEAD = "from tradectl.strategy import Int64, Sma, ready, sma, strategy\n\n\n@strategy\nclass Made:\n    class State:\n"
+HEAD = "from tradectl.strategy import Ema, Int64, Sma, ema, ready, sma, strategy\n\n\n@strategy\n"
+HEAD += "class Made:\n    class State:\n"
 WINDOW = """        mean = Sma(20)
 
     def on_bar(ctx, p, s):
@@ -83,6 +84,18 @@ def test_the_command_advises(tmp_path: Path, program: Program) -> None:
     assert (done.code, "19 bars of warm-up are enough here" in done.out) == (0, True)
     done = program("check", "warmup", made(tmp_path, COUNTER), "--starts", 2)
     assert (done.code, "Decisions never agree" in done.out) == (0, True)
+
+
+def test_a_chain_that_is_not_declared_is_told(tmp_path: Path, program: Program) -> None:
+    chain = WINDOW.replace("Sma(20)\n", "Sma(20)\n        smooth = Ema(10)\n")
+    chain = chain.replace("    sma(s.mean, ctx.close_ticks)\n", "    ema(s.smooth, sma(s.mean, ctx.close_ticks))\n")
+    config = made(tmp_path, chain)
+    done = program("check", "warmup", config, "--starts", 1)
+    assert "Indicators are ready with bar 29.\nThey say 20: one that is fed with another's values" in done.out
+    (tmp_path / "told").mkdir()
+    made(tmp_path / "told", chain.replace("Ema(10)", "Ema(10).of(mean)"))
+    result = check(tmp_path / "told" / config.name, 1)
+    assert (result["ready_bar"], result["declared_bars"]) == (29, 29)
 
 
 def test_book_strategies_are_counted_in_calls(program: Program) -> None:

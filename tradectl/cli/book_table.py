@@ -19,6 +19,7 @@ from tradectl.engine.book_view import BookView, book_columns
 from tradectl.engine.spec import InstrumentLimits
 from tradectl.errors import ConfigError
 from tradectl.history.export import write_frames
+from tradectl.history.grid import nearest_floats
 
 __all__ = ["write_book"]
 
@@ -75,6 +76,6 @@ def _frame(rows: Any, instrument: Instrument, levels: int) -> pl.DataFrame:
         values = rows[:, 2 + k]
         there = rows[:, 2 + (k | 1)] > 0  # its level has lots
         num, den = steps[name.split("_")[1]].as_integer_ratio()
-        floats = np.where(there, values, 0) * float(num) / float(den)
+        floats = nearest_floats([np.where(there, values, 0), num], [den])
         made[name] = pl.select(pl.when(pl.Series(there)).then(pl.Series(floats)))[:, 0]
     return pl.DataFrame(made)

@@ -106,6 +106,12 @@ def _advice(result: Told) -> list[str]:
     unit, lines = result["unit"], []
     if result["ready_bar"] is not None:
         lines.append(f"Indicators are ready with {unit[:-1]} {count(result['ready_bar'])}.")
+        declared = result["declared_bars"]
+        if declared is not None and declared < result["ready_bar"]:
+            lines.append(
+                f"[yellow]They say {count(declared)}[/]: one that is fed with another's values has to name it, as "
+                "Ema(9).of(fast), or its bars are not added; one that is fed on some bars only is ready later, too."
+            )
     if result["agrees"]:
         longest = count(result["longest"])
         enough = f"[bold]{count(result['recommended'])} {unit}[/] of warm-up are enough here."

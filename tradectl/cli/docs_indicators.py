@@ -74,6 +74,18 @@ where there is no default). `tradectl strategy show FILE` tells the bars that a 
 `ctx.is_ready` whether all its indicators have had theirs. Averages that never forget (ema, rma and what is
 made of them) are there by then, yet still lean on where the data begins.
 
+**Chains.** An indicator that is fed with another one's output counts from the first value that it gets: `ready` and
+`ctx.is_ready` are right by themselves. How many bars the chain needs is known only where it is declared with `of`:
+
+    class State:
+        index = Rsi(14)
+        smooth = Ema(9).of(index)     # 15 + 9 - 1 = 23 bars; without `of` the strategy says 15
+
+    def on_bar(ctx, p, s):
+        ema(s.smooth, rsi(s.index, ctx.close))
+
+`tradectl check warmup` tells where indicators were ready later than they say. Rules declare their chains themselves.
+
 Every indicator is tested against a slow definition on whole arrays. **Equal to** says where it is also the
 same, to 1e-9 relative, as TA-Lib's and as the values expected by another implementation, and where not,
 why.

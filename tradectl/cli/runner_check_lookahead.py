@@ -224,6 +224,8 @@ class _Check:
         first = min(self.findings, key=lambda one: (one.get("ts_ns") or one.get("cut_ns") or 0), default=None)
         if first is not None:
             first = first | {"data": self.worlds.around(first.get("ts_ns") or first["cut_ns"])}
+        if not self.base.decisions:
+            self.notes.append("the strategy decided nothing here: check it on data on which it trades")
         verdict = "passed"
         if self.unproven:
             verdict = "unproven"

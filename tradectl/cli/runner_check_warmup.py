@@ -20,6 +20,7 @@ from tradectl.core.records import struct_of
 from tradectl.engine.host_fault import iso
 from tradectl.errors import ConfigError, DataError, StrategyError
 from tradectl.strategy.indicators import Indicator, ready
+from tradectl.strategy.warmup import strategy_warmup
 
 __all__ = ["check_warmup"]
 
@@ -135,6 +136,12 @@ def _compared(base: Walk, other: Walk, times: Stamps, offset: int) -> Told:
     }
 
 
+def _declared(heard: _Heard) -> int | None:
+    """Return how many bars the indicators say they need; None where there are none, or bars of several lengths."""
+    needs = [strategy_warmup(loaded) for loaded in heard.wired.loaded]
+    return max(needs) if any(needs) and len(heard.wired.config.bars) < 2 else None
+
+
 def _by_time(decisions: Sequence[Decision], begin: int) -> dict[int, list[Decision]]:
     """Return what hooks decided on each moment after a start."""
     made: dict[int, list[Decision]] = {}
@@ -187,6 +194,7 @@ def _told(asked: Asked, loaded: Loaded, heard: _Heard, base: Walk, rows: list[To
         "bars": len(heard.times()),
         "decisions": len(base.decisions),
         "ready_bar": is_ready,
+        "declared_bars": _declared(heard),
         "longest": longest,
         "longest_positions": max(one["positions_from_bar"] for one in rows),
         "recommended": needed if agrees else None,

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from tradectl.config.block import Block, key
 from tradectl.config.scalars import OneOf, Rows, Scalar, Text
 from tradectl.config.timescalars import ClockTime, Zone
+from tradectl.errors import nearest_of
 
 __all__ = ["Calendar", "minutes_of", "week_days"]
 
@@ -48,6 +49,15 @@ class WeekDays(Scalar):
         week_days(text)
         return text
 
+    def hint(self, value: Any) -> str:
+        """Name the day that a word for one is nearest to, else all of them."""
+        parts = re.split(r"[,-]", value.lower().replace(" ", "")) if isinstance(value, str) else []
+        for part in parts:
+            if part and part not in WEEK:
+                close = part[:3] if part[:3] in WEEK else nearest_of(part, WEEK)
+                return f"; {part!r} is none of {', '.join(WEEK)}" + (f"; did you mean {close!r}?" if close else "")
+        return ""
+
 
 class Span(Scalar):
     """A part of the day, `HH:MM-HH:MM`."""
@@ -67,7 +77,7 @@ def week_days(text: str) -> frozenset[int]:
     for part in text.split(","):
         first, dash, last = part.partition("-")
         if first not in WEEK or (dash and last not in WEEK):
-            raise ValueError(f"expected days of the week, e.g. mon-fri; got {text!r}")
+            raise ValueError
         low = WEEK.index(first)
         count = (WEEK.index(last) - low) % 7 if dash else 0
         found |= {(low + k) % 7 for k in range(count + 1)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -13,7 +12,7 @@ from tradectl.config.checks import CONFLICTS, Conflict
 from tradectl.config.models import RunConfig
 from tradectl.config.paths import Loc, Shape, homes_of, shape_of
 from tradectl.config.scalars import said
-from tradectl.errors import nearest
+from tradectl.errors import nearest, nearest_of
 
 __all__ = ["Problem", "validate"]
 
@@ -62,8 +61,8 @@ def _misspelt(error: ValidationError, data: Any) -> list[Loc]:
     for item in error.errors(include_url=False):
         if item["type"] == "extra_forbidden":
             loc = _loc_of(item)
-            close = difflib.get_close_matches(str(loc[-1]), _names_at(loc[:-1]), n=1, cutoff=0.5)
-            meant += [(*loc[:-1], "strategies" if name == "strategy" else name) for name in close]
+            name = nearest_of(str(loc[-1]), _names_at(loc[:-1]))
+            meant += [(*loc[:-1], "strategies" if name == "strategy" else name)] if name else []
     return [loc for loc in meant if loc[-1] not in _value_at(data, loc[:-1])]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, get_args
 
 from pydantic_core import core_schema
+
+from tradectl.errors import nearest_of
 
 __all__ = ["Flag", "Number", "OneOf", "Param", "Rows", "Scalar", "Text", "Whole", "plain_number", "said"]
 
@@ -131,7 +133,8 @@ class Number(Scalar):
             if text.endswith("%"):
                 return f" (did you mean {self.convert(Decimal(text[:-1]) / 100):f}?)"
             if "," in text:
-                return f" (did you mean {self.convert(text.replace(',', '')):f}?)"
+                is_grouped = re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+(\.\d*)?", text)
+                return f" (did you mean {self.convert(text.replace(',', '' if is_grouped else '.')):f}?)"
             if self.percent and not isinstance(value, bool):
                 number = Decimal(text)
                 return f" (did you mean {self.convert(number / 100):f}, i.e. {number:f} %?)"
@@ -242,9 +245,9 @@ class OneOf(Scalar):
 
     def hint(self, value: Any) -> str:
         """Name the nearest choice."""
-        folded = str(value).strip().lower().replace("-", "_").replace(" ", "_")
-        close = difflib.get_close_matches(folded, self.choices, n=1, cutoff=0.5)
-        return f" (did you mean {close[0]!r}?)" if close else ""
+        folded = str(value).strip().replace("-", "_").replace(" ", "_")
+        close = nearest_of(folded, self.choices)
+        return f" (did you mean {close!r}?)" if close else ""
 
     def schema(self) -> dict[str, Any]:
         """Return the enumeration."""

@@ -106,6 +106,7 @@ class YamlText:
             raise YamlMistake("an alias contains itself", _place(node))
         merges = []
         own: set[str] = set()
+        _refuse_cut_text(node)
         for key_node, value_node in node.value:
             place = _place(key_node)
             if key_node.tag == _TAG + "merge":
@@ -149,6 +150,34 @@ class YamlText:
         return text
 
 
+def _refuse_cut_text(node: yaml.MappingNode) -> None:
+    """Raise YamlMistake for a text within { } that a comma cut in two: `{entry: sma(close, 10) > 5}`."""
+    for index, (key, value) in enumerate(node.value[:-1] if node.flow_style else ()):
+        if not _is_open(value) or not _is_nothing(node.value[index + 1][1]):
+            continue
+        text = str(value.value)
+        for later, nothing in node.value[index + 1 :]:
+            if not _is_nothing(nothing) or text.count("(") <= text.count(")"):
+                break
+            text += f", {later.value}"
+        mark = value.end_mark
+        message = (
+            f"not valid YAML: within {{ }} the comma ends the text {str(value.value)!r}; "
+            f'put the whole text in quotes: {key.value}: "{text}"'
+        )
+        raise YamlMistake(message, Place(mark.line + 1, mark.column + 1))
+
+
+def _is_open(node: yaml.Node) -> bool:
+    """Tell whether a node is a plain text with a parenthesis that it does not close."""
+    is_plain = isinstance(node, yaml.ScalarNode) and node.style not in ("'", '"', "|", ">")
+    return is_plain and str(node.value).count("(") > str(node.value).count(")")
+
+
+def _is_nothing(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.value == "" and node.style not in ("'", '"', "|", ">")
+
+
 def _place(node: yaml.Node) -> Place:
     return Place(node.start_mark.line + 1, node.start_mark.column + 1)
 
@@ -173,6 +202,9 @@ def _advice(text: str, place: Place, problem: str) -> str:
         return "a colon needs a blank after it: `key: value`"
     if "mapping values are not allowed" in problem:
         return "check the indentation, or put a text that contains `: ` in quotes"
+    line = lines[min(place.line, len(lines)) - 1]
+    if "expected ',' or" in problem and re.search(r"[\w)]\[", line):
+        return "within { } put a text that contains [ ] { } or a comma in quotes"
     if "flow" in problem or "expected ',' or" in problem:
         return "check that each { [ has its } ] and that items are separated by commas"
     if "quoted scalar" in problem:
@@ -215,7 +247,11 @@ def read_yaml(text: str) -> YamlText:
             "not valid YAML: a control character that no text file should hold", place
         ) from None
     if node is not None:
-        found.data = found.build(node, ())
+        try:
+            found.data = found.build(node, ())
+        except YamlMistake as mistake:
+            mistake.picture = picture(text, mistake.place)
+            raise
     return found
 
 

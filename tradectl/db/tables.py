@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
+from fractions import Fraction
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from tradectl.core.ladder_layout import NO_ASK, NO_BID
 from tradectl.core.markouts import HORIZONS_NS
 from tradectl.core.resting import UNKNOWN_FRONT
 from tradectl.engine.state import State
+from tradectl.history.grid import nearest_floats
 from tradectl.strategy.plots import key_of
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
 ]  # fmt: skip
 
 STAMP = pl.Datetime("ns", "UTC")
+PICO = 10**12
 HORIZONS = tuple(f"{ns // 1_000_000_000}s" for ns in HORIZONS_NS)  # of mark-outs, as columns name them
 RESTED = (int(FillPhase.QUEUE), int(FillPhase.THROUGH))  # fills of orders that stood in a queue
 Rows = npt.NDArray[Any]
@@ -68,11 +71,36 @@ class Names:
 
     def price(self, ticks: Rows, instrument: Rows) -> Rows:
         """Return prices as the nearest floats to the decimals."""
-        return np.asarray(ticks * self.grid[instrument, 0] / self.grid[instrument, 1])
+        return nearest_floats([ticks, self.grid[instrument, 0]], [self.grid[instrument, 1]])
 
     def qty(self, lots: Rows, instrument: Rows) -> Rows:
         """Return quantities as the nearest floats to the decimals."""
-        return np.asarray(lots * self.grid[instrument, 2] / self.grid[instrument, 3])
+        return nearest_floats([lots, self.grid[instrument, 2]], [self.grid[instrument, 3]])
+
+    @cached_property
+    def _money(self) -> npt.NDArray[np.float64]:
+        """Return (n, 4): the atoms of one lot at a price of one, and at one tick, as numerators and denominators."""
+        made = []
+        for tick, ticks, lot, lots in self.grid.astype(np.int64).tolist():
+            unit = Fraction(lot * ATOMS_PER_UNIT, lots)
+            made.append((*unit.as_integer_ratio(), *(unit * Fraction(tick, ticks)).as_integer_ratio()))
+        return np.array(made, np.float64)
+
+    def average(self, rows: Rows) -> Rows:
+        """Return the average prices of orders; NaN without fills.
+
+        Where fills are rounded, each by less than an atom, a whole tick that explains their sum is the price.
+        """
+        made = np.full(len(rows), np.nan)
+        at = np.flatnonzero(rows["filled_lots"] > 0)
+        where, lots, notional = rows["instrument"][at], rows["filled_lots"][at], rows["notional_atoms"][at]
+        unit, units, atoms, ticks = self._money[where].T
+        made[at] = nearest_floats([notional, units], [lots, unit])
+        near = np.rint(notional / lots * ticks / atoms)
+        explained = nearest_floats([near, lots, atoms], [ticks])
+        is_tick = (ticks > 1) & (np.abs(notional - explained) < rows["n_fills"][at])
+        made[at[is_tick]] = self.price(near[is_tick], where[is_tick])
+        return made
 
 
 @cache
@@ -117,7 +145,7 @@ def _sides(side: Rows) -> pl.Series:
 
 def _money(rows: Rows, name: str) -> dict[str, Any]:
     atoms = np.ascontiguousarray(rows[f"{name}_atoms"])
-    return {name: atoms / ATOMS_PER_UNIT, f"{name}_atoms": atoms}
+    return {name: nearest_floats([atoms], [ATOMS_PER_UNIT]), f"{name}_atoms": atoms}
 
 
 def _mid(twice: Rows, where: Rows, names: Names, name: str) -> dict[str, Any]:
@@ -139,9 +167,6 @@ def orders_table(rows: Rows, names: Names) -> pl.DataFrame:
     where, flags = rows["instrument"], rows["flags"]
     limit, stop = rows["price_ticks"], rows["trigger_ticks"]
     filled = rows["filled_lots"]
-    lots = np.where(filled > 0, filled, 1)
-    # average price = notional ÷ quantity; the notional is exact to one atom a fill
-    average = rows["notional_atoms"] / ATOMS_PER_UNIT / names.qty(lots, where)
     return pl.DataFrame({
         "order_id": rows["id"],
         "ts_submitted": _stamp(rows["ts_submitted"]),
@@ -161,7 +186,7 @@ def orders_table(rows: Rows, names: Names) -> pl.DataFrame:
         "filled": names.qty(filled, where), "filled_lots": filled,
         "limit": _optional(names.price(limit, where), limit != 0), "limit_ticks": _optional(limit, limit != 0),
         "stop": _optional(names.price(stop, where), stop != 0), "stop_ticks": _optional(stop, stop != 0),
-        "avg_price": _optional(average, filled > 0),
+        "avg_price": _optional(names.average(rows), filled > 0),
         **_money(rows, "notional"),
         **_money(rows, "fees"),
         "n_fills": rows["n_fills"],
@@ -238,7 +263,7 @@ def funding_table(rows: Rows, names: Names) -> pl.DataFrame:
         "symbol": _named(names.symbols, where),
         "position": names.qty(rows["lots"], where), "position_lots": rows["lots"],
         "price": names.price(rows["price_ticks"], where), "price_ticks": rows["price_ticks"],
-        "rate": rows["rate_pico"] / 1e12, "rate_pico": rows["rate_pico"],
+        "rate": nearest_floats([rows["rate_pico"]], [PICO]), "rate_pico": rows["rate_pico"],
         **_money(rows, "funding"),
         "fill_id": rows["fill_id"],
     })  # fmt: skip

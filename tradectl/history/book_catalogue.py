@@ -21,15 +21,15 @@ import numpy.typing as npt
 import polars as pl
 
 from tradectl.core.codes import EventKind
-from tradectl.errors import ConfigError, DataError, nearest
+from tradectl.errors import ConfigError, DataError
 from tradectl.history.book_events import Ticks
 from tradectl.history.book_plan import TickFile, judge_clock
 from tradectl.history.book_source import BookPart, BookSource
-from tradectl.history.catalogue import minima, read_index
+from tradectl.history.catalogue import minima, of_venue, read_index
 from tradectl.history.faults import FaultLog
 from tradectl.history.files import CATALOGUE, Place
 from tradectl.history.model import DataBlock, Gap, InstrumentSpec, actions_for
-from tradectl.history.plan import Loaded, Progress, key_of, wanted
+from tradectl.history.plan import Loaded, Progress, key_of, refuse_absent, wanted
 from tradectl.history.reader import pieces
 from tradectl.history.rows import FILE_SHIFT, Budget
 from tradectl.history.source import slice_rows
@@ -41,6 +41,7 @@ COLUMNS = {
     "ts_event": "ts_event", "ts_recv": "ts_recv", "kind": "kind", "side": "side", "flags": "flags",
     "price_ticks": "price", "qty_lots": "qty", "price2_ticks": "price2", "qty2_lots": "qty2", "id": "id",
 }  # fmt: skip
+GAPS_KEPT = 5  # listed per source
 UNSCALED = np.zeros(256, np.bool_)
 UNSCALED[[EventKind.FUNDING, EventKind.GAP]] = True  # a rate, and stamps
 
@@ -119,9 +120,8 @@ def load_book_catalogue(
             "data: a catalogue needs no profile, mapping or options: they were applied at import"
         )
     series: Mapping[str, Any] = read_index(root).get("ticks", {})
-    loaded = Loaded(block, FaultLog(actions_for(block.on_error), [], strict))
     files: list[TickFile] = []
-    loaded.log.files = files
+    loaded = Loaded(block, FaultLog(actions_for(block.on_error), files, strict, block.span))
     for folder in _chosen(root, series, block, specs):
         try:
             source = _source(block, series[folder], root / folder, files)
@@ -131,12 +131,31 @@ def load_book_catalogue(
             there = ", ".join(sorted(_named(source.counts)))
             raise DataError(f"{root}: no {block.kind} of {source.symbol}", hint=f"there is {there}")
         loaded.sources.append(source)
+        if block.has_window:  # the index counts over whole parts
+            _look(source)
         origin = source.files[0].index << FILE_SHIFT
         loaded.log.add("gap", source.id, source.gap_count, [(origin, "the sequence breaks")])
         loaded.log.add("clock", source.id, source.behind, [(origin, f"by {-source.lag_min:,} ns at most")])
     loaded.paths = [root / CATALOGUE, *(file.place.path for file in files)]
     judge_clock(loaded, block)
     return loaded
+
+
+def _look(source: BookSource) -> None:
+    """Count what the block's window of a series holds."""
+    low, high = source.block.span
+    source.used_counts[:] = 0
+    source.behind, source.gaps = 0, []
+    for part in source.parts:
+        if part.last_ns < low or part.first_ns >= high:
+            continue
+        assert part.grid is not None
+        for ticks in part.stream(part.grid, 1, low, high):
+            source.used_counts += np.bincount(ticks.full("kind"), minlength=256)
+            source.behind += int(np.count_nonzero(ticks.ts_recv < ticks.full("ts_event")))
+            for stamp in ticks.ts_recv[ticks.full("kind") == EventKind.GAP].tolist():
+                source.gaps += [Gap(source.id, stamp, stamp, 0)] if len(source.gaps) < GAPS_KEPT else []
+    source.gap_count = int(source.used_counts[EventKind.GAP])
 
 
 def _named(counts: npt.NDArray[np.int64]) -> set[str]:
@@ -148,17 +167,11 @@ def _chosen(
 ) -> list[str]:
     """Return the folders of the series that the block asks for."""
     keys = wanted(block, specs)
-    names = {entry["symbol"] for entry in series.values()}
     if not series:
         raise DataError(f"{root}: the catalogue holds no book data", hint="set kind: bars")
-    if keys is not None and (lost := keys - {key_of(name) for name in names}):
-        raise DataError(f"{root}: no book data of {sorted(lost)[0]}", hint=nearest(sorted(lost)[0], names))
-    return [
-        folder
-        for folder, entry in sorted(series.items())
-        if (keys is None or key_of(entry["symbol"]) in keys)
-        and (block.venue is None or entry["venue"] == block.venue.upper())
-    ]
+    left = of_venue(root, block, series)
+    refuse_absent(root, block, specs, {entry["symbol"] for entry in left.values()})
+    return [folder for folder, entry in sorted(left.items()) if keys is None or key_of(entry["symbol"]) in keys]
 
 
 def _source(block: DataBlock, entry: Mapping[str, Any], folder: Path, files: list[TickFile]) -> BookSource:
@@ -178,7 +191,8 @@ def _source(block: DataBlock, entry: Mapping[str, Any], folder: Path, files: lis
         )
         source.behind += part["behind"]
         source.gap_count += part["kinds"].get(str(int(EventKind.GAP)), 0)
-        source.gaps += [Gap(source.id, start, end, 0) for start, end in part["gaps"]][: 5 - len(source.gaps)]
+        source.gaps += [Gap(source.id, start, end, 0) for start, end in part["gaps"]][: GAPS_KEPT - len(source.gaps)]
+    source.used_counts = source.counts.copy()
     source.rows_read = sum(part["rows"] for part in entry["parts"])
     source.has_receive_clock = entry["has_receive_clock"]
     source.tick_size, source.lot_size = Decimal(entry["tick_size"]), Decimal(entry["lot_size"])

@@ -56,7 +56,7 @@ def book_notes(source: BookSource) -> list[str]:
         there = " and ".join(sorted(groups_of(source.kinds_there))) or "nothing of use"
         notes.append(f"{source.id}: no {source.block.kind} in {source.files[0].place}, but {there}")
     if source.gap_count:
-        breaks = source.breaks or Breaks()
+        breaks = (None if source.block.has_window else source.breaks) or Breaks()
         first = breaks.first_ns + source.shift_ns if breaks.count else source.gaps[0].to_ns
         text = f"{source.gap_count:,} break{'s' * (source.gap_count > 1)} of its sequence, the first at {iso(first)}"
         if breaks.count and "depth" in source.kinds:
@@ -73,12 +73,12 @@ def book_report(target: Any, source: BookSource, one: Any) -> InstrumentReport:
     if source.volumes.rows or source.lot_size is not None:
         _count_off(one, source, lot, "off_lot")
     counts = {
-        EventKind(k).name.lower(): int(source.counts[k]) for k in np.flatnonzero(source.counts).tolist()
+        EventKind(k).name.lower(): int(source.used_counts[k]) for k in np.flatnonzero(source.used_counts).tolist()
     }
     return InstrumentReport(
         instrument=target.id,
         timeframe=source.block.kind,
-        rows=source.rows,
+        rows=source.used,
         first_ns=source.first_ns,
         last_ns=source.last_ns,
         tick_size=f"{tick:f}",
@@ -107,7 +107,8 @@ def _count_off(one: Any, source: BookSource, step: Decimal, fault: str) -> float
     power, k = -step.adjusted(), 0
     if source.given_by == "catalogue" and stored is not None and stored % step == 0:
         return 0.0  # it was put on a grid that this one contains
-    if step == Decimal(1).scaleb(-power) and 0 <= power <= grid.MOST and steps.rows:
+    is_candidate = step == Decimal(1).scaleb(-power) and 0 <= power <= grid.MOST and steps.rows > 0
+    if is_candidate and not (source.block.has_window and steps.off[power]):
         k = power
     else:
         steps = source.look(fault, step)

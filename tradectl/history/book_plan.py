@@ -22,7 +22,7 @@ from tradectl.history.faults import FaultLog
 from tradectl.history.files import Place, TruncatedError
 from tradectl.history.importers import IMPORTERS, KINDS, MODULES, Importer, Options, importer
 from tradectl.history.model import DataBlock, InstrumentSpec, actions_for, split_id
-from tradectl.history.plan import Loaded, Progress, key_of, nothing_left, wanted
+from tradectl.history.plan import Loaded, Progress, key_of, nothing_left, place_of, refuse_absent, wanted
 from tradectl.history.rows import FILE_SHIFT, Budget
 
 __all__ = ["TickFile", "all_endings", "choose_importer", "correct_clock", "judge_clock", "load_book"]
@@ -85,7 +85,7 @@ def load_book(
     found = places.resolve(block.sources, endings, any_file=named is not None)
     chosen = named or (importer("funding") if block.kind == "funding" else choose_importer(found[0]))
     files = {place: TickFile(place, index) for index, place in enumerate(found)}
-    log = FaultLog(actions_for(block.on_error), list(files.values()), strict)
+    log = FaultLog(actions_for(block.on_error), list(files.values()), strict, block.span)
     loaded = Loaded(block, log)
     loaded.paths = sorted({place.path for place in found})
     options = Options(
@@ -105,6 +105,8 @@ def load_book(
         loaded.log.add("truncated", at.place.stem, 1, [(at.index << FILE_SHIFT, str(error))])
     _finish(reading)
     loaded.sources = list(reading.sources.values())
+    if reading.seen:
+        refuse_absent(place_of(found), block, specs, reading.seen)
     if all(source.is_empty for source in loaded.sources):
         raise _nothing(reading, found)
     judge_clock(loaded, block)
@@ -113,16 +115,13 @@ def load_book(
 
 def _nothing(reading: _Reading, found: Sequence[Place]) -> DataError:
     """Return the error for a block that gives no row: it names the files, and what they hold."""
-    block, place = reading.block, f"{found[0]}" + (f" and {len(found) - 1:,} other files" if found[1:] else "")
+    block, place = reading.block, place_of(found)
     there = sorted({kind for source in reading.sources.values() for kind in groups_of(source.kinds_there)})
     if there:
         ways = [kind for kind in there if kind in KINDS]
         hint = f"set kind: {' or '.join(ways)}" if ways else "set kind: book"
         return DataError(f"{place}: no {block.kind}, but {' and '.join(there)}", hint=hint)
-    if reading.keys is not None and not reading.names:
-        asked = block.symbols or [""]
-        return DataError(f"{place}: no rows of {', '.join(asked)}", hint=nearest(asked[0], reading.seen))
-    if reading.seen:
+    if reading.seen or reading.loaded.log.counts:
         return nothing_left(place, reading.loaded)
     return DataError(f"{place}: no row that format {reading.format.name!r} understands")
 
@@ -263,13 +262,14 @@ def _finish(reading: _Reading) -> None:
         )
         source.spools.append(one.spool)
         source.counts += survey.counts
+        source.used_counts += survey.used
         source.lag_min, source.lag_max = (
             min(source.lag_min, survey.lag_min),
             max(source.lag_max, survey.lag_max),
         )
         source.behind += survey.behind
         reading.loaded.log.add("clock", name, survey.behind, survey.behind_first)
-        source.gap_count += int(survey.counts[EventKind.GAP])
+        source.gap_count += int(survey.used[EventKind.GAP])
         source.gaps += survey.gaps
     for name, breaks in reading.options.breaks.items():
         if name in reading.names:

@@ -86,6 +86,7 @@ class BookSource:
     parts: list[BookPart] = field(default_factory=list)
     spools: list[Spool] = field(default_factory=list)
     counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
+    used_counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))  # in the window
     prices: Steps = field(default_factory=Steps)
     volumes: Steps = field(default_factory=Steps)
     rows_read: int = 0
@@ -113,8 +114,16 @@ class BookSource:
     @property
     def rows(self) -> int:
         """Return how many rows of the kinds that the block asks for there are."""
+        return self._of_kind(self.counts)
+
+    @property
+    def used(self) -> int:
+        """Return how many of these rows lie in the block's window."""
+        return self._of_kind(self.used_counts)
+
+    def _of_kind(self, counts: npt.NDArray[np.int64]) -> int:
         mask = kinds_mask(self.block.kind)
-        return int(self.counts.sum() if mask is None else self.counts[mask].sum())
+        return int(counts.sum() if mask is None else counts[mask].sum())
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -193,8 +202,11 @@ class BookSource:
     def look(self, fault: str, step: Decimal) -> Steps:
         """Return the count of prices (`off_tick`) or quantities (`off_lot`) off a step."""
         steps, names = Steps(step), ("price", "price2") if fault == "off_tick" else ("qty", "qty2")
+        low, high = self.block.span
         for columns in self.columns():
-            for values, origin in grid_columns(columns, names):
+            keep = (columns["ts_recv"] >= low) & (columns["ts_recv"] < high)
+            inside = columns if keep.all() else {name: column[keep] for name, column in columns.items()}
+            for values, origin in grid_columns(inside, names):
                 steps.feed((values,), origin)
         return steps
 
@@ -209,6 +221,7 @@ class BookSource:
             tick, lot = (float(step) for step in part.grid)
             for ticks in part.read(*part.grid, 1, FIRST, LAST):
                 made: Columns = {"kind": ticks.full("kind"), "origin": np.arange(row, row + len(ticks))}
+                made["ts_recv"] = ticks.ts_recv
                 for name, step in (("price", tick), ("price2", tick), ("qty", lot), ("qty2", lot)):
                     made[name] = ticks.full(name) * step
                 row += len(ticks)

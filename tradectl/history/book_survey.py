@@ -42,6 +42,7 @@ class BookSurvey:
     log: FaultLog
     latest: int = FIRST  # highest receive stamp so far
     counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
+    used: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))  # in the block's window
     lag_min: int = 1 << 62  # smallest ts_recv - ts_event
     lag_max: int = FIRST
     behind: int = 0  # rows received before they happened
@@ -59,11 +60,13 @@ class BookSurvey:
         if not len(columns["kind"]):
             return columns
         kind, recv = columns["kind"], columns["ts_recv"]
+        inside = self.log.inside(np.arange(len(kind)), recv)
         self.counts += np.bincount(kind, minlength=256)
+        self.used += np.bincount(kind[inside], minlength=256)
         lag = recv - columns["ts_event"]
         self.lag_min, self.lag_max = min(self.lag_min, int(lag.min())), max(self.lag_max, int(lag.max()))
         if lag.min() < 0:
-            at = np.flatnonzero(lag < 0)
+            at = self.log.inside(np.flatnonzero(lag < 0), recv)
             self.behind += len(at)
             self.behind_first += [
                 (int(columns["origin"][i]), f"received {-int(lag[i]):,} ns before it happened")
@@ -116,7 +119,7 @@ class BookSurvey:
             return columns
         highest = np.maximum.accumulate(np.maximum(recv, self.latest))
         late = recv < highest
-        at = np.flatnonzero(late)
+        at = self.log.inside(np.flatnonzero(late), recv)
         self.log.add(
             "disorder", self.symbol, len(at),
             lambda: [
@@ -151,10 +154,10 @@ class BookSurvey:
         return drop_rows(columns, ~hit) if hit.any() else columns
 
     def _gaps(self, columns: Columns) -> None:
-        at = np.flatnonzero(columns["kind"] == EventKind.GAP)
+        recv = columns["ts_recv"]
+        at = self.log.inside(np.flatnonzero(columns["kind"] == EventKind.GAP), recv)
         if not len(at):
             return
-        recv = columns["ts_recv"]
         shown: list[tuple[int, str]] = []
         for i in at:
             before = int(recv[i - 1]) if i else self.latest
@@ -166,7 +169,7 @@ class BookSurvey:
         self.log.add("gap", self.symbol, len(at), shown)
 
     def _count(self, fault: str, columns: Columns, hit: Mask) -> None:
-        at = np.flatnonzero(hit)
+        at = self.log.inside(np.flatnonzero(hit), columns["ts_recv"])
         self.log.add(fault, self.symbol, len(at), lambda: _shown(columns, at[:5]))
 
 

@@ -24,13 +24,13 @@ from tradectl.history.faults import FaultLog
 from tradectl.history.files import CATALOGUE, Place
 from tradectl.history.grid import MOST, Steps
 from tradectl.history.model import DataBlock, Gap, InstrumentSpec, actions_for
-from tradectl.history.plan import Loaded, key_of, wanted
+from tradectl.history.plan import Loaded, gap_after, key_of, refuse_absent, wanted
 from tradectl.history.reader import SourceFile, binary_batches
 from tradectl.history.rows import FILE_SHIFT, Budget, Rows
-from tradectl.history.source import Part, Source, slice_rows
+from tradectl.history.source import Judge, Part, Source, slice_rows
 from tradectl.history.stamps import StampFormat
 
-__all__ = ["COLUMNS", "SCHEMA", "load_catalogue", "minima", "part_batches", "part_file", "read_index"]
+__all__ = ["COLUMNS", "SCHEMA", "load_catalogue", "minima", "of_venue", "part_batches", "part_file", "read_index"]
 
 SCHEMA = 1
 ROW_GROUP = 65_536  # rows
@@ -109,8 +109,8 @@ def load_catalogue(
         )
     series = _bars_of(root)
     chosen = _chosen(root, series, block, specs)
-    loaded = Loaded(block, FaultLog(actions_for(block.on_error), [], strict))
     files: list[SourceFile] = []
+    loaded = Loaded(block, FaultLog(actions_for(block.on_error), files, strict, block.span))
     for folder in chosen:
         try:
             source = _source(block, series[folder], root / folder, files)
@@ -119,12 +119,22 @@ def load_catalogue(
         loaded.sources.append(source)
         count = series[folder]
         log = loaded.log
-        log.files = files
+        if block.has_window:  # the index counts over the whole series
+            _look(source, log)
+            continue
         origin = source.files[0].index << FILE_SHIFT
         log.add("gap", source.id, count["gap_count"], [(origin, f"{count['missing_bars']} bars are missing")])
         log.add("jump", source.id, count["jumps"], [(origin, "see data check on the source")])
     loaded.paths = [root / CATALOGUE, *(file.place.path for file in files)]
     return loaded
+
+
+def _look(source: Source, log: FaultLog) -> None:
+    """Count what the block's window of a series holds."""
+    judge = Judge(source, log)
+    for rows in source.stream(1, log.span[0] - 1, log.span[1] - 1):
+        judge.feed(rows)
+    judge.tell(source, log)
 
 
 def _bars_of(root: Path) -> dict[str, Any]:
@@ -150,16 +160,19 @@ def _chosen(
     if asked is None and len(frames) > 1:
         there = ", ".join(stamps.format_timeframe(t) for t in sorted(frames))
         raise DataError(f"{root}: bars of several timeframes", hint=f"set data.timeframe to one of {there}")
-    names = {entry["symbol"] for entry in series.values()}
-    if keys is not None and (lost := keys - {key_of(n) for n in names}):
-        raise DataError(f"{root}: no bars of {sorted(lost)[0]}", hint=nearest(sorted(lost)[0], names))
-    return [
-        folder
-        for folder, entry in sorted(series.items())
-        if (asked is None or entry["timeframe_ns"] == asked)
-        and (keys is None or key_of(entry["symbol"]) in keys)
-        and (block.venue is None or entry["venue"] == block.venue.upper())
-    ]
+    left = of_venue(root, block, {k: one for k, one in series.items() if asked in (None, one["timeframe_ns"])})
+    refuse_absent(root, block, specs, {entry["symbol"] for entry in left.values()})
+    return [folder for folder, entry in sorted(left.items()) if keys is None or key_of(entry["symbol"]) in keys]
+
+
+def of_venue(root: Path, block: DataBlock, series: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the series of the venue that the block asks for; DataError if it has none."""
+    venue = (block.venue or "").upper()
+    left = {folder: entry for folder, entry in series.items() if venue in ("", entry["venue"])}
+    if not left:
+        there = {entry["venue"] for entry in series.values()}
+        raise DataError(f"{root}: no rows of venue {block.venue}", hint=nearest(venue, there))
+    return left
 
 
 def _source(block: DataBlock, entry: Mapping[str, Any], folder: Path, files: list[SourceFile]) -> Source:
@@ -173,6 +186,7 @@ def _source(block: DataBlock, entry: Mapping[str, Any], folder: Path, files: lis
         entry["quote"],
         entry["timeframe_ns"],
         [],
+        gap_ns=gap_after(entry["timeframe_ns"], entry["quote"]),
         clean=True,
     )
     source.prices, source.volumes = _steps(parts, "prices"), _steps(parts, "volumes")
@@ -188,6 +202,7 @@ def _source(block: DataBlock, entry: Mapping[str, Any], folder: Path, files: lis
         steps.first = [[(origin + offset, text) for origin, text in found] for found in steps.first]
     source.rows_read = source.rows
     source.first_ns, source.last_ns = parts[0]["first_ns"], parts[-1]["last_ns"]
+    source.used, source.used_first_ns, source.used_last_ns = source.rows, source.first_ns, source.last_ns
     source.gap_count, source.missing_bars = entry["gap_count"], entry["missing_bars"]
     source.gaps = [Gap(source.id, *gap) for gap in entry["gaps"]]
     source.tick_size = Decimal(entry["tick_size"]) if entry.get("tick_size") else None

@@ -45,6 +45,8 @@ class _Treatment:
 
     def __init__(self, rows: Rows, raw: RawBatch, fine: Mask, symbol: str, log: FaultLog) -> None:
         self.rows, self.raw, self.symbol, self.log = rows, raw, symbol, log
+        unknown = np.int64(log.span[0])  # a row without a readable stamp may lie anywhere
+        self.stamps = np.where(raw.ts == 0, unknown, rows.ts)
         self.left = ~fine
         self.keep = fine
 
@@ -77,7 +79,7 @@ class _Treatment:
         """Count the rows left that `mask` names; return which they are."""
         hit: Mask = self.left & mask
         self.left &= ~mask
-        at = np.flatnonzero(hit)
+        at = self.log.inside(np.flatnonzero(hit), self.stamps)
         self.log.add(kind, self.symbol, len(at), lambda: [self.show(int(i)) for i in at[:5]])
         return hit
 
@@ -100,7 +102,7 @@ def in_order(rows: Rows, latest: int, symbol: str, log: FaultLog) -> Rows:
     late = rows.ts < highest
     if not late.any():
         return rows
-    at = np.flatnonzero(late)
+    at = log.inside(np.flatnonzero(late), rows.ts)
     log.add(
         "disorder", symbol, len(at),
         lambda: [(int(rows.origin[i]), f"ends {iso(rows.ts[i])}, after {iso(highest[i])}") for i in at[:5]],
@@ -155,13 +157,15 @@ class Pairs:
             a, b = column[first[at]], column[at + shift]
             same &= (a == b) | (np.isnan(a) & np.isnan(b))
         for kind, hit in (("duplicate", at[same]), ("conflict", at[~same])):
+            hit = self.log.inside(hit, rows.ts)
             self.log.add(
                 kind, self.symbol, len(hit), [(int(rows.origin[i]), _bar(rows, int(i))) for i in hit[:5]]
             )
 
     def _look(self, rows: Rows, steps: npt.NDArray[np.int64], before: Rows | None) -> None:
         assert self.log is not None
-        wide = np.flatnonzero(steps > self.gap_ns)
+        earlier = rows.ts - steps  # both rows of a pair have to be in the run
+        wide = self.log.inside(self.log.inside(np.flatnonzero(steps > self.gap_ns), rows.ts), earlier)
         if self.sessions is None:
             absent = np.rint(steps[wide] / self.timeframe_ns).astype(np.int64) - 1
         else:
@@ -183,6 +187,7 @@ class Pairs:
             self.log.add("gap", self.symbol, len(wide), first)
         previous = np.concatenate([before.close if before is not None else rows.close[:1], rows.close[:-1]])
         far = np.flatnonzero(np.abs(rows.close - previous) > JUMP * previous)
+        far = self.log.inside(self.log.inside(far, rows.ts), earlier)
         self.log.add(
             "jump", self.symbol, len(far),
             lambda: [(int(rows.origin[i]), f"{previous[i]:.10g} -> {rows.close[i]:.10g}") for i in far[:5]],

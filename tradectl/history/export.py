@@ -18,6 +18,7 @@ from tradectl.core.event import empty_events
 from tradectl.core.instrument import Instrument
 from tradectl.engine.journal import JournalMeta
 from tradectl.errors import ConfigError
+from tradectl.history.grid import nearest_floats
 from tradectl.history.stamps import format_timeframe
 from tradectl.history.writer import write_atomically
 
@@ -44,9 +45,9 @@ def decode(
     n = len(events)
     kind, index = events["kind"], events["instrument"].astype(np.int64)
     bar = kind == EventKind.BAR
-    ticks = np.array([float(i.tick_size) for i in instruments] or [1.0])
-    lots = np.array([float(i.lot_size) for i in instruments] or [1.0])
-    known = np.minimum(index, len(ticks) - 1)
+    steps = [(*one.tick_size.as_integer_ratio(), *one.lot_size.as_integer_ratio()) for one in instruments]
+    grid = np.array(steps or [(1, 1, 1, 1)], np.float64)
+    tick, ticks, lot, lots = grid[np.minimum(index, len(grid) - 1)].T
     kinds = {int(k): k.name for k in EventKind}
     frames = dict(enumerate(format_timeframe(t) for t in timeframes_ns))
     ids = dict(enumerate(i.id for i in instruments))
@@ -64,8 +65,8 @@ def decode(
     )
     columns = []
     for word, name in zip(("w0", "w1", "w2", "w3"), PRICE_WORDS, strict=True):
-        columns.append(pl.Series(name, _on_grid(events[word], ticks[known])))
-    columns.append(pl.Series("volume", _on_grid(events["w4"], lots[known])))
+        columns.append(pl.Series(name, nearest_floats([events[word], tick], [ticks])))
+    columns.append(pl.Series("volume", nearest_floats([events["w4"], lot], [lots])))
     words = [pl.Series(f"w{k}", events[f"w{k}"].copy()) for k in range(5)]
     status = pl.Series("status", np.where(kind == EventKind.STATUS, events["w0"], -1))
     is_bar, unknown = pl.Series(bar), pl.Series(bar & (events["w4"] < 0))
@@ -84,13 +85,6 @@ def decode(
         status.replace_strict(statuses, default=None, return_dtype=pl.String).alias("status"),
         ((pl.col("flags") & int(EventFlag.LAST)) > 0).alias("last"),
     )
-
-
-def _on_grid(steps: npt.NDArray[np.int64], size: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return steps times size with the digits of the size: 966.61, not 966.6100000000001."""
-    inverse = np.rint(1 / size)
-    exact = np.abs(inverse * size - 1) < 1e-12
-    return np.where(exact, steps / np.where(exact, inverse, 1.0), steps * size)
 
 
 def export_events(

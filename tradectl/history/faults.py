@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from tradectl.errors import DataError
-from tradectl.history.model import ACTIONS, Example, FaultCount
+from tradectl.history.model import ACTIONS, FIRST, LAST, Example, FaultCount
 from tradectl.history.rows import FILE_SHIFT
 
 __all__ = ["FaultLog", "failing"]
 
+Ints = npt.NDArray[np.int64]
 EXAMPLES = 5  # kept per kind and instrument
 TEXT = {
     "unparsable": "a field cannot be read",
@@ -37,11 +41,15 @@ WORTH = {"fail": "", "drop": "leave such rows out", "clip": "repair the value", 
 class FaultLog:
     """Counts per kind and instrument; in strict mode the first failing fault raises DataError.
 
-    `files` are what origins count into: each has a `place`, and `line(row)`, the line of a row (0: none).
+    `files` are what origins count into: each has a `place`, and `line(row)`, the line of a row (0: none). Faults
+    of rows outside `span` (low <= stamp < high) concern no run: whoever finds them leaves them out with `inside`.
     """
 
-    def __init__(self, actions: dict[str, str], files: Sequence[Any], strict: bool) -> None:
+    def __init__(
+        self, actions: dict[str, str], files: Sequence[Any], strict: bool, span: tuple[int, int] = (FIRST, LAST)
+    ) -> None:
         self.actions = actions
+        self.span = span
         self.files = files
         self.strict = strict
         self.counts: dict[tuple[str, str], FaultCount] = {}
@@ -64,6 +72,11 @@ class FaultLog:
             entry.examples += [self._example(*e) for e in given[: EXAMPLES - len(entry.examples)]]
         if self.strict and action == "fail":
             raise failing(entry)
+
+    def inside(self, at: Ints, stamps: Ints) -> Ints:
+        """Return those row numbers `at` whose stamps lie in the span; of all rows `stamps` are given."""
+        low, high = self.span
+        return at[(stamps[at] >= low) & (stamps[at] < high)]
 
     def merge(self, other: FaultLog) -> None:
         """Add another log's counts."""

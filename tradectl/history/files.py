@@ -164,6 +164,10 @@ def _gunzip(path: Path, size: int) -> Iterator[bytes]:
                     yield unpacker.decompress(block)
                     block = unpacker.unused_data
     except zlib.error as error:
+        with path.open("rb") as stream:
+            is_gzip = stream.read(2) == b"\x1f\x8b"
+        if not is_gzip:
+            raise TruncatedError("it is no gzip data: the name of a file that is not packed has no .gz") from error
         raise TruncatedError(f"damaged gzip data ({error})") from error
     if not started or not unpacker.eof:
         raise TruncatedError("the gzip data ends early")

@@ -1,17 +1,21 @@
-"""Ticks and lots: finding the grid that values stand on, and putting them on it."""
+"""Ticks and lots: finding the grid that values stand on, putting them on it, and reading them off it."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
+from functools import reduce
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tradectl.history.rows import Rows
 
-__all__ = ["ATOM", "LIMIT", "Steps", "choose_lot", "choose_tick", "on_grid", "plain"]
+__all__ = ["ATOM", "LIMIT", "Steps", "choose_lot", "choose_tick", "nearest_floats", "on_grid", "plain"]
 
 ATOM = Decimal("1e-8")  # the engine's unit of money
 LIMIT = 2.0**53  # more ticks or lots than this are not exact in float64
@@ -142,3 +146,25 @@ def plain(value: Decimal) -> Decimal:
 def prices_of(rows: Rows) -> tuple[Floats, ...]:
     """Return the four price columns."""
     return rows.open, rows.high, rows.low, rows.close
+
+
+def nearest_floats(over: Sequence[Any], under: Sequence[Any]) -> Floats:
+    """Return (product of `over`) ÷ (product of `under`), arrays or numbers, whole as a rule, rounded once.
+
+    What is read off a grid so is the nearest float64 of its decimal: 3 × 1 ÷ 10 is 0.3, not 3 × 0.1.
+    """
+    top, bottom = (reduce(np.multiply, [np.asarray(one, np.float64) for one in part]) for part in (over, under))
+    made = np.asarray(top / bottom)
+    wide = np.flatnonzero((np.abs(top) >= LIMIT) | (bottom >= LIMIT))
+    if len(wide):  # products that float64 does not hold
+        columns = [_exactly(one[wide]) for one in np.broadcast_arrays(made, *over, *under)[1:]]
+        top, bottom = (math.prod(part) for part in (columns[: len(over)], columns[len(over) :]))
+        made[wide] = (top / bottom).astype(np.float64)
+    return made
+
+
+def _exactly(column: npt.NDArray[Any]) -> Any:
+    """Return numbers as Python's own, whose products and quotients are exact."""
+    if np.array_equal(column, np.rint(column)):
+        return column.astype(np.int64).astype(object)
+    return np.array([Fraction(one) for one in column.tolist()], object)

@@ -27,6 +27,8 @@ __all__ = [
     "split_id",
 ]
 
+FIRST, LAST = -(1 << 62), 1 << 62  # before and after all stamps
+
 # What may be done with each kind of fault; the first action is the default. `report` only counts.
 ACTIONS: dict[str, tuple[str, ...]] = {
     "unparsable": ("fail", "drop"),  # a field is not a number or not a time
@@ -89,6 +91,18 @@ class DataBlock:
     feed_ns: int = 0  # what passes between event and receipt where the source has no receive clock
 
     @property
+    def has_window(self) -> bool:
+        """Tell whether `from` or `to` is given."""
+        return self.start_ns is not None or self.end_ns is not None
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Return the stamps, low <= stamp < high, of what belongs to the window: ends of bars, receipts of others."""
+        of_bars = self.kind == "bars"
+        low = FIRST if self.start_ns is None else self.start_ns + of_bars
+        return low, LAST if self.end_ns is None else self.end_ns + of_bars
+
+    @property
     def sources(self) -> list[str]:
         """Return the source as a list."""
         return [self.source] if isinstance(self.source, str) else list(self.source)
@@ -142,7 +156,7 @@ class Gap:
 
 @dataclass
 class InstrumentReport:
-    """What was found about one source symbol; times are end stamps in ns UTC."""
+    """What was found about one source symbol between its block's `from` and `to`; times are end stamps in ns UTC."""
 
     instrument: str
     timeframe: str

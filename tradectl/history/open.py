@@ -63,6 +63,7 @@ def open_history(
         _settle(target, default_quote)
     for one in loaded:
         _report(one, [t for t in targets if any(owner is one for _, owner in t.sources)], report)
+    _refuse_nothing(loaded, targets)
     used = [s for one in loaded for s in one.sources if any(s is x for t in targets for x, _ in t.sources)]
     return History(
         instruments=[t.instrument for t in targets if t.instrument is not None],
@@ -72,6 +73,15 @@ def open_history(
         paths=sorted({p for one in loaded for p in one.paths}),
         targets=targets,
     )
+
+
+def _refuse_nothing(loaded: Sequence[Loaded], targets: Sequence[Target]) -> None:
+    """Raise DataError where the windows of all blocks leave no row; of one block beside others it is a note."""
+    sources = [source for target in targets for source, _ in target.sources]
+    if not any(source.used for source in sources):
+        names = ", ".join(name for one in loaded for name in one.block.sources)
+        span = f"{iso(min(one.first_ns for one in sources))} to {iso(max(one.last_ns for one in sources))}"
+        raise DataError(f"{names}: no row lies between `from` and `to`", hint=f"the data goes from {span}")
 
 
 def _refuse_keys(block: DataBlock) -> None:
@@ -181,6 +191,10 @@ def _report(one: Loaded, targets: Sequence[Target], report: DataReport) -> None:
         if start > source.last_ns or end <= source.first_ns:
             span = f"from {iso(source.first_ns)} to {iso(source.last_ns)}"
             report.notes.append(f"{source.id}: no {source.block.kind} between the block's from and to; it goes {span}")
+    if one.block.has_window and one.log.counts:
+        used = sum(each.used for each in one.sources)
+        text = f"{used:,} of {sum(each.rows for each in one.sources):,} rows lie between the block's from and to"
+        report.notes.append(f"{', '.join(one.block.sources)}: {text}; faults and gaps are counted among these")
     report.faults += sorted(one.log.counts.values(), key=lambda f: (f.kind, f.instrument))
 
 
@@ -193,13 +207,14 @@ def _instrument_report(target: Target, source: Source, one: Loaded) -> Instrumen
     start, end = window(target.spec, source.block, only_listing=True)
     outside = 0
     if target.spec.listed is not None or target.spec.delisted is not None:
-        outside = source.rows - sum(len(within(rows, start, end)) for rows in source.stream())
+        inside = (within(rows, *window(InstrumentSpec(), source.block)) for rows in source.stream())
+        outside = source.used - sum(len(within(rows, start, end)) for rows in inside)
     return InstrumentReport(
         instrument=target.id,
         timeframe=stamps.format_timeframe(source.timeframe_ns),
-        rows=source.rows,
-        first_ns=source.first_ns,
-        last_ns=source.last_ns,
+        rows=source.used,
+        first_ns=source.used_first_ns if source.used else source.first_ns,
+        last_ns=source.used_last_ns if source.used else source.last_ns,
         tick_size=f"{tick:f}",
         lot_size=f"{lot:f}",
         tick_from=_from(target.spec.tick_size, source.tick_size, source),
@@ -220,11 +235,11 @@ def _count_off(one: Loaded, source: Source, step: Decimal, kind: str) -> float:
     """Count a source's rows off the grid of `step`; return the largest relative rounding error."""
     steps = source.prices if kind == "off_tick" else source.volumes
     power = -step.adjusted()
-    if step == Decimal(1).scaleb(-power) and 0 <= power <= grid.MOST:
-        k = power
-    else:  # a step such as 0.25 was not among the candidates: look again
+    k = power if step == Decimal(1).scaleb(-power) and 0 <= power <= grid.MOST else -1
+    if k < 0 or (source.block.has_window and steps.off[k]):  # the candidates, of which 0.25 is none, count all rows
         k, steps = 0, grid.Steps(fixed=step)
-        for rows in source.stream():
+        for whole in source.stream():
+            rows = within(whole, *window(InstrumentSpec(), source.block))
             steps.feed(grid.prices_of(rows) if kind == "off_tick" else (rows.volume,), rows.origin)
     one.log.add(kind, source.id, steps.off[k], steps.first[k])
     if steps.highest / float(step) >= grid.LIMIT:

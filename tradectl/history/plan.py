@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from tradectl.errors import ConfigError, DataError, nearest
 from tradectl.history import files as places
 from tradectl.history import profiles, stamps
-from tradectl.history.faults import FaultLog
+from tradectl.history.faults import FaultLog, failing
 from tradectl.history.importers import MODULES
 from tradectl.history.model import DataBlock, InstrumentSpec, actions_for, split_id
 from tradectl.history.reader import SourceFile, inspect
@@ -22,7 +22,7 @@ from tradectl.history.source import FileSurvey, Judge, Source
 
 __all__ = [
     "Loaded", "Progress", "check_profile", "is_catalogue", "key_of", "load_bars", "nothing_left",
-    "profile_fault", "wanted",
+    "place_of", "profile_fault", "refuse_absent", "wanted",
 ]  # fmt: skip
 
 Progress = Callable[[int], None]
@@ -42,6 +42,12 @@ class Loaded:
 def key_of(name: str) -> str:
     """Return what two spellings of a symbol share: `btc-usd`, `BTC/USD` and `X:BTC/USD` give BTCUSD."""
     return re.sub(r"[^A-Z0-9.]", "", split_id(name)[1].upper())
+
+
+def place_of(found: Sequence[places.Place]) -> str:
+    """Return how messages name the files of a block."""
+    more = len(found) - 1
+    return f"{found[0]}" + (f" and {more:,} other file{'s' * (more > 1)}" if more else "")
 
 
 def wanted(block: DataBlock, specs: Mapping[str, InstrumentSpec]) -> set[str] | None:
@@ -71,7 +77,7 @@ def load_bars(
     files = _of_symbols(files, block, specs)
     timeframe_ns = _timeframe(files, block)
     files = [replace(file, index=k) for k, file in enumerate(files)]
-    loaded = Loaded(block, FaultLog(actions_for(block.on_error), files, strict))
+    loaded = Loaded(block, FaultLog(actions_for(block.on_error), files, strict, block.span))
     loaded.paths = [file.place.path for file in files]
     keys = wanted(block, specs)
     sources: dict[str, Source] = {}
@@ -99,17 +105,38 @@ def load_bars(
     loaded.sources = list(sources.values())
     for name, judge in judges.items():
         judge.settle(sources[name], loaded.log)
-    place = f"{files[0].place}" + (f" and {len(files) - 1:,} other files" if files[1:] else "")
-    if keys is not None and not sources:
-        asked = block.symbols or [""]
-        raise DataError(f"{place}: no rows of {', '.join(asked)}", hint=nearest(asked[0], seen))
+    place = place_of([file.place for file in files])
+    refuse_absent(place, block, specs, seen)
     if not any(source.rows for source in sources.values()):
         raise nothing_left(place, loaded)
     return loaded
 
 
+def refuse_absent(
+    place: object,
+    block: DataBlock,
+    specs: Mapping[str, InstrumentSpec],
+    there: Collection[str],
+    by_name: bool = False,
+) -> None:
+    """Raise DataError for a symbol that the block asks for and a source, with the symbols `there`, does not have.
+
+    `by_name`: the names of the files say which they have.
+    """
+    known = {key_of(name) for name in there}
+    for name in block.symbols or []:
+        (key,) = wanted(replace(block, symbols=[name]), specs) or {""}
+        if key not in known:
+            alias = f"; by the file's name: instruments: {{{name}: {{alias: {sorted(there)[0]}}}}} gives it another"
+            hint = nearest(name, there) + (alias if by_name and len(there) == 1 else "")
+            raise DataError(f"{place}: no rows of {name}", hint=hint)
+
+
 def nothing_left(place: str, loaded: Loaded) -> DataError:
-    """Return the error for a block of which all rows are left out, with the reasons."""
+    """Return the error for a block of which all rows are left out: what stops a run first, else the reasons."""
+    for one in loaded.log.counts.values():
+        if one.action == "fail":
+            return failing(one)
     why = ", ".join(f"{one.count:,} {one.kind}" for one in loaded.log.counts.values() if one.action == "drop")
     return DataError(f"{place}: no usable row is left" + (f" ({why})" if why else ""))
 
@@ -162,10 +189,7 @@ def _of_symbols(
         f for f in files if not f.symbol or key_of(profiles.split_pair(f.symbol, f.profile.pairs)[0]) in keys
     ]
     if all(f.symbol for f in files):
-        for name in block.symbols or []:
-            key = next(iter(wanted(replace(block, symbols=[name]), specs) or {""}))
-            if key not in {key_of(n) for n in named}:
-                raise DataError(f"no file of symbol {name!r}", hint=nearest(name, named))
+        refuse_absent(place_of([f.place for f in files]), block, specs, named, by_name=True)
     return kept
 
 

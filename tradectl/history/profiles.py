@@ -34,7 +34,10 @@ QUOTES = (
     "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "NZD", "TRY",
     "BRL", "KRW", "BTC", "ETH", "BNB", "DAI",
 )  # fmt: skip
-NAMED = r"(?P<symbol>[A-Za-z0-9.]+?(?:-(?i:perp))?)(?:[_-](?P<timeframe>\d+(?:s|m|h|d|w|min)))?(?:[_-].*)?"
+NAMED = (
+    rf"(?P<symbol>[A-Za-z0-9.]+?(?:-(?i:perp)|[_-](?i:{'|'.join(QUOTES)}))?)"
+    r"(?:[_-](?P<timeframe>\d+(?:s|m|h|d|w|min)))?(?:[_-].*)?"
+)
 
 
 @dataclass(frozen=True)

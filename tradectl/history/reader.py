@@ -22,9 +22,16 @@ from tradectl.history.stamps import StampFormat
 
 __all__ = [
     "BATCH", "IMPORTERS", "RawBatch", "SourceFile", "binary_batches", "binary_rows", "guarded", "inspect", "pieces",
-    "read", "scan", "text_of",
+    "read", "refuse_binary", "scan", "text_of", "unreadable",
 ]  # fmt: skip
 
+MAGIC = {
+    b"\x1f\x8b": "it is gzip data: its name should end in .gz",
+    b"PK\x03\x04": "it is a zip file: its name should end in .zip",
+    b"PAR1": "it is Parquet: its name should end in .parquet",
+    b"\xff\xfe": "it is UTF-16: save it as UTF-8",
+    b"\xfe\xff": "it is UTF-16: save it as UTF-8",
+}
 HEAD = 1 << 17  # bytes of packed text looked at to settle how a file is read
 BATCH = 65_536  # rows handed on at a time
 PRICES = ("open", "high", "low", "close")
@@ -95,8 +102,7 @@ def inspect(place: Place, block: DataBlock) -> SourceFile:
     symbol = words.get("symbol", place.stem)
     if words.get("side"):
         symbol = profiles.split_pair(symbol, profile.pairs)[0] + "." + words["side"].lower()
-    known = stamps.to_ns(column, form).drop_nulls().to_numpy()
-    steps = np.diff(known)
+    steps = stamps.to_ns(column, form).diff().drop_nulls().to_numpy()
     sizes, counts = np.unique(steps[steps > 0], return_counts=True)
     return SourceFile(
         place=place, profile=profile, header=header, at=at, form=form, separator=separator, skip=skip,
@@ -138,8 +144,7 @@ def _csv_head(
     except TruncatedError as error:
         raise DataError(f"{place}: {error}; no whole row could be read") from error
     text = text.removeprefix(b"\xef\xbb\xbf")
-    if b"\0" in text[: 1 << 20]:
-        raise DataError(f"{place}: not a text file (it holds zero bytes)", hint="expected UTF-8 text with a header")
+    refuse_binary(place, text)
     lines = text[: 1 << 20].decode("utf-8", "replace").splitlines()[:5_001]
     if not lines or not lines[0].strip():
         raise DataError(f"{place}: the file has no header and no rows")
@@ -165,6 +170,24 @@ def _csv_head(
     return header, separator, skip, head
 
 
+def refuse_binary(place: Place, text: bytes) -> None:
+    """Raise DataError for what begins as no text does, naming what it is."""
+    if b"\0" in text[: 1 << 20]:
+        what = next((what for begins, what in MAGIC.items() if text.startswith(begins)), "it holds zero bytes")
+        raise DataError(f"{place}: not a text file ({what})", hint="expected UTF-8 text with a header")
+
+
+def unreadable(place: Place, text: bytes, line: int, error: Exception) -> DataError:
+    """Return the error for text that is no table; `line` is the number of its first line in the file."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as fault:
+        line += text[: fault.start].count(b"\n")
+        message = f"{place}, line {line}: byte {text[fault.start]:#04x} is no UTF-8 text"
+        return DataError(message, hint="save the file as UTF-8")
+    return DataError(f"{place}: cannot be read as a table ({str(error).splitlines()[0]})")
+
+
 def text_of(place: Place, size: int = BLOCK) -> Iterator[bytes]:
     """Yield the text in blocks of whole lines (Polars unpacks zst)."""
     if place.path.suffix.lower() != ".zst":
@@ -181,7 +204,7 @@ def _parse_text(text: bytes, header: tuple[str, ...], separator: str, wanted: li
     schema = {str(k): pl.String for k in range(len(header))}
     return pl.read_csv(
         io.BytesIO(text), has_header=False, schema=schema, columns=wanted, separator=separator,
-        extra_columns="ignore",
+        extra_columns="ignore", missing_columns="insert",
     )  # fmt: skip
 
 
@@ -193,7 +216,7 @@ def _csv_batches(file: SourceFile, _slice_rows: int = 0) -> Iterator[pl.DataFram
     schema |= {str(file.at[key]): pl.Float64 for key in VALUES if key in file.at}
     if file.form.unit_ns:
         schema[str(file.at["timestamp"])] = pl.Int64
-    skip = file.skip
+    skip, line = file.skip, 1 + file.skip
     for text in text_of(file.place):
         if skip:
             text = text[text.index(b"\n") + 1 :] if b"\n" in text else b""
@@ -203,10 +226,14 @@ def _csv_batches(file: SourceFile, _slice_rows: int = 0) -> Iterator[pl.DataFram
         try:
             frame = pl.read_csv(
                 io.BytesIO(text), has_header=False, schema=schema, columns=wanted, separator=file.separator,
-                extra_columns="ignore",
+                extra_columns="ignore", missing_columns="insert",
             )  # fmt: skip
         except pl.exceptions.PolarsError:
-            frame = _parse_text(text, file.header, file.separator, wanted)
+            try:
+                frame = _parse_text(text, file.header, file.separator, wanted)
+            except pl.exceptions.PolarsError as error:
+                raise unreadable(file.place, text, line, error) from error
+        line += text.count(b"\n")
         yield frame.select(pl.col(str(file.at[key])).alias(key) for key in fields)
 
 
@@ -301,7 +328,8 @@ def _raw(file: SourceFile, frame: pl.DataFrame, row: int) -> RawBatch:
         unread = made.is_null()
         missing |= unread.to_numpy()
         for at in (unread & raw.is_not_null()).arg_true().to_list():
-            bad.setdefault(at, f"{file.header[file.at[key]]} = {str(raw[at])!r}")
+            wanted = "; expected a time of the years 1900 to 2100" if key == "timestamp" else ""
+            bad.setdefault(at, f"{file.header[file.at[key]]} = {str(raw[at])!r}{wanted}")
     return RawBatch(
         row=np.arange(row, row + frame.height),
         ts=(stamp.fill_null(0) if stamp.null_count() else stamp).to_numpy(),

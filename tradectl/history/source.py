@@ -58,9 +58,12 @@ class Source:
     volumes: Steps = field(default_factory=Steps)
     rows_read: int = 0
     rows: int = 0
-    zero_volume: int = 0
     first_ns: int = 0
     last_ns: int = 0
+    used: int = 0  # rows in the block's window; the counts below are of these
+    used_first_ns: int = 0
+    used_last_ns: int = 0
+    zero_volume: int = 0
     clean: bool = False  # strictly increasing already, parts in order (a catalogue's)
     gap_count: int = 0
     missing_bars: int = 0
@@ -239,12 +242,13 @@ class Judge:
     """
 
     def __init__(self, source: Source, log: FaultLog) -> None:
-        self.log = FaultLog(log.actions, log.files, log.strict)
+        self.log = FaultLog(log.actions, log.files, log.strict, log.span)
         self.pairs = Pairs(source.id, source.timeframe_ns, source.gap_ns, self.log, source.sessions)
         self.prices, self.volumes = Steps(), Steps()
         self.in_order = True
         self.latest = FIRST
-        self.first_ns = self.last_ns = self.rows = self.zero_volume = 0
+        self.first_ns = self.last_ns = self.rows = 0
+        self.used_first_ns = self.used_last_ns = self.used = self.zero_volume = 0
 
     def feed(self, rows: Rows, is_sorted: bool = True) -> None:
         """Look at the next rows; give up once the order is broken."""
@@ -259,9 +263,25 @@ class Judge:
         self.last_ns = int(kept.ts[-1])
         self.rows += len(kept)
         self.prices.feed(prices_of(kept), kept.origin)
+        self._count(kept[slice(*np.searchsorted(kept.ts, self.log.span))])
         if not np.isnan(kept.volume[0]):
-            self.zero_volume += int(np.count_nonzero(kept.volume == 0))
             self.volumes.feed((kept.volume,), kept.origin)
+
+    def _count(self, inside: Rows) -> None:
+        """Count the rows of the block's window."""
+        if len(inside):
+            self.used_first_ns = self.used_first_ns or int(inside.ts[0])
+            self.used_last_ns = int(inside.ts[-1])
+            self.used += len(inside)
+            self.zero_volume += int(np.count_nonzero(inside.volume == 0))
+
+    def tell(self, source: Source, log: FaultLog) -> None:
+        """Write what was found in the block's window into the source and the block's log."""
+        log.merge(self.log)
+        source.used, source.zero_volume = self.used, self.zero_volume
+        source.used_first_ns, source.used_last_ns = self.used_first_ns, self.used_last_ns
+        source.gap_count, source.missing_bars = self.pairs.gap_count, self.pairs.missing
+        source.gaps = self.pairs.gaps
 
     def settle(self, source: Source, log: FaultLog) -> None:
         """Write what was found into the source and the block's log."""
@@ -270,8 +290,6 @@ class Judge:
             judge = Judge(source, log)
             for rows in source.raw_rows(1):
                 judge.feed(rows)
-        log.merge(judge.log)
+        judge.tell(source, log)
         source.first_ns, source.last_ns, source.rows = judge.first_ns, judge.last_ns, judge.rows
-        source.prices, source.volumes, source.zero_volume = judge.prices, judge.volumes, judge.zero_volume
-        source.gap_count, source.missing_bars = judge.pairs.gap_count, judge.pairs.missing
-        source.gaps = judge.pairs.gaps
+        source.prices, source.volumes = judge.prices, judge.volumes

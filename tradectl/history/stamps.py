@@ -32,7 +32,7 @@ MONTH_NS = 30 * DAY_NS  # the nominal length of a calendar month
 UNITS_NS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 TIMEFRAME_NS = {"s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": DAY_NS, "w": 7 * DAY_NS, "M": MONTH_NS}
 LONG_UNITS = {"sec": "s", "min": "m", "t": "m", "hour": "h", "day": "d", "week": "w", "mo": "M", "month": "M"}
-FIRST_NS, LAST_NS = -2_208_988_800 * 10**9, 7_258_118_400 * 10**9  # 1900-01-01 and 2200-01-01
+FIRST_NS, LAST_NS = -2_208_988_800 * 10**9, 4_102_444_800 * 10**9  # 1900-01-01 and 2100-01-01
 
 DATE = re.compile(r"(\d{4})(-?)(\d{2})\2(\d{2})(.*)", re.DOTALL)
 CLOCK = re.compile(r"([T ])(\d{2}:\d{2})(:\d{2})?([.,]\d+)? ?(Z|UTC|[+-]\d{2}:?\d{2}|[+-]\d{2})?")
@@ -118,7 +118,7 @@ def _numeric(first: str, unit: str | None, tz: str) -> StampFormat:
         if unit not in UNITS_NS:
             raise ConfigError(f"unknown unit of time {unit!r}", hint=f"valid: {', '.join(UNITS_NS)}")
         if not FIRST_NS < value * UNITS_NS[unit] < LAST_NS:
-            raise DataError(f"time stamp {first} in {unit} is no year between 1900 and 2200")
+            raise DataError(f"time stamp {first} in {unit} is no year between 1900 and 2100")
         return StampFormat(unit_ns=UNITS_NS[unit])
     if re.fullmatch(r"(19|20|21)\d{6}", first) and 1 <= int(first[4:6]) <= 12 and 1 <= int(first[6:]) <= 31:
         return StampFormat(text="%Y%m%d", date_only=True, tz=tz)
@@ -131,7 +131,14 @@ def _numeric(first: str, unit: str | None, tz: str) -> StampFormat:
 
 
 def to_ns(column: pl.Series, form: StampFormat) -> pl.Series:
-    """Turn a column of stamps into int64 ns UTC; what cannot be read becomes null."""
+    """Return a column of stamps as int64 ns UTC, null where they cannot be read or leave the years 1900 to 2100."""
+    made = _read(column, form)
+    known = made.is_between(FIRST_NS, LAST_NS)
+    return made if known.all() else made.to_frame("n").select(pl.when(known).then(pl.col("n"))).to_series()
+
+
+def _read(column: pl.Series, form: StampFormat) -> pl.Series:
+    """Return the stamps as int64 ns UTC, null where they cannot be read."""
     kind = column.dtype
     if kind == pl.Date or isinstance(kind, pl.Datetime):
         return _from_datetime(column.cast(pl.Datetime("ns")) if kind == pl.Date else column, form.tz)
@@ -157,7 +164,7 @@ def _parsed(words: pl.Series, text: str) -> pl.Series:
 
 
 def _from_number(column: pl.Series, unit_ns: int) -> pl.Series:
-    """Scale numbers to ns; null where they are none or leave the years 1900 to 2200."""
+    """Scale numbers to ns; null where they are none or far from the years 1900 to 2100."""
     whole = column.str.strip_chars() if column.dtype == pl.String else column
     if not column.dtype.is_float():
         whole = whole.cast(pl.Int64, strict=False)

@@ -15,6 +15,7 @@ import polars as pl
 
 from tradectl.config.wire_data import Opened
 from tradectl.core.codes import EventFlag, EventKind
+from tradectl.history.grid import nearest_floats
 
 __all__ = ["MOST", "collect"]
 
@@ -89,13 +90,13 @@ def _joined(parts: list[pl.DataFrame], by: int = 1) -> pl.DataFrame:
 
 
 def _told(bars: pl.DataFrame, opened: Opened, widths: list[int]) -> pl.DataFrame:
-    ticks = [float(one.tick_size) for one in opened.instruments]
+    steps = np.array([one.tick_size.as_integer_ratio() for one in opened.instruments], np.float64)
     names = [one.id for one in opened.instruments]
     where = bars["instrument"].to_numpy()
-    tick, width = np.array(ticks)[where], np.array(widths)[where]
+    (tick, ticks), width = steps[where].T, np.array(widths)[where]
     return bars.select(
         ts=pl.Series((bars["slot"].to_numpy() + 1) * width).cast(STAMP),
         symbol=pl.Series(np.array(names, object)[where], dtype=pl.String),
-        **{name: pl.Series(bars[name].to_numpy() * tick) for name in ("open", "high", "low", "close")},
+        **{name: pl.Series(nearest_floats([bars[name].to_numpy(), tick], [ticks])) for name in RULES},
         instrument=pl.col("instrument"),
     ).sort("instrument", "ts").drop("instrument")  # fmt: skip

@@ -51,7 +51,9 @@ def test_short_and_long_forms(tmp_path: Path) -> None:
     [
         ({"open": "09:30"}, "close: expected a `name`, or both `open` and `close`"),
         ({"name": "XNYS", "open": "09:30"}, "the calendar 'XNYS' has hours of its own"),
-        (HOURS | {"days": "mon-fry"}, "expected days of the week"),
+        (HOURS | {"days": "mon-fry"}, "'fry' is none of mon, tue, wed, thu, fri, sat, sun; did you mean 'fri'?"),
+        (HOURS | {"days": "Monday-fri"}, "sat, sun; did you mean 'mon'?"),
+        (HOURS | {"days": "daily"}, "'daily' is none of mon, tue, wed, thu, fri, sat, sun "),
         (HOURS | {"timezone": "America/NewYork"}, "did you mean 'America/New_York'"),
         (HOURS | {"holiday": []}, "holidays"),
         (HOURS | {"break": "08:00-10:00"}, "expected a span inside 09:30 to 16:00"),

@@ -152,6 +152,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         "risk: {max_position: .nan}",
         ("c.yaml:7: risk.max_position: expected a number > 0",),
     ),
+    "decimal comma": ('fees: {maker: "0,01"}', ("got '0,01' (did you mean 0.01?)",)),
     "number with commas": (
         'account: {balance: "100,000"}',
         ("c.yaml:7: account.balance:", "got '100,000' (did you mean 100000?)"),
@@ -384,6 +385,14 @@ WHOLE: dict[str, tuple[str, tuple[str, ...]]] = {
     "unclosed bracket": (
         "strategy: a.py\nbars: [1h, 4h\ndata: b.csv\n",
         ("c.yaml:", "not valid YAML", "check that each { [ has its } ]", "^"),
+    ),
+    "comma in an expression": (
+        "strategy:\n  rules:\n    long: {entry: max(open, sma(close, 10)) > 5, exit: rsi(close, 14) > 70}\n",
+        ("c.yaml:3:27: not valid YAML: within { } the comma", 'in quotes: entry: "max(open, sma(close, 10)) > 5"\n     '),
+    ),
+    "bracket in an expression": (
+        "strategy: {rules: {long: {entry: close[1] > 3}}}\n",
+        ("c.yaml:1:39: not valid YAML:", "within { } put a text that contains [ ] { } or a comma in quotes"),
     ),
     "unclosed quote": (
         'strategy: "a.py\ndata: b.csv\n',

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from tradectl.cli.runner_fold import Folded, ledger_rows, start_fold
 from tradectl.cli.runner_write import markets_of
 from tradectl.config.load import load_config
 from tradectl.config.wire import wire
-from tradectl.core.layout import EQUITY
+from tradectl.core.layout import EQUITY, ORDER
 from tradectl.db import parquet
 from tradectl.db.audit import audit_fills
 from tradectl.db.compare import compare_frames
@@ -24,6 +26,7 @@ from tradectl.db.spool import Spool
 from tradectl.db.tables import Names
 from tradectl.engine.state import State
 from tradectl.errors import InvariantViolation, StoreError
+from tradectl.history.grid import nearest_floats
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +54,36 @@ def test_the_tables_read_well(made: tuple[RunResult, Folded]) -> None:
     assert orders.filter(pl.col("filled_lots") == 0)["avg_price"].null_count() > 0
     one = orders.filter((pl.col("status") == "FILLED") & (pl.col("n_fills") == 1)).row(0, named=True)
     match = fills.filter(pl.col("order_id") == one["order_id"]).row(0, named=True)
-    assert one["avg_price"] == pytest.approx(match["price"], rel=1e-9)
+    assert one["avg_price"] == match["price"]
     equity = pl.read_parquet(run / "equity.parquet")
     assert equity.height == 3000
     assert equity["ts"].is_sorted()
     assert equity["equity"][-1] == made[0].summary["final_equity"]
+
+
+def test_floats_are_the_nearest_to_their_decimals() -> None:
+    ticks = np.array([1, 3, 7, -3, 966_661, 2**53 - 1, 2**60 + 1])
+    for size in ("0.1", "0.01", "0.25", "0.3", "12.5", "0.00000007"):
+        step = Decimal(size)
+        names = Names(["A"], ["s"], ["USD"], np.array([(*step.as_integer_ratio(), 1, 1000)], np.float64))
+        prices = names.price(ticks, np.zeros(len(ticks), np.int64))
+        assert prices.tolist() == [float(Fraction(int(k)) * Fraction(step)) for k in ticks], size
+    atoms = np.array([2**53 + 1, 12_345_678_901_234_567, 9_007_199_254_740_993_000])
+    assert nearest_floats([atoms], [10**8]).tolist() == [int(one) / 10**8 for one in atoms]
+
+
+def test_an_average_price_is_told_without_noise() -> None:
+    rows = np.zeros(5, ORDER)
+    rows["filled_lots"] = [3, 4, 1_234_567, 3, 0]
+    rows["n_fills"] = [1, 2, 3, 1, 0]
+    exact = Names(["A"], ["s"], ["USD"], np.array([(1, 10, 1, 1)], np.float64))
+    rows["notional_atoms"] = [9 * 10**7, 2 * 11 * 10**7 + 2 * 12 * 10**7, 0, 10**8, 0]
+    assert exact.average(rows).tolist()[:2] == [0.3, 1.15]  # three at 0.3; two at 1.1 and two at 1.2
+    assert np.isnan(exact.average(rows)[4])
+    fine = Names(["A"], ["s"], ["USD"], np.array([(1, 100_000, 1, 10**8)], np.float64))  # 1e-5 atoms a tick and lot
+    rows["notional_atoms"] = [37, 0, 45_879_253_222, 0, 0]  # 36.99999 and 45,879,253,224.17, in atoms
+    assert fine.average(rows).tolist()[0] == 12.33333
+    assert fine.average(rows).tolist()[2] == 37162.22224
 
 
 def test_long_tables_are_streamed_alike(

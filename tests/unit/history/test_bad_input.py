@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gzip
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from tests.unit.history.helpers import START_MS, bar, bars, events, opened, write
+from tests.unit.history.helpers import HEADER, START_MS, bar, bars, events, opened, write
 from tradectl.errors import ConfigError, DataError
 from tradectl.history.checks import check_data
-from tradectl.history.model import ACTIONS, DataBlock
+from tradectl.history.importing import import_data
+from tradectl.history.model import ACTIONS, DataBlock, InstrumentSpec
+from tradectl.history.open import open_history
 
 ROW_FAULTS = {
     # kind: (the faulty line at row 3, part of the message)
@@ -92,6 +95,22 @@ def test_check_reports_all_and_stops_at_none(tmp_path: Path) -> None:
     assert report.to_dict()["faults"][0]["examples"]
 
 
+def test_a_symbol_that_is_not_there_is_told_with_file_and_nearest(tmp_path: Path) -> None:
+    lines = [f"{name},{line}" for name in ("AAAUSD", *(f"X{k}USD" for k in range(20))) for line in bars(3)]
+    header = "symbol,timestamp,open,high,low,close,volume"
+    path = write(tmp_path / "many.csv", lines, header)
+    for asked in (["ABAUSD"], ["X1USD", "ABAUSD"]):
+        with pytest.raises(DataError, match=r"many\.csv: no rows of ABAUSD\n  did you mean 'AAA/USD'\? valid: AAA"):
+            opened(path, symbols=asked)
+    named = write(tmp_path / "BTC-USD_1m.csv", bars(30))
+    assert opened(named).instruments[0].symbol == "BTC/USD"
+    with pytest.raises(DataError, match=r"BTC-USD_1m\.csv: no rows of ETH/USD\n.* \{ETH/USD: \{alias: BTC/USD\}\}"):
+        opened(named, symbols=["ETH/USD"])
+    trades = write(tmp_path / "t.csv", [f"{START_MS},AAAUSD,100.5,1"], "timestamp,symbol,price,qty")
+    with pytest.raises(DataError, match=r"t\.csv: no rows of ABAUSD\n  did you mean 'AAA/USD'"):
+        opened(trades, kind="trades", symbols=["AAAUSD", "ABAUSD"])
+
+
 def test_truncated_gzip(tmp_path: Path) -> None:
     whole = gzip.compress(("\n".join(["timestamp,open,high,low,close,volume", *bars(5000)]) + "\n").encode())
     path = tmp_path / "X_1m.csv.gz"
@@ -134,6 +153,13 @@ def test_damaged_parquet(tmp_path: Path) -> None:
     [
         ("X.csv", "", "the file is empty"),
         ("X.csv", "\n\n", "no header"),
+        ("X.csv", b"\x1f\x8b\0\0\n", "it is gzip data: its name should end in .gz"),
+        ("X.csv", "timestamp,open\n".encode("utf-16"), "it is UTF-16: save it as UTF-8"),
+        ("X.csv.gz", "timestamp,open\n", "it is no gzip data: the name of a file that is not packed has no .gz"),
+        ("X_1m.csv", f"{HEADER},name\n{bar(0)},\n{bar(1)},\xe9\n".encode("latin-1"), "line 3: byte 0xe9 is no UTF-8"),
+        ("X_1m.csv", f"{HEADER}\n2150-01-01T00:00Z,1,1,1,1,1\n", "expected a time of the years 1900 to 2100"),
+        ("X_1m.csv", f"{HEADER}\n1650-01-01T00:00Z,1,1,1,1,1\n", "expected a time of the years 1900 to 2100"),
+        ("X_1m.csv", f"{HEADER}\n{bar(0)}\n2023-11-14T22:13:20Z,1,1,1,1,1\n", "timestamp = '2023-11-14T22"),
         ("X.csv", "timestamp,open,high,low,close,volume\n", "no data row"),
         ("X.csv", "timestamp,open,high,close,volume\n1,2,3,4,5\n", "no column for low"),
         ("X.csv", "stamp,open,high,low,close\n1,2,3,4,5\n", "no column for timestamp"),
@@ -145,9 +171,9 @@ def test_damaged_parquet(tmp_path: Path) -> None:
         ("X.exe", "MZ", "unknown kind of file"),
     ],
 )
-def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: str, part: str) -> None:
+def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: str | bytes, part: str) -> None:
     path = tmp_path / name
-    path.write_text(content)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(DataError, match=part):
         opened(path)
 
@@ -185,11 +211,40 @@ def test_names_that_are_not_known(tmp_path: Path) -> None:
         opened(path, timeframe="1x")
 
 
+def test_rows_that_are_short_or_empty_at_the_begin_are_left_out(tmp_path: Path) -> None:
+    trades = tmp_path / "T.csv"
+    trades.write_text("timestamp,price,qty\n\n2024-01-01T00:00Z,1,1\n")
+    assert check_data([DataBlock(str(trades), kind="trades")]).rows_used == 1
+    path = write(tmp_path / "X_1m.csv", ["", bar(0)[:20], *bars(20, 1)])
+    assert opened(path).report.count("empty") == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "part"),
+    [
+        ("2024-01-01T00:00Z,1,1,a\n2024-01-01T00:01Z,1,1,\xe9\n", "line 3: byte 0xe9 is no UTF-8 text"),
+        ("2150-01-01T00:00Z,1,1,\n", "line 2: a field cannot be read: timestamp = '2150-01-01T00:00Z'"),
+        ("\0", "not a text file"),
+    ],
+)
+def test_tables_of_book_data_tell_the_same(tmp_path: Path, rows: str, part: str) -> None:
+    path = tmp_path / "X.csv"
+    path.write_bytes(f"timestamp,price,qty,name\n{rows}".encode("latin-1"))
+    with pytest.raises(DataError, match=part):
+        check_data([DataBlock(str(path), kind="trades")])
+
+
+def test_a_range_without_any_row_is_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path / "X_1m.csv", bars(20))
+    with pytest.raises(DataError, match=r"no row lies between `from` and `to`\n  the data goes from 2023"):
+        open_history([windowed(path, 50, 80)], {})
+
+
 def test_wrong_timeframe_and_wrong_unit(tmp_path: Path) -> None:
     path = write(tmp_path / "BTCUSD.csv", bars(50))
     with pytest.raises(DataError, match="the bars are 1m apart, not 1h"):
         opened(path, timeframe="1h")
-    with pytest.raises(DataError, match="no year between 1900 and 2200"):
+    with pytest.raises(DataError, match="no year between 1900 and 2100"):
         opened(path, mapping={"unit": "ns", "timestamp": "timestamp"} | {"unit": "s"})
 
 
@@ -206,3 +261,41 @@ def test_bad_value_in_a_later_block_of_text(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match=r"row 110001 \(line 110002\)"):
         opened(write(tmp_path / "X_1m.csv", lines))
+
+
+def windowed(path: Path, first: int, last: int, kind: str = "bars") -> DataBlock:
+    """Return a block of what lies between two minutes after the start."""
+    start, end = (START_MS * 10**6 + minute * 60 * 10**9 for minute in (first, last))
+    return DataBlock(str(path), kind=kind, start_ns=start, end_ns=end)
+
+
+def test_faults_are_counted_in_the_range_that_is_run(tmp_path: Path) -> None:
+    off = bar(75).replace("100.00", "100.001")
+    before = [*bars(2), ROW_FAULTS["nan"][0], bar(3), bar(3), bar(30), bar(31, 300.0), bar(35, volume=0)]
+    inside = [*bars(20, 50), bar(69, 101.5, 5), off, bar(76, volume=0), bar(77), bar(78, 1.0), bar(79, 1.0)]
+    after = [bar(99).replace("100.00", "100.001"), bar(100), bar(100, 105.0), bar(90)]
+    path = write(tmp_path / "BTCUSD_1m.csv", [*before, *inside, *after])
+    tick = {"BTC/USD": InstrumentSpec(tick_size=Decimal("0.01"))}
+    with pytest.raises(DataError, match="a value is NaN"):
+        open_history([DataBlock(str(path))], tick)
+    history = open_history([windowed(path, 50, 80)], tick)
+    report = history.report
+    assert {one.kind: one.count for one in report.faults} == {"duplicate": 1, "gap": 1, "jump": 1, "off_tick": 1}
+    (one,) = report.instruments
+    assert (one.rows, one.gap_count, one.missing_bars, one.zero_volume) == (25, 1, 5, 1)
+    assert report.rows_used == len(events(history)) == 25
+    assert "25 of 33 rows lie between the block's from and to; faults and gaps are counted" in report.notes[-1]
+    unread = write(tmp_path / "X_1m.csv", [*bars(20), "x,100,100,100,100,1", *bars(20, 20)])
+    assert check_data([windowed(unread, 30, 40)]).count("unparsable") == 1  # it may lie anywhere
+
+
+def test_a_window_of_a_catalogue_counts_what_it_holds(tmp_path: Path) -> None:
+    lines = [*bars(5), bar(30), bar(31, 300.0), *bars(20, 50), bar(75, 100.001), bar(76, volume=0), bar(100)]
+    raw = write(tmp_path / "BTCUSD_1m.csv", lines)
+    tick = {"BTC/USD": InstrumentSpec(tick_size=Decimal("0.01"))}
+    import_data([DataBlock(str(raw))], tmp_path / "cat")
+    one, other = (check_data([windowed(place, 50, 80)], tick) for place in (raw, tmp_path / "cat"))
+    assert [(each.kind, each.count) for each in other.faults] == [(each.kind, each.count) for each in one.faults]
+    assert [(each.rows, each.gap_count, each.missing_bars, each.zero_volume) for each in other.instruments] == [
+        (22, 1, 5, 1)
+    ]

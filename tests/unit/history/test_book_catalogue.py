@@ -118,7 +118,7 @@ def test_damaged_catalogues_are_told(tmp_path: Path) -> None:
     import_data(blocks(tmp_path), tmp_path / "cat")
     with pytest.raises(ConfigError, match="needs no profile"):
         book(tmp_path / "cat", "book", profile="tardis")
-    with pytest.raises(DataError, match="no book data of YYY"):
+    with pytest.raises(DataError, match="no rows of YYY"):
         book(tmp_path / "cat", "book", symbols=["YYY"])
     (part,) = (tmp_path / "cat").rglob("*.parquet")
     part.write_bytes(part.read_bytes()[:-10])

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.history.book_files import T0, book, quotes, table, trades
+from tests.unit.history.book_files import MS, T0, book, quotes, table, trades
 from tests.unit.history.test_importers_feeds import binance, diff, written
 from tradectl.errors import ConfigError, DataError
 from tradectl.history.importing import import_data
-from tradectl.history.model import DataBlock
+from tradectl.history.model import DataBlock, InstrumentSpec
 from tradectl.history.open import open_history
 
 
@@ -87,6 +88,19 @@ def test_a_block_of_which_nothing_is_between_from_and_to_is_a_note(tmp_path: Pat
     assert len(history.report.notes) == 1
     assert history.report.notes[0].startswith("LOCAL:X: no quotes between the block's from and to; it goes from 2023")
     assert open_history([DataBlock(path, kind="trades", end_ns=T0 + 10**9)], {}).report.notes == []
+
+
+def test_book_data_is_counted_in_the_range_that_is_run(tmp_path: Path) -> None:
+    prices = [100.125 if k % 10 == 4 else 100 for k in range(100)]
+    lines = [f"{T0 + k * MS},{T0 + (k - (k % 10 == 3)) * MS},{price},1" for k, price in enumerate(prices)]
+    raw = table(tmp_path / "XUSD.csv", "timestamp,local_timestamp,price,amount", lines)
+    import_data([DataBlock(str(raw), kind="trades")], tmp_path / "cat")
+    for source in (raw, tmp_path / "cat"):
+        block = DataBlock(str(source), kind="trades", start_ns=T0 + 20 * MS, end_ns=T0 + 50 * MS)
+        report = open_history([block], {"X/USD": InstrumentSpec(tick_size=Decimal("0.01"))}, strict=False).report
+        assert report.count("clock") == report.count("off_tick") == 3, source
+        assert report.instruments[0].rows == sum(report.instruments[0].kinds.values()) == report.rows_used
+    assert report.rows_used == 30
 
 
 def test_lines_are_counted_with_the_header_and_the_path_stands_once(tmp_path: Path) -> None:

@@ -52,8 +52,10 @@ def test_windows_and_symbols(tmp_path: Path) -> None:
         events(opened(tmp_path / "d", **options)).tobytes()
         == events(opened(tmp_path / "c", **options)).tobytes()
     )
-    with pytest.raises(DataError, match="no bars of"):
-        opened(tmp_path / "c", symbols=["CCC/USD"])
+    with pytest.raises(DataError, match=r"c: no rows of AAC/USD\n  did you mean 'AAA/USD'\? valid: AAA/USD, BBB/USD"):
+        opened(tmp_path / "c", symbols=["BBB/USD", "AAC/USD"])
+    with pytest.raises(DataError, match=r"c: no rows of venue nyse\n  valid: LOCAL"):
+        opened(tmp_path / "c", venue="nyse")
     with pytest.raises(DataError, match="no bars of timeframe"):
         opened(tmp_path / "c", timeframe="1h")
     with pytest.raises(ConfigError, match="needs no profile"):

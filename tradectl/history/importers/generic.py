@@ -167,7 +167,7 @@ def _canonical(
     for name, form in forms.items():
         made = stamps.to_ns(frame[name], form)
         for k in made.is_null().arg_true().to_list():
-            options.bad(int(frame["row"][k]), name, str(frame[name][k]), "a time stamp")
+            options.bad(int(frame["row"][k]), name, str(frame[name][k] or ""), "a time stamp")
             keep[k] = False
         columns["ts_event" if name == "timestamp" else "ts_recv"] = made.fill_null(0)
     numbers: dict[str, pl.Series] = {}

@@ -14,7 +14,7 @@ import polars as pl
 from tradectl.errors import DataError
 from tradectl.history.files import Place, TruncatedError
 from tradectl.history.importers.base import Options
-from tradectl.history.reader import guarded, pieces, scan, text_of
+from tradectl.history.reader import guarded, pieces, refuse_binary, scan, text_of, unreadable
 
 __all__ = ["Table", "id_numbers", "number_column", "open_table"]
 
@@ -67,7 +67,7 @@ class Table:
         wanted = sorted(set(columns.values()))
         texts: dict[str, Any] = {str(k): pl.String for k in range(len(self.header))}
         typed = texts | {str(columns[name]): pl.Float64 for name in numbers if name in columns}
-        skip = self.skip
+        skip, line = self.skip, 1 + self.skip
         for block in text_of(self.place):
             text = block
             for _ in range(skip):
@@ -81,15 +81,15 @@ class Table:
                 try:
                     frame = _parsed(text, texts, wanted, self.separator)
                 except pl.exceptions.PolarsError as error:
-                    reason = str(error).splitlines()[0]
-                    raise DataError(f"{self.place}: cannot be read as a table ({reason})") from error
+                    raise unreadable(self.place, text, line, error) from error
+            line += text.count(b"\n")
             yield frame.select(pl.col(str(at)).alias(name) for name, at in columns.items())
 
 
 def _parsed(text: bytes, schema: dict[str, Any], wanted: list[int], separator: str) -> pl.DataFrame:
     return pl.read_csv(
         io.BytesIO(text), has_header=False, schema=schema, columns=wanted, separator=separator,
-        truncate_ragged_lines=True,
+        truncate_ragged_lines=True, missing_columns="insert",
     )  # fmt: skip
 
 
@@ -102,8 +102,7 @@ def open_table(place: Place, header: Sequence[str] | None = None) -> Table:
     except TruncatedError as error:
         raise DataError(f"{place}: {error}; no whole row could be read") from error
     text = text.removeprefix(b"\xef\xbb\xbf")[:HEAD]
-    if b"\0" in text:
-        raise DataError(f"{place}: not a text file (it holds zero bytes)", hint="expected UTF-8 text")
+    refuse_binary(place, text)
     lines = text.decode("utf-8", "replace").splitlines()
     if not lines or not lines[0].strip():
         raise DataError(f"{place}: the file has no header and no rows")

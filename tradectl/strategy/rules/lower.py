@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tradectl.errors import nearest
+from tradectl.errors import nearest, nearest_of
 from tradectl.strategy.rules.fault import MAX_NODES, Fault
 from tradectl.strategy.rules.lower_calls import lower_call
 from tradectl.strategy.rules.lower_compare import compare, lower_between, lower_crosses
@@ -111,7 +111,21 @@ class Lowering:
             return self._definition(node, place)
         if name in FUNCTIONS or name in known_indicators():
             raise Fault(f"{name!r} is a function: {self.usage(name)}", node.start, node.end)
-        raise Fault(f"unknown name {name!r}: {nearest(name, self.names())}", node.start, node.end)
+        raise self._unknown(node)
+
+    def _unknown(self, node: Name) -> Fault:
+        """Return the fault of a name that nothing has: it was meant for another one, or for a function's."""
+        hint = nearest(node.name, self.plain_names(), limit=40)
+        function = nearest_of(node.name, [*FUNCTIONS, *known_indicators()])
+        if function and not hint.startswith("did you mean"):
+            hint = f"did you mean {function!r}? {self.usage(function)}"
+        return Fault(f"unknown name {node.name!r}: {hint}", node.start, node.end)
+
+    def refuse_days(self, one: Node, other: Node) -> None:
+        """Raise Fault where `weekday` is compared with a name that is no day."""
+        if isinstance(one, Name) and one.name == "weekday" and isinstance(other, Name) and self.is_unknown(other.name):
+            message = f"unknown day {other.name!r}: {nearest(other.name, CONSTANTS)}"
+            raise Fault(message, other.start, other.end)
 
     def series(self, name: str, place: Place) -> Term:
         """Return open, high, low, close or volume of the bars of a place."""
@@ -134,10 +148,13 @@ class Lowering:
         finally:
             self._open.pop()
 
-    def names(self) -> list[str]:
-        """Return all names that stand without parentheses, and those of functions."""
-        plain = [*SERIES, *FACTS, *CONSTANTS, *self.params, *self.defined]
-        return [*plain, *FUNCTIONS, *known_indicators()]
+    def plain_names(self) -> list[str]:
+        """Return all names that stand without parentheses."""
+        return [*SERIES, *FACTS, *CONSTANTS, *self.params, *self.defined]
+
+    def is_unknown(self, name: str) -> bool:
+        """Tell whether a name is that of nothing, with or without parentheses."""
+        return name not in self.plain_names() and name not in FUNCTIONS and name not in known_indicators()
 
     def usage(self, name: str) -> str:
         """Return how a function is called."""
@@ -157,6 +174,8 @@ class Lowering:
             left, right = (self.truth(one, place, f" beside `{node.sign}`") for one in (node.left, node.right))
             power = POWER[node.sign]
             return Term.of(f"{left.inside(power)} {node.sign} {right.inside(power)}", power, left, right, is_bool=True)
+        self.refuse_days(node.left, node.right)
+        self.refuse_days(node.right, node.left)
         left, right = (self.number(one, place, what=f" beside `{node.sign}`") for one in (node.left, node.right))
         if node.sign in ("*", "/"):
             return self._product(node, left, right)

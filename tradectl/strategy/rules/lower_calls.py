@@ -30,7 +30,7 @@ def lower_call(low: Lowering, node: Call, place: Place, output: str, end: int = 
 
 def _unknown(low: Lowering, node: Call) -> Fault:
     end = node.start + len(node.name)
-    if node.name in low.names():
+    if node.name in low.plain_names():
         return Fault(f"{node.name!r} is no function: leave out the parentheses", node.start, end)
     return Fault(f"unknown function {node.name!r}: {nearest(node.name, [*FUNCTIONS, *known_indicators()])}",
                  node.start, end)  # fmt: skip

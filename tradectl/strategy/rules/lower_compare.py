@@ -35,6 +35,8 @@ def _exact(book: Book, left: Term, right: Term) -> tuple[str, str]:
 
 def lower_between(low: Lowering, node: Between, place: Place) -> Term:
     """Return `x between a and b`: both bounds are included."""
+    low.refuse_days(node.inner, node.low)
+    low.refuse_days(node.inner, node.high)
     inner, least, most = (low.number(one, place, what=" beside `between`") for one in (node.inner, node.low, node.high))
     low.common(node, inner, least)
     low.common(node, inner, most)

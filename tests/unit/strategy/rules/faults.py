@@ -6,6 +6,11 @@ __all__ = ["FAULTS"]
 
 FAULTS: list[tuple[str, str, str]] = [
     ("clos > 3", "clos", "unknown name 'clos': did you mean 'close'?"),
+    ("weekday == fri", "fri", "unknown day 'fri': did you mean 'friday'? valid: friday, monday"),
+    ("Wed != weekday", "Wed", "unknown day 'Wed': did you mean 'wednesday'?"),
+    ("weekday between mon and friday", "mon", "unknown day 'mon': did you mean 'monday'?"),
+    ("rsy > 3", "rsy", "unknown name 'rsy': did you mean 'rsi'? write rsi(series, length)"),
+    ("xyzzy > 3", "xyzzy", "unknown name 'xyzzy': valid: "),
     ("close >", " ", "expected a number, a name or '('; got the end"),
     ("> 3", ">", "expected a number, a name or '('; got '>'"),
     ("(close > 3", "(", "'(' is never closed"),
