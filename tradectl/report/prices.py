@@ -16,7 +16,7 @@ import polars as pl
 from tradectl.config.wire_data import Opened
 from tradectl.core.codes import EventFlag, EventKind
 
-__all__ = ["MOST", "collect"]
+__all__ = ["MOST", "STAMP", "collect"]
 
 MOST = 2_000_000  # rows over all instruments
 SECOND = 1_000_000_000  # ns
