@@ -93,7 +93,7 @@ _PLAIN = {"yaxis": {"tickformat": TICKS}, "hovermode": "closest", "showlegend": 
 
 
 def _amount_bars(names: list[str], values: list[float]) -> dict[str, Any]:
-    text = {"text": [signed(value) for value in values], "textposition": "auto", "textangle": 0}
+    text: dict[str, Any] = {"text": [signed(value) for value in values], "textposition": "auto", "textangle": 0}
     return bars(names, values, **text, hovertemplate="%{x}: %{y:,.2f}<extra></extra>")
 
 
