@@ -26,7 +26,10 @@ class Pairs:
     newest residual of that line over the residuals' standard deviation. Beyond `enter` the cheap one is bought
     and the dear one sold, a unit of the second against as many of the first as the ratio says then; the pair is
     closed when the score has come back to `leave`, or when it has gone on to `stop`, after which it has to
-    come back to `leave` before the next trade. Ids in alphabetical order; needs a margin account.
+    come back to `leave` before the next trade. Where the ratio has moved away from the position's by more than the
+    fraction `rehedge`, the first leg is brought to what the new one says for the units of the second that are held;
+    0 keeps the legs as they were opened, and so does a ratio that is not positive. A small fraction follows the
+    regression bar by bar, as Chan does, and pays for it. Ids in alphabetical order; needs a margin account.
     Sources: E. Gatev, W. Goetzmann and K. Rouwenhorst, Pairs Trading, Review of Financial Studies 19 (2006); the
     rolling regression is E. Chan's, Algorithmic Trading (2013), chapter 3.
     """
@@ -36,6 +39,7 @@ class Pairs:
         enter = Float(2.0, low=0.1, high=10.0, help="score at which the pair is opened")
         leave = Float(0.2, low=0.0, high=9.0, help="score at which it is closed")
         stop = Float(5.0, low=0.2, high=100.0, help="score at which it is given up")
+        rehedge = Float(0.0, low=0.0, high=10.0, help="drift of the ratio at which the first leg follows; 0: never")
         invest = Float(1.0, low=0.01, high=10.0, help="both legs together, fraction of equity")
 
     class State:
@@ -85,7 +89,7 @@ def is_idle(ctx):
 
 
 def decide(ctx, p, s, score, first, second):
-    """Open or close the pair."""
+    """Open the pair, close it or bring its legs back into proportion."""
     size = abs(score)
     if s.side != 0 and (s.side * score >= -p.leave or size >= p.stop):
         s.barred = 1 if size >= p.stop else 0
@@ -93,9 +97,16 @@ def decide(ctx, p, s, score, first, second):
         for leg in range(2):
             ctx.select(leg)
             ctx.close_position()
-    elif s.side == 0 and s.barred != 0:
+    elif s.side != 0:
+        if 0.0 < p.rehedge * s.ratio < abs(s.fit.value - s.ratio) and s.fit.value > 0.0:
+            ctx.select(1)
+            units = ctx.position
+            ctx.select(0)
+            s.ratio = s.fit.value
+            ctx.target_value(-units * s.ratio * first)
+    elif s.barred != 0:
         s.barred = 1 if size > p.leave else 0
-    elif s.side == 0 and p.enter <= size < p.stop and s.fit.value > 0.0:
+    elif p.enter <= size < p.stop and s.fit.value > 0.0:
         s.side = -1 if score > 0.0 else 1
         s.ratio = s.fit.value
         units = p.invest * ctx.equity / (second + s.ratio * first)

@@ -42,6 +42,7 @@ def written(text: str) -> Path:
         ('"close < trend"', '"close < trnd"', "ruled.yaml:9:22: strategy.rules.long.exit: unknown name 'trnd'"),
         ("on 1h", "on 4h", "ruled.yaml:6:34: strategy.rules.define.trend: there are no bars of 4h"),
         ("entry_price * 0.99", "rsi(14)", "ruled.yaml:10:13: strategy.rules.long.stop: expected a price as stop"),
+        ("exit:", "entry_limit: rsi(14)\n      exit:", "ruled.yaml:9:20: strategy.rules.long.entry_limit: expected"),
         ("fast: 5", "close: 5", "ruled.yaml:4: strategy.rules.params.close: 'close' is a series"),
         ("fast: 5", "fast: x", "ruled.yaml:4: strategy.rules.params.fast.default: expected a number"),
         ("    long:", "    lnog:", "unknown key 'lnog'; did you mean 'long'?"),

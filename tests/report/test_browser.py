@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tests.report.conftest import MakeRun, report_of
+from tests.report.test_page import early
 from tradectl.cli.main import run
 from tradectl.db.catalogue import find_run
 from tradectl.report.build import build
@@ -103,6 +106,33 @@ def test_panels_of_plotted_series_are_drawn(browser: Any, make_run: MakeRun, tmp
     opened.context.close()
 
 
+MARKS = """() => [...document.querySelectorAll('#price-0 .scatterlayer .trace')].slice(-2).map((trace) =>
+  [...trace.querySelectorAll('.point')].map((one) => one.getBoundingClientRect()).map((box) => [box.x, box.right]))"""
+SOLD = "document.getElementById('price-0').data.at(-1).customdata"
+
+
+def test_many_trades_on_a_phone_and_on_paper(browser: Any, make_run: MakeRun, tmp_path: Path) -> None:
+    report = report_of(make_run("bollinger_limits.yaml"))
+    opened = Opened(browser, written(tmp_path, build(report)), PHONE)
+    page = opened.page
+    told = page.evaluate(SOLD)
+    of_each = [int(text.split()[0]) if "orders" in text else 1 for text in told]
+    assert sum(of_each) == report.data.fills.filter(pl.col("side") == "SELL")["order_id"].n_unique()
+    page.evaluate("void Plotly.relayout('price-0', {'xaxis.range': ['2024-01-10 00:00', '2024-01-12 00:00']})")
+    page.wait_for_function(f"{SOLD}.length !== {len(told)}")
+    assert page.evaluate("document.getElementById('price-0')._fullLayout.xaxis.type") == "date"
+    for marks in page.evaluate(MARKS):
+        assert len(marks) > 5
+        assert all(left[1] <= right[0] + 1 for left, right in itertools.pairwise(marks)), "no mark covers another"
+    opened.check()
+    page.set_viewport_size({"width": 690, "height": 900})
+    page.emulate_media(media="print")
+    page.evaluate("void window.dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 690
+    assert page.get_by_text("1–20 of 87").is_visible()
+    opened.context.close()
+
+
 def test_the_table_of_trades_sorts_and_turns(browser: Any, pages: dict[str, str], bars: Report, tmp_path: Path) -> None:
     opened = Opened(browser, written(tmp_path, pages["bars"]))
     page = opened.page
@@ -118,6 +148,14 @@ def test_the_table_of_trades_sorts_and_turns(browser: Any, pages: dict[str, str]
     assert page.evaluate(cells)[0] == best[-1] or len(results) > len(best)
     page.get_by_role("button", name="More").click()
     assert len(page.evaluate(cells)) == len(results) - len(best)
+    assert page.locator(".pager").is_visible()
+    opened.context.close()
+
+
+def test_a_short_table_has_no_pages(browser: Any, bars: Report, tmp_path: Path) -> None:
+    opened = Opened(browser, written(tmp_path, build(early(bars))))
+    assert opened.page.locator("[data-table] tbody tr").count() == 1
+    assert not opened.page.locator(".pager").is_visible()
     opened.context.close()
 
 

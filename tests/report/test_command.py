@@ -62,6 +62,7 @@ def test_figures_in_every_format(program: Program, runs: list[str]) -> None:
     lines = program("report", *runs, "--format", "md").out.splitlines()
     assert lines[0] == f"| Figure | {runs[0]} | {runs[1]} |"
     assert lines[1] == "| --- | ---: | ---: |"
+    assert f"| final_equity | {objects[0]['final_equity']:,.2f} |" in "\n".join(lines)
     assert not Path("runs", runs[0], "report.html").exists()
 
 

@@ -24,6 +24,8 @@ def test_runs_lie_over_each_other(bars: Report, make_run: MakeRun) -> None:
     page = build_comparison([bars, other])
     assert set(charts(page)) == {"compare-equity", "compare-drawdown"}
     assert [one["name"] for one in charts(page)["compare-equity"]["traces"]] == ["quickstart", "slower"]
+    assert "Final equity, USD</th>" in page
+    assert "Sharpe ratio</th>" in page
     row = re.search(r"<tr><th[^>]*>strategies\[0\]\.params\.fast</th>(.*?)</tr>", page)
     assert row is not None
     assert re.findall(r">([^<>]+)</td>", row[1]) == ["10", "20"]

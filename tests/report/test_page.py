@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from tests.report.conftest import MakeRun, report_of
+from tests.report.test_series import unpack as unpacked
 from tradectl.db.catalogue import Run
 from tradectl.report.build import build
 from tradectl.report.model import Report
@@ -137,6 +138,29 @@ def test_runs_that_say_little(bars: Report, what: str) -> None:
     assert {"result", "equity", "audit"} <= sections(page)
     own = re.sub(r"<(script|pre)\b.*?</\1>", "", page, flags=re.DOTALL)
     assert not re.findall(r".{20}\b(?:nan|inf)\b.{20}", own)
+
+
+def early(report: Report) -> Report:
+    """Return a report of a run that ended with its first trade."""
+    trip = report.data.trips.row(0, named=True)
+    tables = {
+        name: getattr(report.data, name).filter(pl.col("ts") <= trip["ts_close"]) for name in ("equity", "fills")
+    }
+    return replace(report, data=replace(report.data, **tables))
+
+
+def test_a_run_that_ended_early_is_told_to_its_end(bars: Report) -> None:
+    report = early(bars)
+    page = build(report)
+    drawn = charts(page)
+    span = [at // 1_000_000 for at in report.span]
+    names = ("equity-chart", "exposure-chart", "fees-chart", "price-0")
+    ends = {name: drawn[name]["traces"][0]["packed"] for name in names}
+    assert {name: unpacked(one)[0][[0, -1]].tolist() for name, one in ends.items()} == dict.fromkeys(ends, span)
+    assert unpacked(ends["fees-chart"])[1][0] == 0.0
+    assert "1 finished round trip, from flat to flat or to a flip, after fees: it made" in page
+    assert "1 buy and 1 sell filled" in page
+    assert "mae-chart" not in drawn
 
 
 def test_scenarios_of_ambiguous_bars(bars: Report) -> None:

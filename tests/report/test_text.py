@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tradectl.report.text import count, decimal, duration, ns_of, percent, share, signed, stamp, tone
+from tradectl.report.text import count, counted, decimal, duration, ns_of, percent, share, signed, stamp, tone
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,8 @@ from tradectl.report.text import count, decimal, duration, ns_of, percent, share
         (count, 1e6, "1,000,000"),
         (percent, 0.12346, "12.35 %"),
         (percent, -0.000012, "−0.0012 %"),
+        (percent, 0.000211, "0.0211 %"),
+        (percent, 0.0005, "0.05 %"),
         (percent, 0, "0.00 %"),
         (share, 0.5, "50.0 %"),
         (signed, 3.0, "+3.00"),
@@ -56,3 +58,7 @@ def test_gains_and_losses_have_a_class(value: Any, name: str) -> None:
 )
 def test_times_are_read_to_the_nanosecond(text: str, ns: int) -> None:
     assert ns_of(text) == ns
+
+
+def test_one_thing_is_not_several() -> None:
+    assert [counted(n, "order") for n in (0, 1, 2, 1_000)] == ["0 orders", "1 order", "2 orders", "1,000 orders"]

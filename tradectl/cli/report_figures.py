@@ -101,5 +101,5 @@ def _figure(value: Any) -> str:
     if value is None or value != value:
         return "–"
     if isinstance(value, float):
-        return f"{value:,.6g}"
+        return f"{value:,.2f}" if abs(value) >= 1_000.0 else f"{value:.6g}"  # money keeps its cents
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -45,6 +45,12 @@ class RuleSide(Block):
     short_key: ClassVar[str] = "entry"
 
     entry: Expression = key(..., "the condition that opens a position", example="close > sma(close, 20)")
+    entry_limit: Expression | None = key(
+        None, "the entry is a limit order at this price while its condition holds", example="bollinger(close, 20).lower"
+    )
+    entry_stop: Expression | None = key(
+        None, "the entry is a stop order at this price while its condition holds", example="donchian(20).upper"
+    )
     exit: Expression | None = key(None, "the condition that closes it at the market", example="rsi(close, 14) > 70")
     stop: Expression | None = key(
         None, "price of a stop order, set when the entry fills", example="close - 2 * atr(14)"

@@ -9,7 +9,7 @@ from typing import Any
 from tradectl.report.html import Chart, Section, table
 from tradectl.report.ladders import Ladder
 from tradectl.report.model import Report
-from tradectl.report.text import DASH, count, signed, tone
+from tradectl.report.text import DASH, TICKS, count, signed, tone
 
 __all__ = ["book"]
 
@@ -59,7 +59,7 @@ def _ladder(report: Report, row: Row, ladder: Ladder) -> Chart:
     line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": row["price"], "y1": row["price"]}
     layout = {
         "barmode": "overlay", "hovermode": "closest", "xaxis": {"title": {"text": "quantity"}, "rangemode": "tozero"},
-        "yaxis": {"tickformat": ",~r"}, "shapes": [{**line, "line": {"color": "@loss", "width": 1.5, "dash": "dot"}}],
+        "yaxis": {"tickformat": TICKS}, "shapes": [{**line, "line": {"color": "@loss", "width": 1.5, "dash": "dot"}}],
     }  # fmt: skip
     best = [f"{levels[0][0] * tick:,.10g} × {levels[0][1] * lot:,.8g}" if levels else "none" for levels in
             (ladder.bids, ladder.asks)]  # fmt: skip

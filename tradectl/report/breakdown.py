@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 
 from tradectl.metrics.series import profit_by
-from tradectl.report.draw import bars, line, stamps
+from tradectl.report.draw import bars, stamps, steps, throughout
 from tradectl.report.html import Chart, Section, details, note, table, tiles
 from tradectl.report.model import Report
-from tradectl.report.text import count, money, percent, signed, tone
+from tradectl.report.text import TICKS, count, counted, money, percent, signed, tone
 
 __all__ = ["costs", "profit"]
 
@@ -65,7 +65,7 @@ def _chart(group: str, title: str, names: list[str], rows: pl.DataFrame, is_long
     hover = "%{y}: %{x:,.2f}" if is_long else "%{x}: %{y:,.2f}"
     trace = bars(names, results, across=is_long, hovertemplate=hover + ", %{customdata} trades<extra></extra>")
     trace["customdata"] = rows["trades"].to_list()
-    money_axis, name_axis = {"tickformat": ",~r"}, {"type": "category"}
+    money_axis, name_axis = {"tickformat": TICKS}, {"type": "category"}
     layout: dict[str, Any] = {"hovermode": "closest", "showlegend": False, "bargap": 0.35}
     if is_long:
         layout |= {"xaxis": money_axis, "yaxis": {**name_axis, "autorange": "reversed"}}
@@ -104,9 +104,10 @@ def costs(report: Report) -> Section | None:
         .with_columns(pl.col("fee", "notional") * pl.col("rate"))
     )
     total = rows["fee"].to_numpy().cumsum()
-    told = f"{money(total[-1])} {report.currency} in {count(len(total))} fills; below 0 are rebates."
-    trace = line("Fees", stamps(rows["ts"]), total, "series-2", hovertemplate="%{y:,.2f}", line={"shape": "hv"})
-    layout = {"xaxis": {"type": "date"}, "yaxis": {"tickformat": ",~r"}, "showlegend": False}
+    told = f"{money(total[-1])} {report.currency} in {counted(len(total), 'fill')}; below 0 are rebates."
+    when, fees = throughout(report.span, stamps(rows["ts"]), total)
+    trace = steps("Fees", when, fees, "series-2", hovertemplate="%{y:,.2f}")
+    layout = {"xaxis": {"type": "date"}, "yaxis": {"tickformat": TICKS, "rangemode": "tozero"}, "showlegend": False}
     made.draw(Chart("fees-chart", "Fees so far", told, [trace], layout, 220))
     groups = rows.group_by("symbol", "liquidity_side").agg(pl.len(), pl.col("notional", "fee").sum())
     by = groups.sort("fee", descending=True)

@@ -80,9 +80,11 @@ def _figures(reports: Sequence[Report], names: Sequence[str]) -> Section:
     rows: list[Sequence[Any]] = [("Period", *(_period(report) for report in reports))]
     returns = [one.get("total_return") for one in told]
     rows.append(("Total return", *((signed(value, percent), tone(value)) for value in returns)))
-    rows += [(name, *(write(one.get(key)) for one in told)) for name, key, write in FIGURES]
+    currencies = {report.currency for report in reports}
+    units = dict.fromkeys(("final_equity", "fees"), f", {currencies.pop()}") if len(currencies) == 1 else {}
+    rows += [(name + units.get(key, ""), *(write(one.get(key)) for one in told)) for name, key, write in FIGURES]
     rows.append(("Status", *(one.get("status") for one in told)))
-    made.add(table(("", *names), rows))
+    made.add(table(("", *names), rows, kind="several"))
     return made
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from tradectl.core.codes import MESSAGES, Reason
 from tradectl.report.html import Section, details, note, table
 from tradectl.report.model import Report
-from tradectl.report.text import count, duration, money, ns_of, percent, share, signed, tone
+from tradectl.report.text import count, counted, duration, money, ns_of, percent, share, signed, tone
 
 __all__ = ["data", "orders", "path"]
 
@@ -26,8 +26,8 @@ def orders(report: Report) -> Section | None:
         return None
     made = Section("orders", "Orders")
     made.lead = (
-        f"{count(told['orders'])} orders, {count(told['fills'])} fills; {count(told['denied'])} denied by the risk "
-        f"checks before they left, {count(told['rejected'])} rejected by the venue."
+        f"{counted(told['orders'], 'order')}, {counted(told['fills'], 'fill')}; {count(told['denied'])} denied by "
+        f"the risk checks before they left, {count(told['rejected'])} rejected by the venue."
     )
     by_status = rows["status"].cast(str).value_counts(sort=True)
     by_type = rows["order_type"].cast(str).value_counts(sort=True)
@@ -89,7 +89,7 @@ def data(report: Report) -> Section | None:
     gaps, missing = (sum(int(one.get(key) or 0) for one in each) for key in ("gap_count", "missing_bars"))
     made = Section("data", "Data")
     made.lead = f"{count(told.get('rows_used'))} of {count(told.get('rows_read'))} rows used; " + (
-        f"{count(gaps)} gaps, {count(missing)} bars missing. Nothing fills in a gap." if gaps else "no gaps."
+        f"{counted(gaps, 'gap')}, {counted(missing, 'bar')} missing. Nothing fills in a gap." if gaps else "no gaps."
     )
     rows = [
         (

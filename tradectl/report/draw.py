@@ -11,7 +11,7 @@ import polars as pl
 
 from tradectl.report.series import MOST, pack, pick
 
-__all__ = ["bars", "broken", "heat", "line", "markers", "stamps", "steps"]
+__all__ = ["bars", "broken", "heat", "line", "markers", "stamps", "steps", "throughout"]
 
 Trace = dict[str, Any]
 Ints = npt.NDArray[np.int64]
@@ -38,6 +38,12 @@ def steps(name: str, ts: Ints, values: Floats, colour: str, **more: Any) -> Trac
     return line(name, ts, values, colour, line={"shape": "hv"}, **more)
 
 
+def throughout(span: tuple[int, int], ts: Ints, *held: Floats) -> tuple[Any, ...]:
+    """Return the stamps (ns) and values of what is held between stamps, from 0 at a span's start until its end."""
+    ends = min(span[0], int(ts[0])), max(span[1], int(ts[-1]))
+    return np.concatenate((ends[:1], ts, ends[1:])), *(np.concatenate(([0.0], one, one[-1:])) for one in held)
+
+
 def broken(name: str, ts: Ints, values: Floats, colour: str, style: str, *, most: int = MOST, **more: Any) -> Trace:
     """Return a series that NaN interrupts, as `line`, `steps` or `dots`; where gaps are too many, they are left out."""
     kept = np.isfinite(values)
@@ -52,12 +58,15 @@ def broken(name: str, ts: Ints, values: Floats, colour: str, style: str, *, most
     return {"type": "scatter", "name": name, **drawn, "packed": pack(ts[at], values[at], most=most), **more}
 
 
-def markers(name: str, ts: Ints, values: Floats, extra: Floats, symbol: str, colour: str) -> Trace:
-    """Return points with a quantity each."""
+def markers(name: str, ts: Ints, values: Floats, extra: Floats, angle: int, colour: str) -> Trace:
+    """Return arrowheads at points with a quantity each, turned by degrees: 0 points up; close ones share one."""
     return {
         "type": "scatter", "mode": "markers", "name": name, "packed": pack(ts, values, extra, most=20_000),
-        "marker": {"symbol": symbol, "size": 8, "color": f"@{colour}", "line": {"width": 1, "color": "@card"}},
-        "hovertemplate": "%{x}<br>%{y:,} × %{customdata:,}<extra>" + name + "</extra>",
+        "marker": {
+            "symbol": "arrow", "angle": angle, "opacity": 1, "color": f"@{colour}",
+            "line": {"width": 1, "color": "@card"},
+        },
+        "hovertemplate": "%{x}<br>%{customdata}<extra>" + name + "</extra>",
     }  # fmt: skip
 
 

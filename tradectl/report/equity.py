@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 
 from tradectl.metrics.load import buy_and_hold
-from tradectl.report.draw import Floats, Ints, Trace, line, stamps, steps
+from tradectl.report.draw import Floats, Ints, Trace, line, stamps, steps, throughout
 from tradectl.report.html import Chart, Section, note
 from tradectl.report.model import Report
 from tradectl.report.series import pick
-from tradectl.report.text import money, percent, share, signed, stamp
+from tradectl.report.text import TICKS, money, percent, share, signed, stamp
 
 __all__ = ["drawdown_of", "equity", "exposure_of"]
 
@@ -63,7 +63,7 @@ def _equity(report: Report, ts: Ints, levels: Floats) -> Chart:
         traces.insert(0, line("Buy and hold", *held, "other", **hover, visible="legendonly" if swamped else True))
     layout = {
         "xaxis": {"type": "date", "anchor": "y2"},
-        "yaxis": {"domain": [0.34, 1.0], "tickformat": ",~r", "title": {"text": report.currency}},
+        "yaxis": {"domain": [0.34, 1.0], "tickformat": TICKS, "title": {"text": report.currency}},
         "yaxis2": {"domain": [0.0, 0.26], "ticksuffix": " %", "rangemode": "tozero"},
     }
     return Chart("equity-chart", "Equity and drawdown", told, traces, layout, 440)
@@ -89,8 +89,7 @@ def exposure_of(report: Report, ts: Ints, levels: Floats) -> Chart | None:
     base = np.where(levels[at] > 0, levels[at], np.nan)
     gross, net = 100.0 * rows["gross"].to_numpy() / base, 100.0 * rows["net"].to_numpy() / base
     most, last, goes_short = float(np.nanmax(gross)), net[-1], float(np.nanmin(net)) < 0.0
-    end = np.append(when, ts[-1])
-    gross, net = (np.append(one, one[-1]) for one in (gross, net))
+    end, gross, net = throughout(report.span, when, gross, net)
     if len(end) > STEPS:
         gross, net = (_means(end, one) for one in (gross, net))
         end, how = np.linspace(end[0], end[-1], STEPS).astype(np.int64), f"mean of {STEPS} equal intervals"

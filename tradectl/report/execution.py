@@ -8,7 +8,7 @@ from typing import Any
 from tradectl.report.draw import bars
 from tradectl.report.html import Chart, Section, note, table, tiles
 from tradectl.report.model import Report
-from tradectl.report.text import DASH, count, decimal, duration, money, quantity, share, signed, tone
+from tradectl.report.text import DASH, TICKS, count, decimal, duration, money, quantity, share, signed, tone
 
 __all__ = ["execution"]
 
@@ -89,12 +89,12 @@ def _shortfall(told: Told, currency: str) -> Chart:
     return Chart("shortfall-chart", "Implementation shortfall", words, [trace], _PLAIN, 260)
 
 
-_PLAIN = {"yaxis": {"tickformat": ",~r"}, "hovermode": "closest", "showlegend": False, "bargap": 0.45}
+_PLAIN = {"yaxis": {"tickformat": TICKS}, "hovermode": "closest", "showlegend": False, "bargap": 0.45}
 
 
 def _amount_bars(names: list[str], values: list[float]) -> dict[str, Any]:
-    text = [signed(value) for value in values]
-    return bars(names, values, text=text, textposition="auto", hovertemplate="%{x}: %{y:,.2f}<extra></extra>")
+    text: dict[str, Any] = {"text": [signed(value) for value in values], "textposition": "auto", "textangle": 0}
+    return bars(names, values, **text, hovertemplate="%{x}: %{y:,.2f}<extra></extra>")
 
 
 def _markouts(told: Told) -> Chart:

@@ -44,8 +44,8 @@ def figures(report: Report) -> Section:
 
 
 def _family(report: Report, metrics: Mapping[str, Metric]) -> str:
-    rows = [
-        (one.label[:1].upper() + one.label[1:], WRITERS[one.unit](report.figures.get(name)), one.formula)
-        for name, one in metrics.items()
-    ]
+    rows = []
+    for name, one in metrics.items():
+        label, value = one.label[:1].upper() + one.label[1:], WRITERS[one.unit](report.figures.get(name))
+        rows.append((label, value, one.formula.replace("`", "")))
     return table(("Figure", "Value", "Formula"), rows, left=(0, 2), kind="formulas")

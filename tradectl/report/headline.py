@@ -20,7 +20,6 @@ REST: tuple[tuple[str, str, Write], ...] = (
     ("Orders", "orders", count),
     ("Time in the market", "exposure", percent),
     ("Turnover", "turnover", decimal),
-    ("Fees", "fees", money),
 )
 
 
@@ -30,7 +29,9 @@ def headline(report: Report) -> Section:
     large = [(name, signed(told.get(key), percent), tone(told.get(key))) for name, key in LARGE]
     large += [("Largest drawdown", percent(told.get("max_drawdown")), "")]
     large += [(f"Final equity, {report.currency}", money(told.get("final_equity")), "")]
-    made.add(tiles(large, "large"), tiles([(name, write(told.get(key)), "") for name, key, write in REST]))
+    rest = [(name, write(told.get(key)), "") for name, key, write in REST]
+    rest += [(f"Fees, {report.currency}", money(told.get("fees")), "")]
+    made.add(tiles(large, "large"), tiles(rest))
     made.add(*_remarks(report))
     return made
 

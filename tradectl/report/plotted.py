@@ -11,7 +11,7 @@ import polars as pl
 
 from tradectl.report.draw import Floats, Trace, broken, stamps
 from tradectl.report.model import Report
-from tradectl.report.text import quantity
+from tradectl.report.text import TICKS, quantity
 
 __all__ = ["Plotted", "plotted"]
 
@@ -64,7 +64,7 @@ def _series(report: Report, rows: pl.DataFrame) -> Iterator[tuple[str, Told, pl.
 def _layout(panels: list[str]) -> dict[str, Any]:
     """Return the axes: prices above, a panel of its own below for each name."""
     height = HEIGHT + len(panels) * (PANEL + GAP)
-    axes: dict[str, Any] = {"xaxis": {"type": "date"}, "yaxis": {"tickformat": ",~r"}}
+    axes: dict[str, Any] = {"xaxis": {"type": "date"}, "yaxis": {"tickformat": TICKS}}
     if panels:
         axes["xaxis"]["anchor"] = f"y{len(panels) + 1}"
         axes["yaxis"]["domain"] = [1.0 - HEIGHT / height, 1.0]

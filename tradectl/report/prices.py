@@ -17,7 +17,7 @@ from tradectl.config.wire_data import Opened
 from tradectl.core.codes import EventFlag, EventKind
 from tradectl.history.grid import nearest_floats
 
-__all__ = ["MOST", "collect"]
+__all__ = ["MOST", "STAMP", "collect"]
 
 MOST = 2_000_000  # rows over all instruments
 SECOND = 1_000_000_000  # ns

@@ -13,7 +13,7 @@ from tradectl.metrics.series import calendar_returns, histogram, rolling
 from tradectl.report.draw import heat
 from tradectl.report.html import Chart, Section, details, note, table
 from tradectl.report.model import Report
-from tradectl.report.text import count, decimal, percent, signed, tone
+from tradectl.report.text import count, counted, decimal, percent, signed, tone
 
 __all__ = ["returns"]
 
@@ -54,7 +54,7 @@ def _calendar(daily: pl.DataFrame) -> Chart:
     )
     if months.height == 1:
         told = told.partition(", ")[0].removeprefix("best month ")
-    told = f"In percent; {told}; {count((months['return'] > 0).sum())} of {count(months.height)} months above 0."
+    told = f"In percent; {told}; {count((months['return'] > 0).sum())} of {counted(months.height, 'month')} above 0."
     layout = {
         "yaxis": {"type": "category", "showgrid": False}, "hovermode": "closest",
         "xaxis": {"type": "category", "side": "top", "showgrid": False, "tickangle": 0}, "showlegend": False,
@@ -122,6 +122,7 @@ def _distribution(report: Report) -> Chart:
         "hovertemplate": "around %{x:.2f} %: %{y} days<extra></extra>",
         "width": ((bins["high"] - bins["low"]) * 92.0).to_list(),
     }  # fmt: skip
-    axes = {"xaxis": {"ticksuffix": " %"}, "yaxis": {"title": {"text": "days"}}}
+    few = {"dtick": 1} if max(bins["count"]) <= 5 else {}  # days are whole
+    axes = {"xaxis": {"ticksuffix": " %"}, "yaxis": {"title": {"text": "days"}, **few}}
     layout = {**axes, "hovermode": "closest", "showlegend": False}
     return Chart("distribution-chart", "Distribution of daily returns", told, [trace], layout, 280)

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 __all__ = [
-    "DASH", "Write", "count", "days", "decimal", "duration", "money", "ns_of", "percent", "quantity", "share",
-    "signed", "stamp", "tone",
+    "DASH", "TICKS", "Write", "count", "counted", "days", "decimal", "duration", "money", "ns_of", "percent",
+    "quantity", "share", "signed", "stamp", "tone",
 ]  # fmt: skip
 
 DASH = "–"
+TICKS = ",.12~r"  # how an axis writes its numbers: with as many digits as tell two ticks apart
 Write = Callable[[Any], str]
 STEPS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
@@ -48,13 +49,20 @@ def count(value: Any) -> str:
     return _written(value, ",.0f")
 
 
+def counted(value: Any, what: str) -> str:
+    """Write a number of things, `what` being one of them."""
+    return f"{count(value)} {what}{'' if _number(value) == 1.0 else 's'}"
+
+
 def percent(value: Any) -> str:
     """Write a fraction as a percentage with two decimals; small ones with as many as they need."""
     number = _number(value)
     if number is None:
         return DASH
-    digits = 2 if number == 0.0 or abs(number) >= 1e-4 else 4
-    return _written(number * 100.0, f",.{digits}f") + " %"
+    text = _written(number * 100.0, ",.4f")
+    if abs(number) >= 1e-3 or text.endswith("00"):
+        text = _written(number * 100.0, ",.2f")
+    return text + " %"
 
 
 def share(value: Any) -> str:

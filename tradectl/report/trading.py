@@ -13,8 +13,9 @@ from tradectl.report.html import Chart, Section, note
 from tradectl.report.model import Report
 from tradectl.report.page import json_script
 from tradectl.report.plotted import plotted
+from tradectl.report.prices import STAMP
 from tradectl.report.series import MOST
-from tradectl.report.text import count, duration, percent, signed
+from tradectl.report.text import count, counted, duration, percent, signed
 
 __all__ = ["prices", "round_trips"]
 
@@ -23,7 +24,7 @@ POINTS = 240_000  # of all price lines
 SCATTERED = 1_500  # points of the chart of excursions, at least
 LISTED = 5_000  # round trips that the page's table holds
 SECOND = 1e9  # ns
-MARKS = (("BUY", "Bought", "triangle-up", "own"), ("SELL", "Sold", "triangle-down", "loss"))
+MARKS = (("BUY", "Bought", 0, "own"), ("SELL", "Sold", 180, "loss"))  # side, name, degrees, colour
 
 
 def prices(report: Report) -> Section | None:
@@ -34,9 +35,10 @@ def prices(report: Report) -> Section | None:
     symbols = symbols or report.held_names[:CHARTED]
     made = Section("prices", "Prices and trades")
     made.lead = (
-        "Triangles are orders that filled, at their mean price: up what was bought, down what was sold. Where they are "
-        "many, some are left out until you zoom in. Drag to zoom, double-click to go back."
+        "Triangles point at the mean price of orders that filled: from below what was bought, from above what was "
+        "sold. Orders too close to be told apart share a triangle, the larger the more they are."
     )
+    made.add('<p class="lead mouse">Drag in a chart to zoom, double-click to go back.</p>')
     if report.prices is None:
         made.add(note(f"Without prices ({report.why}) only the fills are shown.", "warn"))
     if len(report.symbols) > CHARTED:
@@ -57,6 +59,8 @@ def _price_chart(report: Report, fills: pl.DataFrame, symbol: str, place: int, c
     told = ""
     if report.prices is not None:
         bars = report.prices.filter(pl.col("symbol") == symbol)
+        if report.span[1]:  # a run that failed has data behind its end
+            bars = bars.filter(pl.col("ts") <= pl.lit(report.span[1]).cast(STAMP))
         if bars.height:
             first, last = bars["close"][0], bars["close"][-1]
             low, high = (float(one) for one in (bars["low"].to_numpy().min(), bars["high"].to_numpy().max()))
@@ -66,13 +70,14 @@ def _price_chart(report: Report, fills: pl.DataFrame, symbol: str, place: int, c
             traces[0]["hovertemplate"] = "%{y:,}"
     own = plotted(report, symbol, charts)
     traces += own.traces
-    for side, name, shape, colour in MARKS:
+    orders = []
+    for side, name, angle, colour in MARKS:
         rows = _orders(mine.filter(pl.col("side") == side))
+        orders.append(rows.height)
         if rows.height:
             values = rows["price"].to_numpy(), rows["qty"].to_numpy()
-            traces.append(markers(name, stamps(rows["ts"]), *values, shape, colour))
-    bought = mine.filter(pl.col("side") == "BUY").height
-    told += f"{count(bought)} buys and {count(mine.height - bought)} sells." + own.told
+            traces.append(markers(name, stamps(rows["ts"]), *values, angle, colour))
+    told += f"{counted(orders[0], 'buy')} and {counted(orders[1], 'sell')} filled.{own.told}"
     return Chart(f"price-{place}", symbol, told, traces, {**own.layout, "hovermode": "closest"}, own.height)
 
 
@@ -95,8 +100,9 @@ def round_trips(report: Report) -> Section | None:
         largest = trips.with_columns(size=pl.col("result").abs()).top_k(LISTED, by="size")
         trips = largest.sort("trip")
     made.add('<div class="wide" data-table="trips"></div>', json_script("trips", _columns(report, trips)))
-    if report.prices is not None:
+    if report.prices is not None and trips.height > 1:
         made.draw(_excursions(trips))
+    if report.prices is not None:
         made.add(note(
             "MAE and MFE: the farthest that the price went against the trade and for it, of its average entry price; "
             "of bars in which it began or ended only its own prices count."
@@ -133,13 +139,18 @@ def _excursions(trips: pl.DataFrame) -> Chart:
 def _words(report: Report, trips: pl.DataFrame) -> str:
     result = trips["result"]
     held = trips["duration"].dt.total_nanoseconds().cast(pl.Float64).to_numpy()
-    text = (
-        f"{count(trips.height)} finished round trips, from flat to flat or to a flip, after fees: "
-        f"{percent((result > 0).mean())} won; best {signed(result.max())}, worst {signed(result.min())}, on average "
-        f"{signed(result.mean())} {report.currency}; held {duration(float(np.median(held)) / SECOND)} in the median."
-    )
+    text = f"{counted(trips.height, 'finished round trip')}, from flat to flat or to a flip, after fees: "
+    if trips.height == 1:
+        text += f"it made {signed(result[0])} {report.currency} and was held {duration(held[0] / SECOND)}."
+    else:
+        text += (
+            f"{percent((result > 0).mean())} won; best {signed(result.max())}, worst {signed(result.min())}, on "
+            f"average {signed(result.mean())} {report.currency}; held {duration(float(np.median(held)) / SECOND)} in "
+            "the median."
+        )
     ambiguous = int(trips["ambiguous"].sum())
-    return text + (f" {count(ambiguous)} hang on the path of a bar." if ambiguous else "")
+    word = "hangs" if ambiguous == 1 else "hang"
+    return text + (f" {count(ambiguous)} {word} on the path of a bar." if ambiguous else "")
 
 
 def _columns(report: Report, trips: pl.DataFrame) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Ran:
         self.fills = pl.read_parquet(run_dir / "fills.parquet")
         self.dir = run_dir
 
-    def sent(self, *columns: str) -> list[tuple[Any, ...]]:
+    def sent(self, *columns: str | pl.Expr) -> list[tuple[Any, ...]]:
         """Return (minute, side, …) of each order."""
         at = (pl.col("ts_submitted").dt.epoch("ms") - START_MS) // 60_000
         return self.orders.select(at, pl.col("side").cast(pl.String), *columns).rows()
@@ -42,16 +42,19 @@ class Ran:
         return table.filter(pl.col("series").cast(pl.String) == series)["value"].to_list()
 
 
-def ran(folder: Path, name: str, bars: dict[str, Sequence[Bar]], sizing: float = 0.5, **given: Any) -> Ran:
-    """Run a shipped strategy in plain Python on minutes without fees and slippage; volumes are large."""
+def ran(
+    folder: Path, name: str | dict[str, Any], bars: dict[str, Sequence[Bar]], sizing: float = 0.5, **given: Any
+) -> Ran:
+    """Run a shipped strategy, or rules, in plain Python on minutes without fees and slippage; volumes are large."""
     for symbol, rows in bars.items():
         path = folder / "bars" / f"{symbol}USD.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = [f"{START_MS + k * 60_000},{','.join(f'{x:.2f}' for x in row)},1000000" for k, row in enumerate(rows)]
         path.write_text("timestamp,open,high,low,close,volume\n" + "\n".join(lines) + "\n")
+    source = {"rules": name} if isinstance(name, dict) else {"path": str(ROOT / "strategies" / f"{name}.py")}
     config = write_config(
         folder,
-        strategy={"path": str(ROOT / "strategies" / f"{name}.py"), "params": given.pop("params", {}), "jit": False},
+        strategy={**source, "params": given.pop("params", {}), "jit": False},
         instruments={f"{symbol}/USD": {"tick_size": 0.01, "lot_size": 0.001} for symbol in bars},
         execution=None, fees=None, sizing={"method": "percent_equity", "value": sizing}, **given,
     )  # fmt: skip
@@ -172,6 +175,23 @@ def test_pairs_given_up_wait_until_the_score_is_back(tmp_path: Path) -> None:
             expected += [k + 1]
     assert [row[0] for row in made.sent()[::2]] == expected
     assert expected[:2] == [31, 32]  # opened at 2.3, given up at 2.8
+
+
+@pytest.mark.parametrize(("rehedge", "at"), [(0.0, []), (0.3, [37]), (0.05, [32, 33, 34, 35, 37, 38])])
+def test_pairs_follow_the_ratio_while_they_are_open(tmp_path: Path, rehedge: float, at: list[int]) -> None:
+    x = [100 + (k * 7 % 5) for k in range(41)]
+    y = [(0.5 if k < 30 else 0.51) * one + 20 + (k * 3 % 4) * 0.1 for k, one in enumerate(x)]
+    params = {"window": 10, "enter": 2.0, "leave": 0.0, "stop": 9.0, "rehedge": rehedge}
+    made = ran(tmp_path, "pairs", {"AAA": closes(*x), "BBB": closes(*y)}, params=params, account=MARGIN)
+    slopes = {k: np.polyfit(x[k - 9 : k + 1], y[k - 9 : k + 1], 1)[0] for k in range(30, 40)}
+    units = 100_000 / (y[30] + slopes[30] * x[30])  # sold when the ratio falls to 0.39 and BBB is dear by it
+    expected = [(k + 1, units * slopes[k]) for k in (30, *at)] + [(40, 0.0)]
+    leg = made.orders.filter(pl.col("symbol").cast(pl.String).str.contains("AAA"))
+    signed = pl.when(pl.col("side").cast(pl.String) == "BUY").then(pl.col("qty")).otherwise(-pl.col("qty"))
+    assert leg.select(signed.cum_sum()).to_series().to_list() == pytest.approx([qty for _, qty in expected], abs=0.0011)
+    minutes = (leg["ts_submitted"].dt.epoch("ms") - START_MS) // 60_000
+    assert minutes.to_list() == [minute for minute, _ in expected]
+    assert made.orders.height - leg.height == 2  # the second leg stands
 
 
 def test_pairs_are_two(tmp_path: Path) -> None:

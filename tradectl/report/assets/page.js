@@ -38,20 +38,43 @@
     while (low < high) { const at = (low + high) >> 1; if (p.t[at] < wanted) low = at + 1; else high = at; }
     return low;
   };
-  const shown = (p, range, isMarkers) => {
+  const shown = (one, id) => {
+    const p = one.packed, range = ranges[id];
     unpack(p);
     const from = range ? Math.max(place(p, range[0]) - 1, 0) : 0;
     const to = range ? Math.min(place(p, range[1]) + 1, p.t.length) : p.t.length;
-    const at = isMarkers ? spread(from, to) : extremes(p.y, from, to);
-    const made = { x: at.map((k) => p.t0 + p.t[k] * p.q), y: at.map((k) => p.y0 + p.y[k]) };
-    if (p.c) made.customdata = at.map((k) => p.c[k]);
-    return made;
+    if (p.c) return gathered(p, from, to, Math.max(tick(id) * MARK_PX, 1));
+    const at = extremes(p.y, from, to);
+    return { x: at.map((k) => p.t0 + p.t[k] * p.q), y: at.map((k) => p.y0 + p.y[k]) };
   };
-  const MOST_POINTS = 3000, MOST_MARKERS = 400;
-  const spread = (from, to) => {
-    const step = Math.max(1, (to - from) / MOST_MARKERS), at = [];
-    for (let k = from; k < to; k += step) at.push(Math.floor(k));
-    return at;
+  const MOST_POINTS = 3000, MARK_PX = 14;
+  const span = (id) => {  /* first and last moment of a chart over time, ms; null: it shows no time */
+    const packed = specs[id].traces.flatMap((one) => one.packed && one.packed.n ? [one.packed] : []);
+    packed.forEach(unpack);
+    const start = Math.min(...packed.map((p) => p.t0)), end = Math.max(...packed.map((p) => p.t0 + p.t[p.n - 1] * p.q));
+    return end > start ? [start - (end - start) / 100, end + (end - start) / 100] : null;
+  };
+  const tick = (id) => {  /* ms that a pixel of a chart stands for */
+    const [start, end] = ranges[id] || span(id) || [0, 1];
+    return (end - start) / Math.max(document.getElementById(id).clientWidth - 60, 60);
+  };
+  /* what is closer together than a mark is wide shares one, at its mean by quantity; which ones do so is the same
+     wherever a chart of this width is looked at */
+  const gathered = (p, from, to, width) => {
+    const made = { x: [], y: [], customdata: [], size: [] };
+    for (let k = 0, first; k < to; ) {
+      let n = 0, qty = 0, worth = 0;
+      for (first = k; k < p.t.length && (p.t[k] - p.t[first]) * p.q < width; k++) {
+        n += 1; qty += p.c[k]; worth += p.c[k] * p.y[k];
+      }
+      if (k <= from) continue;
+      const price = p.y0 + worth / qty;
+      made.x.push(p.t0 + p.t[first] * p.q);
+      made.y.push(price);
+      made.size.push(n === 1 ? 11 : n < 8 ? 13 : 15);
+      made.customdata.push((n === 1 ? "" : `${WRITE.count(n)} orders from here on, in all<br>`) + `${WRITE.price(price)} × ${WRITE.price(qty)}`);
+    }
+    return made;
   };
   const extremes = (y, from, to) => {
     const n = to - from, at = [];
@@ -73,9 +96,14 @@
   };
 
   /* --- charts */
-  const trace = (one, range) => {
+  const points = (one, id, drawn) => {  /* a trace with what its chart shows of a packed series */
+    const { size, ...made } = shown(one, id);
+    return { ...drawn, ...made, ...(size ? { marker: { ...drawn.marker, size } } : {}) };
+  };
+  const trace = (one, id) => {
     const { packed, ...rest } = one;
-    return { ...resolved(rest), ...(packed ? shown(packed, range, one.mode === "markers") : {}) };
+    if (rest.type === "heatmap" && phone()) delete rest.texttemplate;  /* its cells are narrower than a figure */
+    return packed ? points(one, id, resolved(rest)) : resolved(rest);
   };
   const axis = (own) => ({
     gridcolor: colour("grid"), linecolor: colour("line"), zerolinecolor: colour("line"), automargin: true,
@@ -83,7 +111,9 @@
   });
   const layoutOf = (spec) => {
     const own = spec.layout, made = { ...resolved(own) };
+    const [heat] = phone() ? spec.traces.filter((one) => one.type === "heatmap") : [];
     for (const key of ["xaxis", "yaxis", ...Object.keys(own).filter((k) => /^[xy]axis\d+$/.test(k))]) made[key] = axis(own[key]);
+    if (heat) Object.assign(made.xaxis, { tickmode: "array", tickvals: heat.x, ticktext: heat.x.map((one) => one[0]) });
     return {
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("dim") },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "x unified",
@@ -98,22 +128,22 @@
   const draw = (id) => {
     const spec = specs[id];
     const layout = layoutOf(spec), place = document.getElementById(id);
-    if (ranges[id]) layout.xaxis.range = ranges[id];  /* what the reader has zoomed to stays */
+    const range = ranges[id] || span(id);  /* what the reader has zoomed to stays */
+    if (range) layout.xaxis.range = range;
     if (root.classList.contains("printed")) layout.width = place.clientWidth;
-    return Plotly.react(id, spec.traces.map((one) => trace(one, ranges[id])), layout, config);
+    return Plotly.react(id, spec.traces.map((one) => trace(one, id)), layout, config);
   };
   const watch = (id) => {
-    const spec = specs[id], where = spec.traces.map((one, k) => one.packed ? k : -1).filter((k) => k >= 0);
-    if (!where.length) return;
-    document.getElementById(id).on("plotly_relayout", (change) => {
+    const traces = specs[id].traces, chart = document.getElementById(id);
+    if (!traces.some((one) => one.packed)) return;
+    chart.on("plotly_relayout", (change) => {
       const start = change["xaxis.range[0]"] ?? change["xaxis.range"]?.[0];
       const end = change["xaxis.range[1]"] ?? change["xaxis.range"]?.[1];
-      if (start === undefined && !change["xaxis.autorange"]) return;
-      ranges[id] = start === undefined ? null : [ms(start), ms(end)];
-      const now = where.map((k) => shown(spec.traces[k].packed, ranges[id], spec.traces[k].mode === "markers"));
-      const update = { x: now.map((one) => one.x), y: now.map((one) => one.y) };
-      if (now.some((one) => one.customdata)) update.customdata = now.map((one) => one.customdata || null);
-      Plotly.restyle(id, update, where);
+      if (start === undefined && !change["xaxis.autorange"] && !change.autosize) return;
+      if (!change.autosize) ranges[id] = start === undefined ? null : [ms(start), ms(end)];
+      /* a restyle would forget that the axis shows dates */
+      const drawn = traces.map((one, k) => one.packed ? points(one, id, chart.data[k]) : chart.data[k]);
+      Plotly.react(id, drawn, chart.layout, config);
     });
   };
   const drawAll = async (first) => {

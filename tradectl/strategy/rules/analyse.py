@@ -51,6 +51,21 @@ class Analysis:
         """Return the term of a part of a side, if it is given."""
         return self.terms.get((side, part))
 
+    def resting(self, side: str) -> list[str]:
+        """Return the prices at which a side's entry rests, of `limit` and `stop`; none: it is at the market."""
+        return [kind for kind in ("limit", "stop") if (side, f"entry_{kind}") in self.terms]
+
+    @property
+    def turning(self) -> list[str]:
+        """Return the sides whose entry closes the other one's position and follows it: of two those at the market."""
+        sides = [side for side, _ in self.rules.sides()]
+        return [side for side in sides if len(sides) == 2 and not self.resting(side)]
+
+    @property
+    def leaves(self) -> bool:
+        """Return whether positions are closed at the market."""
+        return bool(self.turning) or any(self.term(side, "exit") for side, _ in self.rules.sides())
+
 
 def analyse(rules: RuleSet) -> Analysis:
     """Read and check all expressions."""
@@ -154,7 +169,7 @@ def _sides(made: Analysis, low: Lowering, broken: set[str], troubles: list[Troub
     made.book, made.terms = low.book, {}
     for side, one in made.rules.sides():
         texts = dict(one.parts())
-        for part in ("entry", "exit", "trail", "size", "stop", "target"):
+        for part in _PARTS:
             tree = made.trees.get((side, part))
             if tree is None or _mentions(tree, broken | missing, low):
                 continue
@@ -220,6 +235,7 @@ def _size(low: Lowering, tree: Node) -> Term:
 
 
 _PARTS: dict[str, Callable[[Lowering, Node], Term]] = {
-    "entry": _condition(" as entry"), "exit": _condition(" as exit"), "trail": _price(NOW, "trail"), "size": _size,
-    "stop": _price(LATER, "stop"), "target": _price(LATER, "target"),
+    "entry": _condition(" as entry"), "entry_limit": _price(NOW, "entry_limit"),
+    "entry_stop": _price(NOW, "entry_stop"), "exit": _condition(" as exit"), "trail": _price(NOW, "trail"),
+    "size": _size, "stop": _price(LATER, "stop"), "target": _price(LATER, "target"),
 }  # fmt: skip

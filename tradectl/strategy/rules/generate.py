@@ -45,9 +45,13 @@ def _note_state(made: Analysis, sides: list[str]) -> None:
         fields["stop_price"] = "Float64()"
     if any(made.term(side, "target") for side in sides):
         fields["target"] = "Int64()  # order id of the target"
-    if len(sides) == 2 or any(made.term(side, "exit") for side in sides):
+    for side in sides:
+        for kind in made.resting(side):
+            fields[f"{side}_order"] = "Int64()  # order id of the entry"
+            fields[f"{side}_{kind}"] = "Float64()"
+    if made.leaves:
         fields["leaving"] = "Int64()  # order id of the last exit"
-    if len(sides) == 2:
+    if made.turning:
         fields["next"] = "Int64()  # the side that follows once the position is closed, +1 or -1"
 
 
@@ -158,7 +162,7 @@ def _on_bar(made: Analysis, sides: list[str]) -> Iterator[str]:
     yield from _steps(made, BASE, " " * 8)
     yield from _gate(made)
     for side in sides:
-        for part in ("entry", "exit"):
+        for part in ("entry", "entry_limit", "entry_stop", "exit"):
             term = made.term(side, part)
             if term is not None:
                 yield from _assigned(f"        {side}_{part} = ", term.code)
@@ -207,59 +211,78 @@ def _gate(made: Analysis) -> Iterator[str]:
 
 def _decide(made: Analysis, sides: list[str]) -> Iterator[str]:
     """Yield what is done with a position of each side, and without one."""
-    if len(sides) == 2:
+    if made.turning:
         yield "        if not ctx.is_live(s.leaving):"
         yield "            s.next = 0"
     for index, side in enumerate(sides):
-        other = next((one for one in sides if one != side), None)
         sign = ">" if side == "long" else "<"
         yield f"        {'elif' if index else 'if'} ctx.position_lots {sign} 0:"
-        yield from _hold(made, side, other)
-    yield "        elif ctx.open_orders == 0:"
-    for index, side in enumerate(sides):
-        yield f"            {'elif' if index else 'if'} {side}_entry:"
+        yield from _hold(made, side, next((one for one in made.turning if one != side), None))
+    resting = [side for side in sides if made.resting(side)]
+    entering = [side for side in sides if side not in resting]
+    if not resting:
+        yield "        elif ctx.open_orders == 0:"
+    else:
+        yield "        else:"
+        yield from (f"            {_rested(made, side)}" for side in resting)
+    for index, side in enumerate(entering):
+        if resting:  # an entry at the market waits for its like, not for one that rests
+            yield f"            waiting = 1 if ctx.is_live(s.{resting[0]}_order) else 0"
+        alone = " and ctx.open_orders == waiting" if resting else ""
+        yield f"            {'elif' if index else 'if'} {side}_entry{alone}:"
         yield f"                enter_{side}(ctx, p, s)"
 
 
+def _rested(made: Analysis, side: str) -> str:
+    """Return the call that keeps the entry of a side where it is wanted."""
+    prices = ", ".join(f"{side}_entry_{kind}" for kind in made.resting(side))
+    return f"rest_{side}(ctx, p, s, {side}_entry, {prices})"
+
+
 def _hold(made: Analysis, side: str, other: str | None) -> Iterator[str]:
-    """Yield what is done while a position of this side is open."""
+    """Yield what is done while a position of this side is open; `other` is the side that would turn it."""
     leaving = [f"{side}_exit"] if made.term(side, "exit") else []
     leaving += [f"{other}_entry"] if other else []
-    keeps = bool(made.term(side, "stop") or made.term(side, "trail"))
+    kept = []
+    if made.term(side, "stop") or made.term(side, "trail"):
+        trail = made.term(side, "trail")
+        kept.append(f"keep_{side}(ctx, s, {trail.code})" if trail else f"keep_{side}(ctx, s)")
+    if made.resting(side):
+        kept.append(_rested(made, side))
     if leaving:
         yield f"            if {' or '.join(leaving)}:"
         if other:
             yield f"                s.next = {'-1' if side == 'long' else '1'} if {other}_entry else 0"
         yield "                leave(ctx, s)"
-    if not keeps and not leaving:
+    if not kept and not leaving:
         yield "            return"
-    if keeps and leaving:
+    if kept and leaving:
         yield "            elif not ctx.is_live(s.leaving):"
-    if keeps:
-        indent = " " * (16 if leaving else 12)
-        trail = made.term(side, "trail")
-        yield f"{indent}keep_{side}(ctx, s, {trail.code})" if trail else f"{indent}keep_{side}(ctx, s)"
+    indent = " " * (16 if leaving else 12)
+    yield from (f"{indent}{line}" for line in kept)
 
 
 def _on_fill(made: Analysis, sides: list[str]) -> Iterator[str]:
-    """Yield the hook that puts exits behind an entry, and the other side behind an exit."""
-    guarded = [side for side in sides if any(made.term(side, part) for part in ("stop", "trail", "target"))]
-    if not guarded and len(sides) == 1:
+    """Yield the hook that puts exits behind an entry, takes back entries, and lets the other side follow an exit."""
+    resting = [side for side in sides if made.resting(side)]
+    flat = [f"take_back(ctx, s.{side}_order)" for side in resting]
+    if made.turning:
+        flat += ["side = s.next", "s.next = 0"]
+    for index, side in enumerate(made.turning):
+        sign = ">" if side == "long" else "<"
+        flat += [f"{'elif' if index else 'if'} side {sign} 0:", f"    enter_{side}(ctx, p, s)"]
+    branches = [("ctx.position_lots == 0", flat)] if flat else []
+    for side in sides:
+        sign = ">" if side == "long" else "<"
+        lines = [f"take_back(ctx, s.{other}_order)" for other in resting if other != side]
+        if any(made.term(side, part) for part in ("stop", "trail", "target")):
+            lines.append(f"guard_{side}(ctx, p, s)")
+        if lines:
+            branches.append((f"fill.side {sign} 0 and ctx.position_lots {sign} 0", lines))
+    if not branches:
         return
     yield ""
     yield "    def on_fill(ctx, p, s, fill):"
-    branch = "if"
-    if len(sides) == 2:
-        yield "        if ctx.position_lots == 0:"
-        yield "            side = s.next"
-        yield "            s.next = 0"
-        yield "            if side > 0:"
-        yield "                enter_long(ctx, p, s)"
-        yield "            elif side < 0:"
-        yield "                enter_short(ctx, p, s)"
-        branch = "elif"
-    for side in guarded:
-        sign = ">" if side == "long" else "<"
-        yield f"        {branch} fill.side {sign} 0 and ctx.position_lots {sign} 0:"
-        yield f"            guard_{side}(ctx, p, s)"
-        branch = "elif"
+    for index, (condition, lines) in enumerate(branches):
+        yield f"        {'elif' if index else 'if'} {condition}:"
+        yield from (f"            {line}" for line in lines)

@@ -9,6 +9,13 @@ from tradectl.strategy.rules.terms import MONEY, Term
 
 __all__ = ["order_helpers"]
 
+TAKE_BACK = '''
+
+def take_back(ctx, order):
+    """Cancel an entry that rests, if there is one."""
+    if ctx.is_live(order):
+        ctx.cancel(order)
+'''
 LEAVE = '''
 
 def leave(ctx, s):
@@ -24,29 +31,53 @@ def order_helpers(made: Analysis, sides: list[str]) -> str:
     """Return the functions that the sides need."""
     text = ""
     for side in sides:
-        text += _enter(side, made.term(side, "size"))
+        text += _enter(side, made.term(side, "size"), made.resting(side))
+        if made.resting(side):
+            text += "".join(f"{line}\n" for line in _rest(side, made.resting(side)))
         if made.term(side, "stop") or made.term(side, "trail") or made.term(side, "target"):
             text += "".join(f"{line}\n" for line in _guard(made, side))
         if made.term(side, "stop") or made.term(side, "trail"):
             text += "".join(f"{line}\n" for line in _keep(side, made.term(side, "trail")))
-    if len(sides) == 2 or any(made.term(side, "exit") for side in sides):
-        text += LEAVE
-    return text
+    if any(made.resting(side) for side in sides):
+        text += TAKE_BACK
+    return text + LEAVE if made.leaves else text
 
 
-def _enter(side: str, size: Term | None) -> str:
+def _enter(side: str, size: Term | None, resting: list[str]) -> str:
     """Return the function that opens a position; what is no positive size opens none."""
     call = "buy" if side == "long" else "sell"
-    head = f'\n\ndef enter_{side}(ctx, p, s):\n    """Open a {side} position'
+    prices = [f"{kind}={kind}" for kind in resting]
+    head = f'\n\ndef enter_{side}({", ".join(["ctx", "p", "s", *resting])})'
+    head += f':\n    """{"Send the entry of" if resting else "Open"} a {side} position'
+    result = "return " if resting else ""
     if size is None:
-        return f'{head} of the configured size."""\n    ctx.{call}()\n'
+        return f'{head} of the configured size."""\n    {result}ctx.{call}({", ".join(prices)})\n'
+    name, text, value = "qty", '."""', f"ctx.round_qty({size.code})"
     if size.unit == MONEY:
-        return f'{head}, sized in money."""\n    value = {size.code}\n{_if_positive("value", f"{call}_value")}'
-    return f'{head}."""\n    qty = ctx.round_qty({size.code})\n{_if_positive("qty", call)}'
+        name, text, value, call = "value", ', sized in money."""', size.code, f"{call}_value"
+    sent = f"ctx.{call}({', '.join([name, *prices])})"
+    done = f"return {sent} if {name} > 0.0 else 0" if resting else f"if {name} > 0.0:\n        {sent}"
+    return f"{head}{text}\n    {name} = {value}\n    {done}\n"
 
 
-def _if_positive(name: str, call: str) -> str:
-    return f"    if {name} > 0.0:\n        ctx.{call}({name})\n"
+def _rest(side: str, resting: list[str]) -> Iterator[str]:
+    """Yield the function that sends an entry, moves it and takes it back."""
+    prices = ", ".join(resting)
+    yield ""
+    yield ""
+    yield f"def rest_{side}(ctx, p, s, is_wanted, {prices}):"
+    yield '    """Keep one entry at its price while it is wanted; a position gets no second one."""'
+    yield f"    if not (is_wanted and {' and '.join(f'{kind} > 0.0' for kind in resting)}):"
+    yield f"        take_back(ctx, s.{side}_order)"
+    yield f"    elif ctx.is_live(s.{side}_order):"
+    moved = " or ".join(f"abs({kind} - s.{side}_{kind}) >= ctx.tick_size" for kind in resting)
+    yield f"        if {moved}:"
+    kept = [f"s.{side}_{kind} = {kind}" for kind in resting]
+    yield from (f"            {line}" for line in kept)
+    yield f"            ctx.modify(s.{side}_order, {', '.join(f'{kind}={kind}' for kind in resting)})"
+    yield "    elif ctx.position_lots == 0:"
+    yield from (f"        {line}" for line in kept)
+    yield f"        s.{side}_order = enter_{side}(ctx, p, s, {prices})"
 
 
 def _guard(made: Analysis, side: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 __all__ = ["PARTS", "RuleParam", "RuleSet", "Side"]
 
-PARTS = ("entry", "exit", "stop", "target", "trail", "size")
+PARTS = ("entry", "entry_limit", "entry_stop", "exit", "stop", "target", "trail", "size")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Side:
     """The expressions of one side; only the entry must be there."""
 
     entry: str
+    entry_limit: str | None = None
+    entry_stop: str | None = None
     exit: str | None = None
     stop: str | None = None
     target: str | None = None

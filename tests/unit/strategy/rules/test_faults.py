@@ -41,10 +41,13 @@ def test_a_fault_is_told_where_it_is(text: str, under: str, message: str) -> Non
 
 
 def test_each_part_says_what_it_expects() -> None:
-    rules = rules_of("close > 3", size="50%", stop="rsi(14)", target="close > 3", exit="close", trail="equity")
+    parts = {"size": "50%", "stop": "rsi(14)", "target": "close > 3", "exit": "close", "trail": "equity"}
+    rules = rules_of("close > 3", entry_limit="rsi(14)", entry_stop="close > 3", **parts)
     assert {one.key[1]: one.message for one in analyse(rules).troubles} == {
         "size": "expected a quantity or an amount of money as size; this is a plain number; a part of the equity is"
                 " 50% * equity",
+        "entry_limit": "expected a price as entry_limit; this is a plain number",
+        "entry_stop": "expected a number as entry_stop; this is a truth value",
         "stop": "expected a price as stop; this is a plain number",
         "target": "expected a number as target; this is a truth value",
         "exit": "expected a condition as exit; this is a price",

@@ -42,6 +42,13 @@ RULES = {
   long: {entry: close > donchian(20).prior_upper, trail: close - 3 * atr(14)}
   short: {entry: close < donchian(20).prior_lower, exit: "close > bollinger(close, 20, 2)", size: 0.25 * equity}
 """,
+    "resting": """
+  define: {low_band: "bollinger(close, 20).lower", floor: donchian(20).lower}
+  long: {entry: rsi(14) < 55, entry_limit: low_band, exit: "close > bollinger(close, 20).middle",
+         stop: entry_price * 0.98, size: 0.5 * equity / close}
+  short: {entry: "close < sma(close, 50)", entry_stop: floor, entry_limit: floor * 0.999,
+          exit: "close > bollinger(close, 20).upper", target: entry_price * 0.99}
+""",
 }
 DATA = {
     "sample": (SAMPLE, "BTCSYN/USD", "5m", ", to: 2024-01-02" if DISABLE_JIT else ""),
