@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["go_on", "positions_of", "read_again", "restore", "warm_up"]
 
 ROWS = 65_536
+RECALLED = 262_144  # events at the end of a journal whose trades are known again when they come twice
 
 
 def read_again(path: Path) -> tuple[Loaded, Journal]:
@@ -95,12 +96,16 @@ def _restored(wired: Wired, folder: SessionFolder) -> tuple[Folded, int]:
     return start_fold(wired, place), 0
 
 
-def positions_of(folded: Folded) -> dict[str, Position]:
-    """Return the last trade of each instrument, by id."""
+def positions_of(folded: Folded, journal: Journal) -> dict[str, Position]:
+    """Return the last trade of each instrument, by id, and those before it in a journal read to its end."""
     venues, instruments = folded.state.venues, folded.state.spec.instruments
+    parts = [part[part["kind"] == EventKind.TRADE] for part in journal.tail(max(journal.end - RECALLED, 0), ROWS)]
+    trades = np.concatenate([empty_events(0), *parts])
     return {
-        one.id: Position(int(row["trade_id"]), int(row["ts_trade"]))
-        for one, row in zip(instruments, venues, strict=False)
+        one.id: Position(
+            int(row["trade_id"]), int(row["ts_trade"]), tuple(trades["w2"][trades["instrument"] == index].tolist())
+        )
+        for index, (one, row) in enumerate(zip(instruments, venues, strict=False))
     }
 
 

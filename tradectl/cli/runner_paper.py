@@ -73,7 +73,7 @@ async def run_session(request: PaperRequest, progress: Progress) -> RunResult:
             stack.callback(folder.release)
             loaded, journal = read_again(folder.path)
             begun = restore(loaded, folder, journal, progress)
-            hub = Hub(plans_of(loaded), settings_of(loaded.config), clock, positions_of(begun.folded))
+            hub = Hub(plans_of(loaded), settings_of(loaded.config), clock, positions_of(begun.folded, journal))
         else:
             assert request.config is not None
             loaded = load_config(request.config, request.sets, overrides=request.overrides)

@@ -25,7 +25,7 @@ from tradectl.exchanges.model import (
     Position,
 )
 from tradectl.exchanges.needs import Needs
-from tradectl.exchanges.rest_call import QUICK, call
+from tradectl.exchanges.rest_call import LIMITED_S, QUICK, call, is_limit
 from tradectl.exchanges.tap import WATCHING, Link, attach, is_refusal
 
 __all__ = ["Feed", "Subscription"]
@@ -35,6 +35,7 @@ SUBSCRIBE_COST = {"kraken": 0.2}  # of ccxt's throttle, which would send one sub
 PAUSE_S = 0.05  # between two watches that ended well: an own decoder needs only one that is pending
 ON_ITS_WAY_NS = 2_000_000_000  # a younger trade may still come
 FUNDING_NS = 120_000_000_000  # venues send funding rates about once a minute
+SECOND_NS = 1_000_000_000
 MOST_TEXT = 240  # characters of an error that a note keeps
 
 
@@ -80,6 +81,8 @@ class Feed:
         self.desk = desk
         self.shedding = False
         self.closing = False  # by us: its connections end, nothing is lost
+        self._again_ns: dict[str, int] = {}  # by address: when those that shared a connection may dial anew
+        self._limited_ns = 0  # until when the venue wants no new connection or subscription
         self.subscriptions = [
             Subscription(market, channel, desk) for market in markets for channel in sorted(market.channels)
         ]
@@ -125,8 +128,9 @@ class Feed:
                 if one.link is not None and self._is_refused(one, one.link, error):
                     await one.link.over.wait()
                 pause_s = self._failed(one, error)
-            if pause_s:
+            while pause_s > 0:
                 await asyncio.sleep(pause_s)
+                pause_s = self._hold_s(one)  # another may have dialled meanwhile, and failed
 
     def took(self, one: Subscription, news: Any) -> float:
         """Hear what a watch returned; an own decoder has no use for it. Returns how long (s) to wait."""
@@ -143,17 +147,31 @@ class Feed:
 
     def _failed(self, one: Subscription, error: Exception) -> float:
         """End a channel's connection if that has not happened; return how long (s) to wait."""
-        link, asked_s = one.link, 0.0
+        link, now_ns = one.link, self._now_ns()
         if link is not None:
             link.end(error)
-            asked_s = float(getattr(link.client, "last_retry_after", None) or 0.0)
-            one.backoff.held(self._now_ns() - one.opened_ns if link.opened else 0)
+            one.backoff.held(now_ns - one.opened_ns if link.opened else 0)
         if one.health.state != "down":
             one.health.state = "down"
             self._note(one, "lost", error)
-        if asked_s:
-            self._note(one, "limited", f"it asks to wait {asked_s:g} s")
-        return max(one.backoff.wait_s(), asked_s)
+        wait_s = one.backoff.wait_s()
+        if link is not None and self._again_ns.get(link.client.url, 0) <= now_ns:
+            self._again_ns = {url: ns for url, ns in self._again_ns.items() if ns > now_ns}
+            self._again_ns[link.client.url] = now_ns + int(wait_s * SECOND_NS)
+        limit_s = _limit_s(link, error)
+        if limit_s and self._limited_ns <= now_ns:
+            self._limited_ns = now_ns + int(limit_s * SECOND_NS)
+            self._note(one, "limited", f"{error}; again in {limit_s:g} s")
+        return self._hold_s(one) or wait_s
+
+    def _hold_s(self, one: Subscription) -> float:
+        """Return how long (s) a channel has yet to wait.
+
+        All that shared a connection wait for the same moment: one dials for them, where each by itself would dial
+        too often.
+        """
+        again_ns = 0 if one.link is None else self._again_ns.get(one.link.client.url, 0)
+        return max(max(again_ns, self._limited_ns) - self._now_ns(), 0) / SECOND_NS
 
     def tick(self) -> None:
         """Once a second: look for silent channels, let the decoder's time pass."""
@@ -332,6 +350,12 @@ class Feed:
         line = " ".join(str(text).split())[:MOST_TEXT]
         channel = one.channel.name.lower()
         self.desk.note(FeedNote(self._now_ns(), self.exchange.id, what, one.market.symbol, channel, line))
+
+
+def _limit_s(link: Link | None, error: Exception) -> float:
+    """Return for how long (s) a venue wants no new connection, LIMITED_S where it does not say; 0: it is no limit."""
+    asked_s = 0.0 if link is None else getattr(link.client, "last_retry_after", None)
+    return float(asked_s or (LIMITED_S if is_limit(error) else 0.0))
 
 
 async def _not_wanted(*_: Any) -> None:
