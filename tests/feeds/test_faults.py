@@ -79,7 +79,7 @@ def test_a_fault_is_told_and_nothing_is_lost(exchange: str, fault: str, gaps: Ga
                 await feed.until(lambda: feed.hub.noted[note] > 0, 15, f"a note of {note}")
             await feed.listen(0.5)
             await feed.settled()
-            others = {LOST} if gaps and exchange != "binance" else set()  # its markets share a connection
+            others = {LOST} if STALE in gaps and exchange != "binance" else set()  # its markets share a connection
             assert gaps <= set(feed.gaps) <= gaps | others
             if gaps:
                 await feed.listen(1.1)  # the hub looks at its own events once a second
@@ -106,6 +106,28 @@ def test_a_trade_that_a_connection_left_out_is_found_by_comparison_where_ids_do_
 
             await feed.until(lambda: are_told(0) and are_told(1), 10, "all trades")
             assert not feed.gaps
+
+    run(test)
+
+
+@pytest.mark.parametrize(("exchange", "topic"), [("okx", "books/ETH-USDT"), ("bybit", "spot/orderbook.50.ETHUSDT")])
+def test_a_market_that_goes_silent_is_subscribed_anew_on_the_connection_of_the_others(
+    exchange: str, topic: str
+) -> None:
+    async def test() -> None:
+        settings = replace(QUICK, stale_ns=1_000_000_000)
+        async with (
+            Sandbox([exchange], SYMBOLS, rate=RATE) as server,
+            Watched(server, exchange, SYMBOLS, settings=settings) as feed,
+        ):
+            await feed.until(lambda: len(feed.trades) == len(feed.whole) == len(SYMBOLS), 10, "a start")
+            outlet = server.venues[exchange].outlet
+            for connection in list(outlet.connections):
+                outlet.unlisten(connection, topic)
+            await feed.until(lambda: feed.gaps[STALE] == 1, 15, "a silent market")
+            await feed.settled()
+            assert set(feed.gaps) == {STALE}
+            assert outlet.dialled == 1
 
     run(test)
 

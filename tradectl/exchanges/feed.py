@@ -34,6 +34,7 @@ KEEP_ALIVE_MS = 10_000  # a ping at least so often
 SUBSCRIBE_COST = {"kraken": 0.2}  # of ccxt's throttle, which would send one subscription a second
 PAUSE_S = 0.05  # between two watches that ended well: an own decoder needs only one that is pending
 ON_ITS_WAY_NS = 2_000_000_000  # a younger trade may still come
+HEARD_NS = 2_000_000_000  # what came is counted so late at most
 FUNDING_NS = 120_000_000_000  # venues send funding rates about once a minute
 SECOND_NS = 1_000_000_000
 MOST_TEXT = 240  # characters of an error that a note keeps
@@ -48,7 +49,9 @@ class Subscription:
         self.backoff = desk.backoff()
         self.health = ChannelHealth(market, channel)
         self.link: Link | None = None
-        self.opened_ns = 0  # when it was last subscribed on a connection
+        self.opened_ns = 0  # when it was last subscribed
+        self.renewed_ns = 0  # when that was anew, on the connection there is; 0: it was not
+        self.renewing = False
         self.quiet_ns = 0  # until when its silence was found to be the market's
         self.position = Position()  # its last trade that was taken
         self.epoch = 0  # of the messages that are being decoded
@@ -205,7 +208,7 @@ class Feed:
         items = self.desk.inbox.items
         if link is None or (items and now_ns - items[0][0] > 1_000_000_000):
             return False  # what it sent may still wait
-        if one.is_dead() or (one.channel == Channel.TRADES and self._needs.awaits_trades(one.market)):
+        if one.renewing or one.is_dead() or (one.channel == Channel.TRADES and self._needs.awaits_trades(one.market)):
             return False  # a new connection would be refused again; what is held is not silent
         subscribed_ns = one.opened_ns + len(link.members) * self._subscribing_ns
         heard_ns = max(subscribed_ns, one.quiet_ns, one.health.last_recv_ns)
@@ -217,23 +220,45 @@ class Feed:
         return now_ns - heard_ns > limit_ns
 
     def _stale(self, one: Subscription, now_ns: int) -> None:
-        """Give up a silent connection; it is made anew."""
+        """Give up a silent subscription; it is made anew."""
         self._note(one, "stale", f"silent for {self.desk.settings.stale_ns / 1e9:g} s")
         one.health.state = "stale"
         self._break(one, GapReason.STALE, now_ns)
-        if one.link is not None:
-            one.link.end(ConnectionError(f"{one.channel.name.lower()} of {one.market.symbol} went silent"))
+        self._renew(one, f"{one.channel.name.lower()} of {one.market.symbol} went silent")
 
     def _resubscribe(self, need: Need) -> None:
-        """End the connection of a channel whose book the venue has to send anew."""
+        """Subscribe a channel anew whose book the venue has to send."""
         for one in self.subscriptions:
-            if one.market is need.market and one.channel == need.channel:
-                current = one.link is not None and one.epoch == one.health.epoch
-                if current and one.link is not None:  # else a newer connection brings the book
-                    one.broken = True
-                    one.link.end(
-                        ConnectionError(f"{one.market.symbol} is subscribed anew: its book is not whole")
-                    )
+            if one.market is need.market and one.channel == need.channel and one.epoch == one.health.epoch:
+                one.broken = True  # were the epochs not the same, a newer connection would bring the book
+                self._renew(one, f"{one.market.symbol} is subscribed anew: its book is not whole")
+
+    def _renew(self, one: Subscription, why: str) -> None:
+        """Subscribe a channel anew: on its connection where that serves others that are well, else on a new one."""
+        link, now_ns = one.link, self._now_ns()
+        if link is None or link.lost or one.renewing:
+            return
+        in_vain = now_ns - HEARD_NS > one.renewed_ns > one.health.last_recv_ns
+        silent = now_ns - max(link.heard_ns, one.opened_ns) > self.desk.settings.stale_ns
+        if len(link.members) == 1 or in_vain or silent or not link.asked.get(one):
+            link.end(ConnectionError(why))
+            return
+        one.renewing = True
+        self._tasks.append(asyncio.create_task(self._renewed(one, link)))
+
+    async def _renewed(self, one: Subscription, link: Link) -> None:
+        one.backoff.held(self._now_ns() - one.opened_ns)
+        await asyncio.sleep(one.backoff.wait_s())
+
+        def between() -> None:
+            one.opened_ns = one.renewed_ns = self._now_ns()
+            one.broken, one.health.state = False, "live"
+            self._put(one.opened_ns, self, CALL, lambda *_: self.decoder.renewed(one.market, one.channel))
+            self._note(one, "connected", "subscribed anew")
+
+        if not link.lost:
+            await link.renew(one, self.exchange.options["ws"]["cost"], between)
+        one.renewing = False
 
     # --- what the tap tells
 
@@ -250,6 +275,7 @@ class Feed:
         one: Subscription = member
         one.link, one.opened_ns = link, self._now_ns()
         one.broken = one.refused = False
+        one.renewed_ns = 0
         one.health.epoch += 1
         one.health.state = "live"
         self._put(one.opened_ns, self, CALL, partial(self._connected, one, one.health.epoch))

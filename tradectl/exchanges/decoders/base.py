@@ -197,6 +197,10 @@ class VenueDecoder(ABC):
         elif channel == Channel.DEPTH:
             lines.waiting_ns = 0
 
+    def renewed(self, market: FeedMarket, channel: Channel) -> None:
+        """Hear that a channel was subscribed anew on its old connection, whose numbers go on."""
+        VenueDecoder.connected(self, market, channel)
+
     def resume(self, market: FeedMarket, position: Position) -> None:
         """Begin where an earlier session ended."""
         self.lines[market.index].trades.resume(position)
