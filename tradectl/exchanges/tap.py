@@ -98,7 +98,7 @@ class Listener(Protocol):
 
 def _unsubscribing(message: dict[str, Any]) -> dict[str, Any]:
     """Return what takes a subscription back; Kraken's knows no snapshot."""
-    key = next(key for key in SUBSCRIBING if key in message)
+    key = next(key for key in SUBSCRIBING if str(message.get(key)).lower() == "subscribe")
     taken = {**message, key: {"subscribe": "unsubscribe", "SUBSCRIBE": "UNSUBSCRIBE"}[message[key]]}
     if isinstance(params := taken.get("params"), dict):
         taken["params"] = {name: value for name, value in params.items() if name != "snapshot"}
@@ -155,9 +155,9 @@ def _tap(link: Link, listener: Listener) -> None:
 
     async def sent(said: Any) -> Any:
         member = WATCHING.get()
-        if member in link.members and isinstance(said, dict):
-            if any(str(said.get(key)).lower() == "subscribe" for key in SUBSCRIBING):
-                link.asked.setdefault(member, []).append(said)
+        words = [str(said.get(key)).lower() for key in SUBSCRIBING] if isinstance(said, dict) else []
+        if member in link.members and "subscribe" in words:
+            link.asked.setdefault(member, []).append(said)
         return await send(said)
 
     def text_or_binary(data: str | bytes) -> None:
