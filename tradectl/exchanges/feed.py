@@ -143,8 +143,10 @@ class Feed:
         """Say whether a venue refuses a channel on a connection that serves others, which then goes on without it."""
         if not is_refusal(error) or link.lost or len(link.members) == 1:
             return False
-        if not one.refused:
-            self._note(one, "refused", error)
+        text = str(error)[:MOST_TEXT]
+        if link.refusal != text:  # all hear it, for it does not say whom it means
+            link.refusal = text
+            self.desk.note(FeedNote(self._now_ns(), self.exchange.id, "refused", text=text))
         one.refused = True
         return True
 

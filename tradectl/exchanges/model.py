@@ -182,7 +182,7 @@ class FeedNote:
 
     ts_ns: int
     exchange: str
-    what: str  # connected, lost, gap, stale, backfilled, malformed, limited, overload, clock, warmup, unheard
+    what: str  # connected, lost, gap, stale, backfilled, malformed, refused, limited, overload, …
     symbol: str = ""
     channel: str = ""
     text: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -111,7 +112,8 @@ class Needs:
             async with asyncio.timeout(self._desk.settings.backfill_ns / 1e9):
                 await self._paced(need)
                 rows = await self._called(need, fetch)
-            self._note("backfilled", need, f"{len(rows)} trades after {need.after or need.since_ns}")
+            place = str(need.after) if self._decoder.counted else f"{_clock(need.since_ns)} UTC"
+            self._note("backfilled", need, f"{len(rows)} trades after {place}")
         except TimeoutError:
             self._note("gap", need, "missing trades did not come in time")
         except Exception as error:  # a gap, which the decoder tells in its place
@@ -209,3 +211,8 @@ class Needs:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _clock(ns: int) -> str:
+    """Return the time of day, to the millisecond."""
+    return f"{datetime.fromtimestamp(ns / 1e9, UTC):%H:%M:%S.%f}"[:-3]

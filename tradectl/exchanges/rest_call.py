@@ -97,7 +97,7 @@ def _read_strictly(exchange: Any) -> None:
 
     def judged(code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any) -> Any:
         if code in TOO_MANY:
-            raise RateLimitExceeded(f"{exchange.id} {code} {reason} {body}")
+            raise RateLimitExceeded(f"{code} {reason} {body}")
         return judge(code, reason, url, method, headers, body, *rest)
 
     exchange.on_rest_response, exchange.handle_errors = checked, judged

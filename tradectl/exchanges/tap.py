@@ -28,6 +28,7 @@ class Link:
         self.client = client
         self.members: dict[Any, None] = {}  # a set in the order of joining
         self.asked: dict[Any, list[dict[str, Any]]] = {}  # what was sent to subscribe a member
+        self.refusal = ""  # what the venue did not want of it
         self.renews = False  # a member has been subscribed anew: answers to that are not ccxt's
         self.opened = False
         self.over = asyncio.Event()
