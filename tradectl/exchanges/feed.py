@@ -75,6 +75,8 @@ class Subscription:
 class Feed:
     """One exchange's channels; hears its taps, serves its decoder, and puts everything into the inbox."""
 
+    renews = True  # a channel can be subscribed anew past ccxt, which keeps no book of it
+
     def __init__(
         self, exchange: Any, markets: Sequence[FeedMarket], decoder: VenueDecoder, desk: Desk
     ) -> None:
@@ -242,7 +244,7 @@ class Feed:
             return
         in_vain = now_ns - HEARD_NS > one.renewed_ns > one.health.last_recv_ns
         silent = now_ns - max(link.heard_ns, one.opened_ns) > self.desk.settings.stale_ns
-        if len(link.members) == 1 or in_vain or silent or not link.asked.get(one):
+        if not self.renews or len(link.members) == 1 or in_vain or silent or not link.asked.get(one):
             link.end(ConnectionError(why))
             return
         one.renewing = True
