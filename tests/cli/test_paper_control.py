@@ -167,7 +167,7 @@ def test_what_a_killed_session_left_is_replaced(tmp_path: Path, long_path: Path)
 def test_a_session_that_does_not_run(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="is not running") as told:
         ask(tmp_path, "status")
-    assert told.value.hint.startswith("tradectl paper --resume")
+    assert told.value.hint.startswith(f"tradectl paper --resume {tmp_path} ")
 
 
 def test_a_session_that_does_not_answer(tmp_path: Path) -> None:

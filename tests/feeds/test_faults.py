@@ -40,6 +40,7 @@ FAULTS: list[tuple[str, str, str, Gaps, str]] = [
     ("trades are missing", "binance", "gap:3:trades", set(), "backfilled"),
     ("trades are missing", "kraken", "gap:3:trades", set(), "backfilled"),
     ("trades are missing", "coinbase", "gap:3:trades", {SEQUENCE}, "backfilled"),
+    ("trades are missing", "okx", "gap:3:trades", set(), "backfilled"),
     ("a wrong checksum", "kraken", "checksum", {CHECKSUM}, "gap"),
     ("a wrong checksum", "okx", "checksum", {CHECKSUM}, "gap"),
     ("messages come twice", "binance", "duplicate:20", set(), ""),
@@ -78,12 +79,78 @@ def test_a_fault_is_told_and_nothing_is_lost(exchange: str, fault: str, gaps: Ga
                 await feed.until(lambda: feed.hub.noted[note] > 0, 15, f"a note of {note}")
             await feed.listen(0.5)
             await feed.settled()
-            others = {LOST} if gaps and exchange != "binance" else set()  # its markets share a connection
+            others = {LOST} if STALE in gaps and exchange != "binance" else set()  # its markets share a connection
             assert gaps <= set(feed.gaps) <= gaps | others
             if gaps:
                 await feed.listen(1.1)  # the hub looks at its own events once a second
                 ended = [one for one in feed.hub.notes if one.what == "gap" and one.until_ns > one.ts_ns]
                 assert ended, "the end of the gap is told"
+
+    run(test)
+
+
+def test_a_trade_that_a_connection_left_out_is_found_by_comparison_where_ids_do_not_count() -> None:
+    async def test() -> None:
+        async with (
+            Sandbox(["bybit"], SYMBOLS, rate=60.0) as server,
+            Watched(server, "bybit", SYMBOLS) as feed,
+        ):
+            await feed.until(lambda: all(len(feed.trades.get(k, ())) > 3 for k in (0, 1)), 10, "a start")
+            server.fault("gap:2:trades")
+            await feed.until(lambda: feed.hub.noted["backfilled"] > 0, 15, "a comparison")
+            server.pause()
+
+            def are_told(index: int) -> bool:
+                mine = sorted(trade[1:] for trade in feed.trades[index])  # late ones come last
+                return mine == sorted(trade[1:] for trade in feed.truth(index)["trades"][-len(mine) :])
+
+            await feed.until(lambda: are_told(0) and are_told(1), 10, "all trades")
+            assert not feed.gaps
+
+    run(test)
+
+
+@pytest.mark.parametrize(("exchange", "topic"), [("okx", "books/ETH-USDT"), ("bybit", "spot/orderbook.50.ETHUSDT")])
+def test_a_market_that_goes_silent_is_subscribed_anew_on_the_connection_of_the_others(
+    exchange: str, topic: str
+) -> None:
+    async def test() -> None:
+        settings = replace(QUICK, stale_ns=1_000_000_000)
+        async with (
+            Sandbox([exchange], SYMBOLS, rate=RATE) as server,
+            Watched(server, exchange, SYMBOLS, settings=settings) as feed,
+        ):
+            await feed.until(lambda: len(feed.trades) == len(feed.whole) == len(SYMBOLS), 10, "a start")
+            outlet = server.venues[exchange].outlet
+            for connection in list(outlet.connections):
+                outlet.unlisten(connection, topic)
+            await feed.until(lambda: feed.gaps[STALE] == 1, 15, "a silent market")
+            await feed.settled()
+            assert set(feed.gaps) == {STALE}
+            assert outlet.dialled == 1
+
+    run(test)
+
+
+def test_all_channels_of_a_connection_dial_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tradectl.exchanges.feed.LIMITED_S", 0.8)
+
+    async def test() -> None:
+        async with (
+            Sandbox(["okx"], SYMBOLS, rate=60.0) as server,
+            Watched(server, "okx", SYMBOLS) as feed,
+        ):
+            await feed.until(lambda: len(feed.trades) == len(feed.whole) == len(SYMBOLS), 10, "a start")
+            outlet = server.venues["okx"].outlet
+            server.fault("refuse:600ms")
+            await feed.until(lambda: outlet.dialled > 1 and len(outlet.connections) == 1, 10, "a connection")
+            assert outlet.dialled < 10  # each by itself: four times as often
+            dialled = outlet.dialled
+            server.fault("limit:500ms")
+            server.fault("drop")
+            await feed.until(lambda: outlet.dialled > dialled + 1 and len(outlet.connections) == 1, 10, "another")
+            assert outlet.dialled == dialled + 2  # it does not say for how long: LIMITED_S
+            assert feed.hub.noted["limited"] == 1
 
     run(test)
 
@@ -200,8 +267,6 @@ def test_after_fifty_faults_by_chance_books_and_trades_are_the_servers(exchange:
         chance = random.Random(f"faults of {exchange}")
         settings = replace(QUICK, backfill_ns=20_000_000_000)
         kinds = [*ANYTHING, "checksum"] if exchange in ("kraken", "okx") else list(ANYTHING)
-        if exchange == "okx":  # its ids tell the order of trades, not that one is missing
-            kinds = [kind for kind in kinds if kind not in ("gap:2:trades", "gap:4")]
         async with (
             Sandbox([exchange], SYMBOLS, rate=RATE) as server,
             Watched(server, exchange, SYMBOLS, settings=settings) as feed,

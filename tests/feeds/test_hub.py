@@ -33,7 +33,7 @@ def names(*channels: Channel) -> frozenset[Channel]:
     ("symbol", "channels", "timeframe_ns", "told"),
     [
         ("BTC/USDC", names(Channel.TRADES), 0, "BTC/USDT"),
-        ("BTC/USDT", names(Channel.FUNDING), 0, "pays no funding"),
+        ("BTC/USDT", names(Channel.FUNDING), 0, "perpetuals do, e.g. BTC/USDT:USDT"),
         ("BTC/USDT", names(Channel.OHLCV), 7 * SECOND, "valid:"),
         ("BTC/USDT", names(), 0, "nothing is wanted"),
     ],
@@ -63,6 +63,22 @@ def test_an_exchange_names_the_channels_that_it_has() -> None:
                 await hub.open()
             await hub.close()
             assert "trades, depth, quotes" in str(raised.value)
+
+    run(test)
+
+
+def test_a_channel_that_the_venue_refuses_is_told_once_and_the_others_go_on() -> None:
+    async def test() -> None:
+        async with (
+            Sandbox(["coinbase"], ("BTC/USD",), rate=RATE_AT_ONCE) as server,  # it has no ticker
+            Watched(server, "coinbase", ("BTC/USD",), BOTH | {Channel.QUOTES}, PATIENT) as feed,
+        ):
+            await feed.until(lambda: feed.hub.noted["refused"] > 0 and len(feed.trades.get(0, ())) > 9, 10, "trades")
+            await feed.until(lambda: sum(one.messages for one in feed.hub.health()) > 20, 10, "messages")
+            refused = [(note.text, note.channel) for note in feed.hub.notes if note.what == "refused"]
+            assert refused == [("invalid channel ticker", "")]
+            states = {one.channel.name: one.state for one in feed.hub.health()}
+            assert states == {"TRADES": "live", "DEPTH": "live", "QUOTES": "down"}
 
     run(test)
 

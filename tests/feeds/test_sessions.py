@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
+import tradectl.cli.runner_paper as runner
 from tests.feeds.played import BARS, TICKS, Played, Playing, play, strategies, write_config
 from tradectl.core.codes import EventFlag, EventKind
+from tradectl.exchanges.clock import Clock
 from tradectl.exchanges.sandbox import Sandbox
 
 pytestmark = pytest.mark.xdist_group("paper sandbox")
 
 RATE = 600.0
+MINUTE_NS = 60_000_000_000
 ENOUGH = 50  # fills
 LIMIT_S = 18.0  # for them
 BOTH = ["trades", "depth"]
@@ -140,4 +146,71 @@ def test_bars_before_the_start_come_over_rest(tmp_path: Path) -> None:
     assert (warm["flags"] & EventFlag.WARMUP).all()
     assert (np.diff(warm["ts_event"]) == 1_000_000_000).all()
     assert_undisturbed(played)
+    played.assert_identical()
+
+
+DAY_TRADER = '''
+from tradectl.strategy import DAY, strategy
+
+
+@strategy
+class DayTrader:
+    """Bids far below for the day, and buys when a session's bar is told."""
+
+    class Params:
+        pass
+
+    class State:
+        pass
+
+    def on_bar(ctx, p, s):
+        if ctx.timeframe_ns > 1_000_000_000:
+            ctx.buy(0.02)
+        elif ctx.is_session_open and ctx.open_orders == 0:
+            ctx.buy(0.01, limit=ctx.close - 5_000.0, tif=DAY)
+'''
+
+
+def test_a_live_session_lives_through_the_close_of_its_market(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, shift_ns = time.time_ns, -time.time_ns() % MINUTE_NS - 55_000_000_000  # the next minute begins in 55 s
+    monkeypatch.setattr(time, "time_ns", lambda: real() + shift_ns)
+    monkeypatch.setattr(runner, "Clock", lambda: Clock(time.time_ns))
+    opens, closes = (f"{datetime.fromtimestamp(time.time_ns() / 1e9 + s, UTC):%H:%M}" for s in (-60, 60))
+    (tmp_path / "day.py").write_text(DAY_TRADER)
+    ids = ["BINANCE:BTC/USDT", "KRAKEN:BTC/USDT"]
+    server = Sandbox(["binance", "kraken"], ["BTC/USDT"], rate=RATE, waits=True)
+
+    def config(endpoint: str) -> Path:
+        channels = {"binance": BOTH, "kraken": ["trades"]}  # with a book nothing is left out
+        fed = {
+            name: {"symbols": ["BTC/USDT"], "channels": wanted, "endpoint": endpoint}
+            for name, wanted in channels.items()
+        }
+        hours = {"timezone": "UTC", "open": opens, "close": closes, "days": "mon-sun"}
+        block = {"path": "day.py", "symbols": ids, "jit": False}
+        return write_config(tmp_path, [block], fed, calendar=hours, bars=["1s", "1d"], feed={"stale": "2m"})
+
+    async def until_the_close(playing: Playing) -> None:
+        nonlocal shift_ns
+        engine = playing.session.folded.state.engine
+        await playing.until(lambda: int(engine[0]["n_orders"]) == 2, LIMIT_S, "orders")
+        server.pause()
+        shift_ns += -time.time_ns() % MINUTE_NS - 500_000_000
+        server.resume()
+        await playing.until(lambda: playing.fills == 1, LIMIT_S, "a bar of the session")
+        await playing.until(lambda: int(engine[0]["n_outside"]) > 10, LIMIT_S, "trades outside")
+
+    played = play(server, tmp_path / "runs", config, until_the_close, settles=False)
+    orders = pl.read_parquet(played.folder / "orders.parquet")
+    ended = orders.filter(pl.col("reason") == "SESSION_ENDED")
+    assert sorted(ended["symbol"].cast(pl.String)) == ids
+    (filled,) = orders.filter(pl.col("n_fills") > 0).iter_rows(named=True)
+    assert (filled["symbol"], filled["ts_submitted"]) == (ids[0], ended["ts_last"][0])
+    (waits,) = orders.filter((pl.col("symbol") == ids[1]) & (pl.col("order_type") == "MARKET")).iter_rows(named=True)
+    assert waits["reason"] == "CANCELED_BY_COMMAND"  # at the end: no trade of an open market came any more
+    assert ended["ts_last"].n_unique() == 1
+    assert played.summary["calendar"]["left_out"] > 0
+    assert not (played.events()["kind"] == EventKind.GAP).any()
     played.assert_identical()

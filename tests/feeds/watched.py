@@ -20,8 +20,9 @@ from tradectl.exchanges.sandbox import Sandbox
 BOTH = frozenset({Channel.TRADES, Channel.DEPTH})
 BAR_NS = 60_000_000_000
 QUICK = FeedSettings(
-    stale_ns=3_000_000_000, backoff_min_ns=50_000_000, backoff_max_ns=500_000_000, backfill_ns=4_000_000_000
-)
+    stale_ns=3_000_000_000, backoff_min_ns=50_000_000, backoff_max_ns=500_000_000, backfill_ns=4_000_000_000,
+    compare_ns=1_000_000_000,
+)  # fmt: skip
 PATIENT = replace(QUICK, stale_ns=30_000_000_000, backfill_ns=20_000_000_000)  # where the machine may stall
 
 

@@ -129,6 +129,21 @@ def restore_up_to(folder: Path, number: int) -> int:
     return int(state.engine[0]["n_fills"])
 
 
+def test_who_presses_ctrl_c_again_while_the_end_is_written_changes_nothing(
+    tmp_path: Path, hub: type[ReplayedHub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = runner.write_end
+
+    def pressed(*args: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)  # the signal is here
+        return written(*args)
+
+    monkeypatch.setattr(runner, "write_end", pressed)
+    result = run(config_file(tmp_path), tmp_path / "runs")
+    assert result.summary["status"] == "complete"
+
+
 def test_a_recording_is_a_session_without_strategies(tmp_path: Path, hub: type[ReplayedHub]) -> None:
     hub.limit = 5_000
     recorded = run(config_file(tmp_path), tmp_path / "runs", trades=False)

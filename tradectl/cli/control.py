@@ -63,6 +63,9 @@ def _tell(word: str, status: dict[str, Any]) -> None:
 
     run, trading = status["run"], status["trading_state"]
     held, orders = status["positions"], status["orders"]
+    if word == "stop":
+        write(f"{run}: stops; {len(orders)} live orders are canceled, {len(held)} open positions stay as they are")
+        return
     if word != "status":
         write(f"{run}: {word} done; trading is {trading}, {len(orders)} live orders, {len(held)} open positions")
         return

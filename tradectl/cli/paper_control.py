@@ -174,7 +174,7 @@ def ask(folder: Path, word: str, patience_s: float = PATIENCE_S) -> dict[str, An
     except PermissionError as error:
         raise StoreError(f"{folder.name} belongs to another user: {error.strerror}") from None
     except (OSError, ValueError):
-        hint = f"tradectl paper --resume {folder.name} goes on with it"
+        hint = f"tradectl paper --resume {folder} goes on with it"
         raise StoreError(f"{folder.name} is not running", hint=hint) from None
     if not found.get("ok"):
         raise StoreError(f"{folder.name}: {found.get('error')}", hint=str(found.get("hint", "")))

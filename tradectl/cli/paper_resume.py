@@ -13,8 +13,10 @@ from tradectl.cli.runner import Progress
 from tradectl.cli.runner_fold import Folded, start_fold
 from tradectl.cli.runner_verify import changed_sources, settings_of_run
 from tradectl.config.load import Loaded
+from tradectl.config.units import format_ns
 from tradectl.config.wire import Wired, wire
 from tradectl.config.wire_data import of_meta
+from tradectl.core.calendars import DAY_NS
 from tradectl.core.codes import Command, EventFlag, EventKind
 from tradectl.core.event import empty_events
 from tradectl.db.catalogue import Run
@@ -22,15 +24,17 @@ from tradectl.db.session import SessionFolder
 from tradectl.db.spool import Spool
 from tradectl.engine.journal import Journal, JournalWriter
 from tradectl.engine.ports import Events
+from tradectl.engine.spec import Hours
 from tradectl.errors import ConfigError, StoreError, TradectlError
 from tradectl.exchanges.model import Channel, GapReason, Position
 
 if TYPE_CHECKING:
     from tradectl.exchanges.hub import Hub
 
-__all__ = ["go_on", "positions_of", "read_again", "restore", "warm_up"]
+__all__ = ["go_on", "positions_of", "read_again", "refuse_other_hours", "restore", "warm_up"]
 
 ROWS = 65_536
+RECALLED = 262_144  # events at the end of a journal whose trades are known again when they come twice
 
 
 def read_again(path: Path) -> tuple[Loaded, Journal]:
@@ -95,12 +99,16 @@ def _restored(wired: Wired, folder: SessionFolder) -> tuple[Folded, int]:
     return start_fold(wired, place), 0
 
 
-def positions_of(folded: Folded) -> dict[str, Position]:
-    """Return the last trade of each instrument, by id."""
+def positions_of(folded: Folded, journal: Journal) -> dict[str, Position]:
+    """Return the last trade of each instrument, by id, and those before it in a journal read to its end."""
     venues, instruments = folded.state.venues, folded.state.spec.instruments
+    parts = [part[part["kind"] == EventKind.TRADE] for part in journal.tail(max(journal.end - RECALLED, 0), ROWS)]
+    trades = np.concatenate([empty_events(0), *parts])
     return {
-        one.id: Position(int(row["trade_id"]), int(row["ts_trade"]))
-        for one, row in zip(instruments, venues, strict=False)
+        one.id: Position(
+            int(row["trade_id"]), int(row["ts_trade"]), tuple(trades["w2"][trades["instrument"] == index].tolist())
+        )
+        for index, (one, row) in enumerate(zip(instruments, venues, strict=False))
     }
 
 
@@ -130,6 +138,9 @@ async def warm_up(hub: Hub, wired: Wired, progress: Progress) -> Events:
             f"feed.warmup: {n} bars of which length? No `bars:` are made and no channel `ohlcv` is subscribed to",
             hint="give `bars: [1m]`, or leave `warmup` out",
         )
+    for market in hub.markets:
+        if Channel.OHLCV not in market.channels:
+            refuse_other_hours(market.instrument.id, spec.limits[market.index].hours, spec.frames_ns)
     progress("warm-up", 0, None)
     longest = max(spec.frames_ns, default=0)
     wanted: dict[tuple[int, int], dict[int, int]] = {}  # (bar length, bars) -> instrument -> aux
@@ -152,6 +163,19 @@ async def warm_up(hub: Hub, wired: Wired, progress: Progress) -> Events:
         last = np.append(events["ts_recv"][1:] != events["ts_recv"][:-1], True)
         events["flags"][last] |= np.uint16(EventFlag.LAST)
     return events
+
+
+def refuse_other_hours(name: str, hours: Hours | None, frames_ns: Sequence[int]) -> None:
+    """Raise ConfigError where an exchange's bars, which follow the UTC clock, are not those of a calendar."""
+    if hours is None:
+        return
+    for frame_ns in frames_ns:
+        misaligned = not hours.by_clock and (hours.sittings[1:-1, 0] % frame_ns).any()
+        if frame_ns % DAY_NS == 0 or misaligned:
+            raise ConfigError(
+                f"feed.warmup: the exchange's bars of {format_ns(frame_ns)} are not those of the calendar of {name}",
+                hint="leave `warmup` or these bars out; for bars below a day `align: clock` in the calendar does too",
+            )
 
 
 def _warm(instrument: int, aux: int, rows: Sequence[tuple[int, ...]]) -> Events:

@@ -73,7 +73,7 @@ async def run_session(request: PaperRequest, progress: Progress) -> RunResult:
             stack.callback(folder.release)
             loaded, journal = read_again(folder.path)
             begun = restore(loaded, folder, journal, progress)
-            hub = Hub(plans_of(loaded), settings_of(loaded.config), clock, positions_of(begun.folded))
+            hub = Hub(plans_of(loaded), settings_of(loaded.config), clock, positions_of(begun.folded, journal))
         else:
             assert request.config is not None
             loaded = load_config(request.config, request.sets, overrides=request.overrides)
@@ -142,7 +142,7 @@ def _tell_failure(task: asyncio.Task[None]) -> None:
 
 
 async def _go(begun: Begun, hub: Hub, clock: Clock, request: PaperRequest, progress: Progress) -> RunResult:
-    """Run the session with its watches, then write its end."""
+    """Run the session with its watches, then write its end; who cannot wait for that is not heard."""
     feed = begun.wired.config.feed
     assert feed is not None
     session = Session(hub, clock, begun.live, begun.folded, begun.folder, feed)
@@ -160,14 +160,21 @@ async def _go(begun: Begun, hub: Hub, clock: Clock, request: PaperRequest, progr
         for task in watches:
             task.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
         gc.unfreeze()
         gc.enable()
+    try:
+        return _ended(session, begun, time.perf_counter() - start, progress)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _ended(session: Session, begun: Begun, seconds: float, progress: Progress) -> RunResult:
+    """Write the end of a session; raise what ended it, if something did."""
     if isinstance(session.failure, StoreError):
-        session.failure.hint = f"nothing that was applied is lost: tradectl paper --resume {begun.folder.path.name}"
+        session.failure.hint = f"nothing that was applied is lost: tradectl paper --resume {begun.folder.path}"
         raise session.failure
-    summary = write_end(session, begun.loaded, begun.wired, time.perf_counter() - start, progress)
+    summary = write_end(session, begun.loaded, begun.wired, seconds, progress)
     if session.failure is not None:
         raise session.failure
     return RunResult(begun.folder.path, summary)

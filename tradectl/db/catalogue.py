@@ -86,7 +86,7 @@ def find_run(argument: str, runs: Path) -> Run:
 def _unfinished(path: Path) -> StoreError:
     return StoreError(
         f"{path.name} is a session without an end: it is running, or was killed",
-        hint=f"`tradectl control {path.name} status` asks it; `tradectl paper --resume {path.name}` goes on with it",
+        hint=f"`tradectl control {path} status` asks it; `tradectl paper --resume {path}` goes on with it",
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from tradectl.exchanges.decoders.text import id_of
 from tradectl.exchanges.model import FeedMarket, Need
 
-__all__ = ["fetch_depth", "fetch_missing_trades", "traded_between"]
+__all__ = ["fetch_depth", "fetch_missing_trades", "fetch_newest_trades", "traded_between"]
 
 Rows = list[dict[str, Any]]
 MS, SECOND_NS = 1_000_000, 1_000_000_000  # ns
@@ -45,6 +45,11 @@ async def fetch_missing_trades(exchange: Any, need: Need) -> Rows:
         if need.after and id_of(str(row["id"])) == need.after:
             return rows[place:]
     return [row for row in rows if ((row.get("timestamp") or 0) + 1) * MS > need.since_ns]
+
+
+async def fetch_newest_trades(exchange: Any, need: Need) -> Rows:
+    """Return the newest trades, oldest first, of a venue that gives no others."""
+    return await PAGED[exchange.id](exchange, need)
 
 
 def _reached(rows: Rows, need: Need) -> bool:
@@ -93,9 +98,9 @@ async def _kraken(exchange: Any, need: Need) -> Rows:
 
 
 async def _okx(exchange: Any, need: Need) -> Rows:
-    """Pages go back in time from the newest trade, or from `before`, 100 at a time."""
+    """Pages go back in time from the newest trade, 100 at a time: an answer from behind a hole tells what is none."""
     rows: Rows = []
-    after = str(need.before) if need.before else ""
+    after = ""
     for _ in range(MOST_PAGES):
         asked = {"instId": need.market.raw["id"], "type": "1", "limit": "100"}
         answer = await exchange.publicGetMarketHistoryTrades({**asked, "after": after} if after else asked)

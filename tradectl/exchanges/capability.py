@@ -58,7 +58,8 @@ def check_plan(exchange: Any, plan: ExchangePlan, markets: Mapping[str, Any]) ->
             raise FeedError(f"{plan.name}: {symbol} is not traded now")
         if Channel.FUNDING in plan.channels and not market.get("swap"):
             swaps = [name for name, one in markets.items() if one.get("swap")]
-            hint = nearest(symbol, swaps) if swaps else "none of its markets does"
+            swap = f"{symbol.partition(':')[0]}:{market.get('quote')}"
+            hint = nearest(symbol, swaps) if swaps else f"perpetuals do, e.g. {swap}"
             raise FeedError(f"{plan.name}: {symbol} pays no funding", hint=hint)
 
 

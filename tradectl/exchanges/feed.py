@@ -25,7 +25,7 @@ from tradectl.exchanges.model import (
     Position,
 )
 from tradectl.exchanges.needs import Needs
-from tradectl.exchanges.rest_call import QUICK, call
+from tradectl.exchanges.rest_call import LIMITED_S, QUICK, call, is_limit
 from tradectl.exchanges.tap import WATCHING, Link, attach, is_refusal
 
 __all__ = ["Feed", "Subscription"]
@@ -34,7 +34,9 @@ KEEP_ALIVE_MS = 10_000  # a ping at least so often
 SUBSCRIBE_COST = {"kraken": 0.2}  # of ccxt's throttle, which would send one subscription a second
 PAUSE_S = 0.05  # between two watches that ended well: an own decoder needs only one that is pending
 ON_ITS_WAY_NS = 2_000_000_000  # a younger trade may still come
+HEARD_NS = 2_000_000_000  # what came is counted so late at most
 FUNDING_NS = 120_000_000_000  # venues send funding rates about once a minute
+SECOND_NS = 1_000_000_000
 MOST_TEXT = 240  # characters of an error that a note keeps
 
 
@@ -47,7 +49,9 @@ class Subscription:
         self.backoff = desk.backoff()
         self.health = ChannelHealth(market, channel)
         self.link: Link | None = None
-        self.opened_ns = 0  # when it was last subscribed on a connection
+        self.opened_ns = 0  # when it was last subscribed
+        self.renewed_ns = 0  # when that was anew, on the connection there is; 0: it was not
+        self.renewing = False
         self.quiet_ns = 0  # until when its silence was found to be the market's
         self.position = Position()  # its last trade that was taken
         self.epoch = 0  # of the messages that are being decoded
@@ -71,6 +75,8 @@ class Subscription:
 class Feed:
     """One exchange's channels; hears its taps, serves its decoder, and puts everything into the inbox."""
 
+    renews = True  # a channel can be subscribed anew past ccxt, which keeps no book of it
+
     def __init__(
         self, exchange: Any, markets: Sequence[FeedMarket], decoder: VenueDecoder, desk: Desk
     ) -> None:
@@ -80,6 +86,8 @@ class Feed:
         self.desk = desk
         self.shedding = False
         self.closing = False  # by us: its connections end, nothing is lost
+        self._again_ns: dict[str, int] = {}  # by address: when those that shared a connection may dial anew
+        self._limited_ns = 0  # until when the venue wants no new connection or subscription
         self.subscriptions = [
             Subscription(market, channel, desk) for market in markets for channel in sorted(market.channels)
         ]
@@ -125,8 +133,9 @@ class Feed:
                 if one.link is not None and self._is_refused(one, one.link, error):
                     await one.link.over.wait()
                 pause_s = self._failed(one, error)
-            if pause_s:
+            while pause_s > 0:
                 await asyncio.sleep(pause_s)
+                pause_s = self._hold_s(one)  # another may have dialled meanwhile, and failed
 
     def took(self, one: Subscription, news: Any) -> float:
         """Hear what a watch returned; an own decoder has no use for it. Returns how long (s) to wait."""
@@ -136,24 +145,40 @@ class Feed:
         """Say whether a venue refuses a channel on a connection that serves others, which then goes on without it."""
         if not is_refusal(error) or link.lost or len(link.members) == 1:
             return False
-        if not one.refused:
-            self._note(one, "refused", error)
+        text = str(error)[:MOST_TEXT]
+        if link.refusal != text:  # all hear it, for it does not say whom it means
+            link.refusal = text
+            self.desk.note(FeedNote(self._now_ns(), self.exchange.id, "refused", text=text))
         one.refused = True
         return True
 
     def _failed(self, one: Subscription, error: Exception) -> float:
         """End a channel's connection if that has not happened; return how long (s) to wait."""
-        link, asked_s = one.link, 0.0
+        link, now_ns = one.link, self._now_ns()
         if link is not None:
             link.end(error)
-            asked_s = float(getattr(link.client, "last_retry_after", None) or 0.0)
-            one.backoff.held(self._now_ns() - one.opened_ns if link.opened else 0)
+            one.backoff.held(now_ns - one.opened_ns if link.opened else 0)
         if one.health.state != "down":
             one.health.state = "down"
             self._note(one, "lost", error)
-        if asked_s:
-            self._note(one, "limited", f"it asks to wait {asked_s:g} s")
-        return max(one.backoff.wait_s(), asked_s)
+        wait_s = one.backoff.wait_s()
+        if link is not None and self._again_ns.get(link.client.url, 0) <= now_ns:
+            self._again_ns = {url: ns for url, ns in self._again_ns.items() if ns > now_ns}
+            self._again_ns[link.client.url] = now_ns + int(wait_s * SECOND_NS)
+        limit_s = _limit_s(link, error)
+        if limit_s and self._limited_ns <= now_ns:
+            self._limited_ns = now_ns + int(limit_s * SECOND_NS)
+            self._note(one, "limited", f"{error}; again in {limit_s:g} s")
+        return self._hold_s(one) or wait_s
+
+    def _hold_s(self, one: Subscription) -> float:
+        """Return how long (s) a channel has yet to wait.
+
+        All that shared a connection wait for the same moment: one dials for them, where each by itself would dial
+        too often.
+        """
+        again_ns = 0 if one.link is None else self._again_ns.get(one.link.client.url, 0)
+        return max(max(again_ns, self._limited_ns) - self._now_ns(), 0) / SECOND_NS
 
     def tick(self) -> None:
         """Once a second: look for silent channels, let the decoder's time pass."""
@@ -187,7 +212,7 @@ class Feed:
         items = self.desk.inbox.items
         if link is None or (items and now_ns - items[0][0] > 1_000_000_000):
             return False  # what it sent may still wait
-        if one.is_dead() or (one.channel == Channel.TRADES and self._needs.awaits_trades(one.market)):
+        if one.renewing or one.is_dead() or (one.channel == Channel.TRADES and self._needs.awaits_trades(one.market)):
             return False  # a new connection would be refused again; what is held is not silent
         subscribed_ns = one.opened_ns + len(link.members) * self._subscribing_ns
         heard_ns = max(subscribed_ns, one.quiet_ns, one.health.last_recv_ns)
@@ -199,23 +224,45 @@ class Feed:
         return now_ns - heard_ns > limit_ns
 
     def _stale(self, one: Subscription, now_ns: int) -> None:
-        """Give up a silent connection; it is made anew."""
+        """Give up a silent subscription; it is made anew."""
         self._note(one, "stale", f"silent for {self.desk.settings.stale_ns / 1e9:g} s")
         one.health.state = "stale"
         self._break(one, GapReason.STALE, now_ns)
-        if one.link is not None:
-            one.link.end(ConnectionError(f"{one.channel.name.lower()} of {one.market.symbol} went silent"))
+        self._renew(one, f"{one.channel.name.lower()} of {one.market.symbol} went silent")
 
     def _resubscribe(self, need: Need) -> None:
-        """End the connection of a channel whose book the venue has to send anew."""
+        """Subscribe a channel anew whose book the venue has to send."""
         for one in self.subscriptions:
-            if one.market is need.market and one.channel == need.channel:
-                current = one.link is not None and one.epoch == one.health.epoch
-                if current and one.link is not None:  # else a newer connection brings the book
-                    one.broken = True
-                    one.link.end(
-                        ConnectionError(f"{one.market.symbol} is subscribed anew: its book is not whole")
-                    )
+            if one.market is need.market and one.channel == need.channel and one.epoch == one.health.epoch:
+                one.broken = True  # were the epochs not the same, a newer connection would bring the book
+                self._renew(one, f"{one.market.symbol} is subscribed anew: its book is not whole")
+
+    def _renew(self, one: Subscription, why: str) -> None:
+        """Subscribe a channel anew: on its connection where that serves others that are well, else on a new one."""
+        link, now_ns = one.link, self._now_ns()
+        if link is None or link.lost or one.renewing:
+            return
+        in_vain = now_ns - HEARD_NS > one.renewed_ns > one.health.last_recv_ns
+        silent = now_ns - max(link.heard_ns, one.opened_ns) > self.desk.settings.stale_ns
+        if not self.renews or len(link.members) == 1 or in_vain or silent or not link.asked.get(one):
+            link.end(ConnectionError(why))
+            return
+        one.renewing = True
+        self._tasks.append(asyncio.create_task(self._renewed(one, link)))
+
+    async def _renewed(self, one: Subscription, link: Link) -> None:
+        one.backoff.held(self._now_ns() - one.opened_ns)
+        await asyncio.sleep(one.backoff.wait_s())
+
+        def between() -> None:
+            one.opened_ns = one.renewed_ns = self._now_ns()
+            one.broken, one.health.state = False, "live"
+            self._put(one.opened_ns, self, CALL, lambda *_: self.decoder.renewed(one.market, one.channel))
+            self._note(one, "connected", "subscribed anew")
+
+        if not link.lost:
+            await link.renew(one, self.exchange.options["ws"]["cost"], between)
+        one.renewing = False
 
     # --- what the tap tells
 
@@ -232,6 +279,7 @@ class Feed:
         one: Subscription = member
         one.link, one.opened_ns = link, self._now_ns()
         one.broken = one.refused = False
+        one.renewed_ns = 0
         one.health.epoch += 1
         one.health.state = "live"
         self._put(one.opened_ns, self, CALL, partial(self._connected, one, one.health.epoch))
@@ -332,6 +380,12 @@ class Feed:
         line = " ".join(str(text).split())[:MOST_TEXT]
         channel = one.channel.name.lower()
         self.desk.note(FeedNote(self._now_ns(), self.exchange.id, what, one.market.symbol, channel, line))
+
+
+def _limit_s(link: Link | None, error: Exception) -> float:
+    """Return for how long (s) a venue wants no new connection, LIMITED_S where it does not say; 0: it is no limit."""
+    asked_s = 0.0 if link is None else getattr(link.client, "last_retry_after", None)
+    return float(asked_s or (LIMITED_S if is_limit(error) else 0.0))
 
 
 async def _not_wanted(*_: Any) -> None:

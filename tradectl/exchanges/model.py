@@ -79,6 +79,7 @@ class FeedSettings:
     backoff_min_ns: int = 250_000_000
     backoff_max_ns: int = 30_000_000_000
     backfill_ns: int = 5_000_000_000  # how long live trades wait for the missing ones
+    compare_ns: int = 5_000_000_000  # between two looks at a venue's recent trades, where ids do not count
     queue: int = 65_536  # messages that may wait; beyond it depth is left out behind a GAP, trades never
     connect_ns: int = 30_000_000_000
     seed: int = 0  # of the jitter
@@ -89,6 +90,7 @@ class NeedKind(StrEnum):
 
     SNAPSHOT = "snapshot"  # of a book, over REST: handed to `Decoder.snapshot`
     RESUBSCRIBE = "resubscribe"  # of one channel: the venue then sends a snapshot itself
+    COMPARE = "compare"  # the newest trades, over REST: to `Decoder.compare`
     TRADES = "trades"  # the trades after id `after` (and before id `before`, 0: all), over REST: to `Decoder.trades`
 
 
@@ -103,13 +105,22 @@ class Need:
     before: int = 0  # first trade id there is again
     since_ns: int = 0  # time of the last trade there is, for venues whose ids do not count
 
+    @property
+    def key(self) -> tuple[str, int, int, int]:
+        """Return what tells it from other needs: kind, market, and the trades that are missing."""
+        return self.kind, self.market.index, self.after, self.before
+
 
 @dataclass(frozen=True)
 class Position:
-    """Where a market's feed stands, as a resumed session needs it: last trade id and time (ns), 0: none."""
+    """Where a market's feed stands, as a resumed session needs it: last trade id and time (ns), 0: none.
+
+    `recent`: the ids of the trades before it, as far as they are remembered.
+    """
 
     trade_id: int = 0
     trade_ns: int = 0
+    recent: tuple[int, ...] = ()
 
 
 class Decoder(Protocol):
@@ -133,6 +144,9 @@ class Decoder(Protocol):
 
     def trades(self, need: Need, rows: Sequence[Mapping[str, Any]] | None, recv_ns: int, out: EventBuffer) -> None:
         """Take the missing trades (ccxt's unified rows; None: they cannot be had) and append them, then those held."""
+
+    def compare(self, market: FeedMarket, rows: Sequence[Mapping[str, Any]], recv_ns: int, out: EventBuffer) -> int:
+        """Take the venue's newest trades and append those that the feed left out; returns how many there were."""
 
     def broken(self, market: FeedMarket, channel: Channel, reason: GapReason, recv_ns: int, out: EventBuffer) -> None:
         """Append the GAP of a channel whose messages are no longer whole; its book waits for a snapshot."""
@@ -168,7 +182,7 @@ class FeedNote:
 
     ts_ns: int
     exchange: str
-    what: str  # connected, lost, gap, stale, backfilled, malformed, limited, overload, clock, warmup, unheard
+    what: str  # connected, lost, gap, stale, backfilled, malformed, refused, limited, overload, …
     symbol: str = ""
     channel: str = ""
     text: str = ""

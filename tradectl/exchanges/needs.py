@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from tradectl.errors import FeedError
-from tradectl.exchanges.backfill import fetch_depth, fetch_missing_trades
+from tradectl.exchanges.backfill import fetch_depth, fetch_missing_trades, fetch_newest_trades
 from tradectl.exchanges.backoff import Backoff, Desk
 from tradectl.exchanges.codec import EventBuffer
-from tradectl.exchanges.decoders.base import VenueDecoder
+from tradectl.exchanges.decoders.base import UNREADABLE, VenueDecoder
 from tradectl.exchanges.inbox import CALL, Shedder
 from tradectl.exchanges.model import Channel, FeedMarket, FeedNote, Malformed, Need, NeedKind
 from tradectl.exchanges.rest import Candle, last_bars
@@ -74,12 +75,12 @@ class Needs:
         self.take()
 
     def _begin(self, need: Need) -> None:
-        key = _key(need)
+        key = need.key
         task = self._tasks.get(key)
         if task is not None and not task.done():
             return
         self._tasks = {one: task for one, task in self._tasks.items() if not task.done()}
-        serve = self._snapshot if need.kind == NeedKind.SNAPSHOT else self._trades
+        serve = {NeedKind.SNAPSHOT: self._snapshot, NeedKind.COMPARE: self._compare}.get(need.kind, self._trades)
         self._tasks[key] = asyncio.create_task(serve(need))
 
     async def _paced(self, need: Need) -> None:
@@ -100,7 +101,7 @@ class Needs:
             except Exception as error:  # told, and tried again after the back-off
                 self._note("gap", need, f"no snapshot: {error}")
                 continue
-            self._give(_key(need), partial(self._give_snapshot, need, payload))
+            self._give(need.key, partial(self._give_snapshot, need, payload))
             return
 
     async def _trades(self, need: Need) -> None:
@@ -111,12 +112,23 @@ class Needs:
             async with asyncio.timeout(self._desk.settings.backfill_ns / 1e9):
                 await self._paced(need)
                 rows = await self._called(need, fetch)
-            self._note("backfilled", need, f"{len(rows)} trades after {need.after or need.since_ns}")
+            place = str(need.after) if self._decoder.counted else f"{_clock(need.since_ns)} UTC"
+            self._note("backfilled", need, f"{len(rows)} trades after {place}")
         except TimeoutError:
             self._note("gap", need, "missing trades did not come in time")
         except Exception as error:  # a gap, which the decoder tells in its place
             self._note("gap", need, f"missing trades cannot be had: {error}")
-        self._give(_key(need), partial(self._give_trades, need, rows))
+        self._give(need.key, partial(self._give_trades, need, rows))
+
+    async def _compare(self, need: Need) -> None:
+        """Fetch the newest trades; what cannot be had now is compared the next time."""
+        await self._paced(need)
+        try:
+            rows = await self._called(need, partial(fetch_newest_trades, self._exchange, need))
+        except Exception as error:  # told; nothing is known to be missing
+            self._note("limited", need, f"its newest trades cannot be compared: {error}")
+            return
+        self._give(need.key, partial(self._give_compared, need, rows))
 
     def bars(self, market: FeedMarket) -> None:
         """Fetch the bars that were closed while a market's channel of them was away."""
@@ -172,6 +184,17 @@ class Needs:
             self._note("malformed", need, f"trades: {error}")
             self._decoder.trades(need, None, recv_ns, out)
 
+    def _give_compared(
+        self, need: Need, rows: Sequence[Mapping[str, Any]], recv_ns: int, out: EventBuffer
+    ) -> None:
+        try:
+            lost = self._decoder.compare(need.market, rows, recv_ns, out)
+        except UNREADABLE as error:
+            self._note("malformed", need, f"trades: {error}")
+            return
+        if lost:
+            self._note("backfilled", need, f"{lost} trades that the connection left out")
+
     def _give(self, key: Key, act: Callable[[int, EventBuffer], None]) -> None:
         """Put an answer into the inbox; it may be taken at once, and the decoder may need the same again."""
         self._tasks.pop(key, None)
@@ -190,6 +213,6 @@ class Needs:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _key(need: Need) -> Key:
-    """Return what tells one question from another."""
-    return need.kind, need.market.index, need.after, need.before
+def _clock(ns: int) -> str:
+    """Return the time of day, to the millisecond."""
+    return f"{datetime.fromtimestamp(ns / 1e9, UTC):%H:%M:%S.%f}"[:-3]

@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 from tradectl.errors import FeedError
 
-__all__ = ["PATIENT", "QUICK", "Patience", "call", "host_of"]
+__all__ = ["LIMITED_S", "PATIENT", "QUICK", "Patience", "call", "host_of", "is_limit"]
 
+LIMITED_S = 2.0  # waited at least for a venue that says "too many" and not for how long: the window of okx's limits
+TOO_MANY = (418, 429)  # HTTP status; 418 is binance's for those who went on
 T = TypeVar("T")
 Told = Callable[[str], None]
 
@@ -40,7 +42,7 @@ async def call(
     """
     from ccxt.base.errors import BaseError, OperationFailed
 
-    _refuse_pages(exchange)
+    _read_strictly(exchange)
     wait_s = patience.first_s
     for attempt in range(1, patience.attempts + 1):
         exchange.last_response_headers = None
@@ -51,7 +53,7 @@ async def call(
             if attempt == patience.attempts or asked_s > patience.asked_s:
                 hint = f"it asks to wait {asked_s:,.0f} s" if asked_s else f"tried {attempt} times"
                 raise FeedError(f"{exchange.id}: {host_of(exchange)}: {_said(error)}", hint=hint) from error
-            pause_s = max(asked_s, wait_s)
+            pause_s = max(asked_s or (LIMITED_S if is_limit(error) else 0.0), wait_s)
             if told is not None:
                 told(f"{exchange.id}: {_said(error)}; again in {pause_s:g} s")
             await asyncio.sleep(pause_s)
@@ -61,19 +63,31 @@ async def call(
     raise FeedError(f"{exchange.id}: no attempt was allowed")
 
 
+def is_limit(error: BaseException) -> bool:
+    """Say whether an error is a venue's word that there were too many requests, or connections."""
+    from ccxt.base.errors import DDoSProtection, RateLimitExceeded
+
+    refused = error.args[0] if error.args else None  # the answer to a WebSocket's handshake
+    return isinstance(error, (DDoSProtection, RateLimitExceeded)) or getattr(refused, "status", 0) in TOO_MANY
+
+
 def host_of(exchange: Any) -> str:
     """Return the host (and port) of the last REST call."""
     return urlsplit(str(exchange.last_request_url or "")).netloc or "its host"
 
 
-def _refuse_pages(exchange: Any) -> None:
-    """Make every answer that is no whole JSON an error: ccxt reads a web page as an answer that holds nothing."""
-    from ccxt.base.errors import BadResponse
+def _read_strictly(exchange: Any) -> None:
+    """Make what ccxt reads otherwise the error that it is.
 
-    if exchange.options.get("refusesPages"):
+    An answer that is no whole JSON: to ccxt a web page holds nothing. And a 429 with a body that the venue's class
+    does not know: to some of them, okx's among them, that is a refusal for good.
+    """
+    from ccxt.base.errors import BadResponse, RateLimitExceeded
+
+    if exchange.options.get("readsStrictly"):
         return
-    exchange.options["refusesPages"] = True
-    original = exchange.on_rest_response
+    exchange.options["readsStrictly"] = True
+    original, judge = exchange.on_rest_response, exchange.handle_errors
 
     def checked(code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any) -> Any:
         text = body.strip()
@@ -81,7 +95,12 @@ def _refuse_pages(exchange: Any) -> None:
             raise BadResponse(f"{url.partition('?')[0]} answered {text[:40]!r}, not JSON")
         return original(code, reason, url, method, headers, body, *rest)
 
-    exchange.on_rest_response = checked
+    def judged(code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any) -> Any:
+        if code in TOO_MANY:
+            raise RateLimitExceeded(f"{code} {reason} {body}")
+        return judge(code, reason, url, method, headers, body, *rest)
+
+    exchange.on_rest_response, exchange.handle_errors = checked, judged
 
 
 def _retry_after(exchange: Any) -> float:

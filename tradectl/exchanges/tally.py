@@ -80,7 +80,7 @@ class Tally:
         health.last_recv_ns = int(event["ts_recv"])
         health.lag_ns = health.last_recv_ns - int(event["ts_event"])
         if channel == Channel.TRADES:
-            one.position = Position(int(event["w2"]), int(event["ts_event"]))
+            one.position = Position(int(event["w2"]), max(int(event["ts_event"]), one.position.trade_ns))
 
     def _marked(self, event: Events) -> None:
         """Note a gap, or the end of one."""

@@ -16,6 +16,7 @@ from tradectl.exchanges.model import Channel
 
 __all__ = ["WATCHING", "Link", "Listener", "attach", "is_refusal"]
 
+SUBSCRIBING = ("op", "method", "type")  # where a message says that it subscribes
 # Who calls a watch method: ccxt says to no one over which connection a subscription goes.
 WATCHING: ContextVar[Hashable | None] = ContextVar("WATCHING", default=None)
 
@@ -26,6 +27,9 @@ class Link:
     def __init__(self, client: Any) -> None:
         self.client = client
         self.members: dict[Any, None] = {}  # a set in the order of joining
+        self.asked: dict[Any, list[dict[str, Any]]] = {}  # what was sent to subscribe a member
+        self.refusal = ""  # what the venue did not want of it
+        self.renews = False  # a member has been subscribed anew: answers to that are not ccxt's
         self.opened = False
         self.over = asyncio.Event()
         self.heard_ns = 0  # when market data last came over it
@@ -40,6 +44,23 @@ class Link:
         """Close the connection; everything that is pending over it raises the error."""
         if not self.lost:
             self.client.on_error(error)
+
+    async def renew(self, member: Any, cost: float, between: Callable[[], None]) -> None:
+        """Subscribe a member anew, the others undisturbed; `between` is called when the old subscription is taken back.
+
+        `cost` is that of a message to ccxt's throttle. A message that cannot be sent ends the connection.
+        """
+        WATCHING.set(None)  # what is sent here is known
+        self.renews = True
+        asked = self.asked[member]
+        try:
+            for message in [_unsubscribing(one) for one in asked] + asked:
+                await self.client.throttle(cost)
+                if message is asked[0]:
+                    between()
+                await self.client.send(message)
+        except Exception as error:
+            self.end(error)
 
     def track(self, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         """Return the method so that the task which runs it is known."""
@@ -74,6 +95,15 @@ class Listener(Protocol):
 
     def lost(self, link: Link, error: Exception | None) -> None:
         """Hear that a link has ended."""
+
+
+def _unsubscribing(message: dict[str, Any]) -> dict[str, Any]:
+    """Return what takes a subscription back; Kraken's knows no snapshot."""
+    key = next(key for key in SUBSCRIBING if str(message.get(key)).lower() == "subscribe")
+    taken = {**message, key: {"subscribe": "unsubscribe", "SUBSCRIBE": "UNSUBSCRIBE"}[message[key]]}
+    if isinstance(params := taken.get("params"), dict):
+        taken["params"] = {name: value for name, value in params.items() if name != "snapshot"}
+    return taken
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -122,13 +152,21 @@ def _tap(link: Link, listener: Listener) -> None:
     on_connected, on_error, on_close = (
         client.on_connected_callback, client.on_error_callback, client.on_close_callback,
     )  # fmt: skip
-    classify, heard = listener.classify, listener.heard
+    classify, heard, send = listener.classify, listener.heard, client.send
+
+    async def sent(said: Any) -> Any:
+        member = WATCHING.get()
+        words = [str(said.get(key)).lower() for key in SUBSCRIBING] if isinstance(said, dict) else []
+        if member in link.members and "subscribe" in words:
+            link.asked.setdefault(member, []).append(said)
+        return await send(said)
 
     def text_or_binary(data: str | bytes) -> None:
         text = data.decode() if isinstance(data, bytes) else data
         channel = classify(text)
         if channel is None:
-            parse(data)
+            if not (link.renews and '"unsubscribe"' in text):  # ccxt would take the channel for given up
+                parse(data)
             listener.handled(link)
         else:
             heard(link, channel, text)
@@ -161,7 +199,7 @@ def _tap(link: Link, listener: Listener) -> None:
         on_close(tapped, code)
         ended(None)
 
-    client.handle_text_or_binary_message, client.handle_message = text_or_binary, message
+    client.handle_text_or_binary_message, client.handle_message, client.send = text_or_binary, message, sent
     client.on_connected_callback = connected
     client.on_error_callback, client.on_close_callback = failed, closed
     for name in ("open", "close", "aiohttp_close", "ping_loop"):

@@ -94,10 +94,14 @@ class TradeLine(ABC):
 
 
 class CountedTrades(TradeLine):
-    """Trades whose ids count on by one: a hole is seen, and nothing after it is told before it is filled."""
+    """Trades whose ids count on by one: a hole is seen, and nothing after it is told before it is filled.
 
-    def __init__(self, market: FeedMarket, settings: FeedSettings) -> None:
+    Where the venue `skips` ids, those are no trades that its answer, from before a hole to behind it, does not have.
+    """
+
+    def __init__(self, market: FeedMarket, settings: FeedSettings, skips: bool = False) -> None:
         super().__init__(market, settings)
+        self.skips = skips
         self.held: dict[int, Trade] = {}
         self.asked_after = -1  # the last trade told when the hole was asked for
 
@@ -132,10 +136,16 @@ class CountedTrades(TradeLine):
 
     def fill(self, rows: Sequence[Trade] | None, recv_ns: int, out: EventBuffer) -> Need | None:
         """Append what the venue answered; ask again for what is still missing, until the time is over."""
+        ids = [trade[0] for trade in rows or ()]
+        spans = self.skips and ids and min(ids) <= self.last_id
         for trade in rows or ():
             if trade[0] > self.last_id:
                 self.held.setdefault(trade[0], trade)
         self._drain(recv_ns, out)
+        for trade_id in sorted(self.held) if spans else ():
+            if trade_id in self.held and trade_id <= max(ids):
+                self.last_id = trade_id - 1
+                self._drain(recv_ns, out)
         if rows is None or recv_ns - self.hole_ns >= self.settings.backfill_ns:
             self.release(GapReason.SEQUENCE, recv_ns, out)
         return self._ask() if self.held else None
@@ -168,14 +178,15 @@ class CountedTrades(TradeLine):
 
 
 class RecentTrades(TradeLine):
-    """Trades whose ids do not count: repetitions are known by their ids, losses only by a break of the feed.
+    """Trades whose ids do not count: repetitions are known by their ids, losses by a break of the feed.
 
-    With `rising` ids grow with time, so that an answer's older trades are known without having been seen.
+    A loss without a break shows only by comparison: `compares` asks for the venue's newest trades now and then.
     """
 
-    def __init__(self, market: FeedMarket, settings: FeedSettings, rising: bool) -> None:
+    def __init__(self, market: FeedMarket, settings: FeedSettings, compares: bool = False) -> None:
         super().__init__(market, settings)
-        self.rising = rising
+        self.compares = compares
+        self.compared_ns = 0  # when it last asked
         self.held: dict[int, Trade] = {}
         self.seen: dict[int, None] = {}  # newest last
 
@@ -183,7 +194,25 @@ class RecentTrades(TradeLine):
         """Begin after the last trade of an earlier session."""
         super().resume(position)
         if position.trade_id:
-            self.seen[position.trade_id] = None
+            self.seen = dict.fromkeys((*position.recent, position.trade_id))
+
+    def tick(self, now_ns: int, out: EventBuffer) -> Need | None:
+        """Ask, besides, for the newest trades when it is time."""
+        need = super().tick(now_ns, out)
+        due = self.compares and self.seen and now_ns - self.compared_ns >= self.settings.compare_ns
+        if need is not None or not due or self.hole_ns or self.quiet_ns >= 0:
+            return need
+        self.compared_ns = now_ns
+        return Need(NeedKind.COMPARE, self.market, Channel.TRADES)
+
+    def compare(self, rows: Sequence[Trade], recv_ns: int, out: EventBuffer) -> int:
+        """Append those of the venue's newest trades, oldest first, that stand between others that were told."""
+        places = [place for place, row in enumerate(rows) if row[0] in self.seen]
+        if not places or self.hole_ns:
+            return 0
+        lost = [row for row in rows[places[0] : places[-1]] if row[0] not in self.seen]
+        self._told(lost, recv_ns, out)
+        return len(lost)
 
     def take(self, trades: Sequence[Trade], recv_ns: int, out: EventBuffer) -> Need | None:
         """Append trades not seen before; after a break hold them until the venue has told what is missing."""
@@ -209,7 +238,7 @@ class RecentTrades(TradeLine):
         if rows is None or not self.hole_ns:
             self.release(GapReason.SEQUENCE, recv_ns, out)
             return None
-        known = [row for row in rows if row[0] in self.seen or (self.rising and row[0] <= self.last_id)]
+        known = [row for row in rows if row[0] in self.seen]
         if not known and (rows or self.held):
             self.gap(GapReason.SEQUENCE, recv_ns, out)
         skip = {row[0] for row in known}
@@ -233,6 +262,6 @@ class RecentTrades(TradeLine):
         seen = self.seen
         for trade in trades:
             seen[trade[0]] = None
-        self.last_id = max(self.last_id, trades[-1][0]) if self.rising else trades[-1][0]
+        self.last_id = trades[-1][0]
         while len(seen) > RECENT:
             del seen[next(iter(seen))]

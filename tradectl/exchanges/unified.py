@@ -121,6 +121,8 @@ READERS: dict[Channel, Any] = {
 class UnifiedFeed(Feed):
     """A feed whose messages ccxt reads."""
 
+    renews = False
+
     def __init__(self, exchange: Any, markets: Sequence[FeedMarket], desk: Desk) -> None:
         super().__init__(exchange, markets, UnifiedDecoder(markets, desk.settings), desk)
         self._unread: dict[Subscription, None] = {}

@@ -12,15 +12,18 @@ import numpy as np
 import pytest
 import yaml
 
+from tradectl.cli.paper_resume import refuse_other_hours
 from tradectl.config.calendars import Calendar, week_days
 from tradectl.config.load import load_config
 from tradectl.config.wire_calendars import sessions_of
 from tradectl.core.calendars import DAY_NS
+from tradectl.engine.spec import Hours
 from tradectl.errors import ConfigError
 from tradectl.history.calendars import OwnHours, day_of, own_sessions
 from tradectl.history.exchange_hours import exchange_sessions
 
 NEW_YORK = ZoneInfo("America/New_York")
+MINUTE = 60_000_000_000
 HOURS = {"timezone": "America/New_York", "open": "09:30", "close": "16:00"}
 
 
@@ -174,3 +177,17 @@ def test_what_is_missing_between_two_bars(start: str, end: str, bar: str, missin
     sessions = own_sessions(OwnHours(NEW_YORK.key, 570, 960))
     length = {"1m": 60, "1h": 3_600, "1d": 86_400}[bar] * 10**9
     assert sessions.bars_missing(np.array([ns(start)]), np.array([ns(end)]), length).tolist() == [missing]
+
+
+def test_bars_of_warm_up_that_are_not_those_of_the_calendar_are_refused() -> None:
+    hours = sessions_of(Calendar(timezone="UTC", open="09:30", close="16:00", days="mon-sun")).sittings
+    for frame_ns, by_clock, fits in (
+        (MINUTE, False, True), (60 * MINUTE, False, False), (60 * MINUTE, True, True), (1_440 * MINUTE, True, False),
+    ):  # fmt: skip
+        asked = ("BINANCE:BTC/USDT", Hours(hours, by_clock), (MINUTE, frame_ns))
+        if fits:
+            refuse_other_hours(*asked)
+        else:
+            with pytest.raises(ConfigError, match=r"feed\.warmup: .* BINANCE:BTC/USDT"):
+                refuse_other_hours(*asked)
+    refuse_other_hours("BINANCE:BTC/USDT", None, (1_440 * MINUTE,))

@@ -1,4 +1,4 @@
-"""OKX v5: trades whose ids grow, sequences, quotes, candles, funding."""
+"""OKX v5: trades that may stand for several, sequences, quotes, candles, funding."""
 
 from __future__ import annotations
 
@@ -30,16 +30,21 @@ def okx_trade(trade_id: int, **changes: Any) -> dict:
 
 def test_okx_trades_and_their_backfill() -> None:
     driver = Okx().driver()
-    driver.say(okx("trades", okx_trade(10), okx_trade(14, side="sell")), Channel.TRADES)
-    driver.say(okx("trades", okx_trade(14)))
+    driver.say(okx("trades", okx_trade(10), okx_trade(14, side="sell", count="4")), Channel.TRADES)
+    driver.say(okx("trades", okx_trade(14, count="4")))
     driver.say(okx("trades"))
+    driver.say(okx("trades", okx_trade(19, count="2")))  # in the same connection one is missing
+    (need,) = driver.needs
+    assert (need.after, need.before) == (14, 18)
+    driver.answer(need, [unified(k) for k in range(12, 20)])
+    assert driver.ids() == [10, 14, 15, 16, 17, 19]
     driver.lose()
     driver.connect()
     driver.say(okx("trades", okx_trade(30)))
     (need,) = driver.needs
-    assert need.after == 14
-    driver.answer(need, [unified(k) for k in (12, 13, 14, 20, 30)])
-    assert driver.ids() == [10, 14, 20, 30]
+    assert need.after == 19
+    driver.answer(need, [unified(k) for k in (18, 19, 20, 30)])  # it has no others
+    assert driver.ids() == [10, 14, 15, 16, 17, 19, 20, 30]
     assert not driver.gaps
 
 
@@ -114,6 +119,7 @@ def test_okx_candles_and_funding() -> None:
     [
         okx("trades", okx_trade(1, sz="-1")),
         okx("trades", okx_trade(1, tradeId="x")),
+        okx("trades", okx_trade(1, count="-1")),
         okx("candle1m", ["x"] * 8 + ["1"]),
     ],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import deque
 from collections.abc import Callable
@@ -208,3 +209,35 @@ def test_funding_rates_of_any_interval(hours: int) -> None:
     assert over(server, work) == [(at * NS, "-0.00012345") for at in stamps]
     with pytest.raises(FeedError, match="no perpetual swap"):
         over(server, refused)
+
+
+def test_too_many_requests_are_waited_for_whatever_the_venue_says_and_does_not_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from ccxt.base.errors import NetworkError, RateLimitExceeded
+
+    answers = deque([(429, '{"code":"-1003","msg":"?"}'), (429, '{"code":"50011","msg":"Too Many Requests"}')])
+    told: list[str] = []
+    monkeypatch.setattr(rest_call, "LIMITED_S", 0.05)
+
+    async def go() -> str:
+        exchange = new_exchange("okx")
+
+        async def work() -> str:
+            if not answers:
+                return "here"
+            code, body = answers.popleft()
+            exchange.handle_errors(code, "Too Many Requests", "", "GET", {}, body, json.loads(body), {}, None)
+            raise AssertionError("an error is none")
+
+        try:
+            return await rest_call.call(exchange, work, rest_call.Patience(5, 0.001), told.append)
+        finally:
+            await exchange.close()
+
+    assert asyncio.run(go()) == "here"
+    assert [text.endswith("again in 0.05 s") for text in told] == [True, True]
+    handshake = type("Refused", (Exception,), {"status": 429})()
+    assert rest_call.is_limit(NetworkError(handshake))
+    assert rest_call.is_limit(RateLimitExceeded('okx {"event":"error","msg":"Requests too frequent","code":"60014"}'))
+    assert not rest_call.is_limit(NetworkError("closed"))

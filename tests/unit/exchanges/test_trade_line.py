@@ -47,8 +47,12 @@ def counted() -> Line:
     return Line(CountedTrades(MARKET, FeedSettings(queue=50)))
 
 
-def recent(rising: bool = False) -> Line:
-    return Line(RecentTrades(MARKET, FeedSettings(queue=50), rising))
+def skipping() -> Line:
+    return Line(CountedTrades(MARKET, FeedSettings(queue=50), skips=True))
+
+
+def recent(compares: bool = False) -> Line:
+    return Line(RecentTrades(MARKET, FeedSettings(queue=50), compares))
 
 
 def asks(need: Need | None) -> tuple[int, int] | None:
@@ -203,9 +207,8 @@ def test_recent_trades_drop_repetitions() -> None:
     assert line.ids() == [10, 30, 20, 40]
 
 
-@pytest.mark.parametrize("rising", [False, True])
-def test_recent_trades_ask_after_a_break_and_hold(rising: bool) -> None:
-    line = recent(rising)
+def test_recent_trades_ask_after_a_break_and_hold() -> None:
+    line = recent()
     line.take_trades(1, 2, 3)
     line.line.connected()
     need = line.take_trades(6)
@@ -218,14 +221,48 @@ def test_recent_trades_ask_after_a_break_and_hold(rising: bool) -> None:
     assert not line.gaps
 
 
-def test_rising_ids_know_older_rows_that_were_never_told() -> None:
-    """A message may stand for several trades and have the last one's id; REST tells each of them."""
-    line = recent(rising=True)
-    line.take_trades(3, 6)
+def test_ids_that_an_answer_from_before_to_behind_a_hole_does_not_have_are_no_trades() -> None:
+    line = skipping()
+    line.take_trades(3)
+    assert asks(line.take_trades(6)) == (3, 6)
+    assert line.take_trades(9) is None
+    assert asks(line.fill(3)) == (3, 6)  # not from behind it: the rest may still come
+    assert line.ids() == [3]
+    assert asks(line.fill(2, 3, 5, 6)) == (6, 9)
+    assert line.ids() == [3, 5, 6]
+    assert line.fill(6, 9, 10) is None
+    assert line.ids() == [3, 5, 6, 9, 10]
+    assert not line.gaps
+
+
+def test_a_comparison_tells_what_was_left_out_between_trades_that_were_told() -> None:
+    line = recent(compares=True)
+    assert line.tick(1_000) is None  # there is nothing to compare with
+    line.take_trades(50, 20, at=1_001)
+    line.take_trades(70, at=1_002)
+    need = line.tick(7_000)
+    assert need is not None
+    assert need.kind == NeedKind.COMPARE
+    assert line.tick(8_000) is None
+    assert isinstance(line.line, RecentTrades)
+    rows = [trade(k) for k in (10, 50, 30, 20, 40, 70, 80)]  # 10 was before the session, 80 may be on its way
+    assert line.line.compare(rows, START + 8_000_000_000, line.out) == 2
+    assert line.line.compare(rows, START + 8_000_000_000, line.out) == 0
+    line.told(None)
+    line.take_trades(30, 80, at=9_000)
+    assert line.ids() == [50, 20, 70, 30, 40, 80]
+    assert line.tick(13_000) is not None
     line.line.connected()
-    line.take_trades(8)
-    line.fill(4, 5, 6, 7, 8)
-    assert line.ids() == [3, 6, 7, 8]
+    line.take_trades(90, at=14_000)  # held until the answer to the break, which compares as well
+    assert line.line.compare(rows, START + 14_000_000_000, line.out) == 0
+
+
+def test_what_was_told_before_a_resumption_is_not_told_again() -> None:
+    line = recent()
+    line.line.resume(Position(5, START + 9_000_000, (7, 8, 5)))  # the last one was told late
+    line.take_trades(11)
+    line.fill(5, 7, 8, 9, 11)
+    assert line.ids() == [9, 11]
     assert not line.gaps
 
 

@@ -69,7 +69,8 @@ class VenueDecoder(ABC):
     """
 
     counted = True  # trade ids count on by one
-    rising = False  # they do not, but grow
+    skips = False  # … but leave some out
+    compares = False  # they do not count, and the venue's newest trades tell which were left out
 
     def __init__(self, markets: Sequence[FeedMarket], settings: FeedSettings) -> None:
         self.settings = settings
@@ -82,8 +83,8 @@ class VenueDecoder(ABC):
 
     def _trade_line(self, market: FeedMarket) -> TradeLine:
         if self.counted:
-            return CountedTrades(market, self.settings)
-        return RecentTrades(market, self.settings, self.rising)
+            return CountedTrades(market, self.settings, self.skips)
+        return RecentTrades(market, self.settings, self.compares)
 
     def name(self, lines: Lines) -> None:
         """Let a market be found by its name in messages; FeedError where two have the same."""
@@ -138,6 +139,14 @@ class VenueDecoder(ABC):
         if (further := lines.trades.fill(read, recv_ns, out)) is not None:
             self.needs.append(further)
 
+    def compare(
+        self, market: FeedMarket, rows: Sequence[Mapping[str, Any]], recv_ns: int, out: EventBuffer
+    ) -> int:
+        """Take the venue's newest trades (ccxt's unified rows, oldest first); returns how many the feed left out."""
+        lines = self.lines[market.index]
+        assert isinstance(lines.trades, RecentTrades)
+        return lines.trades.compare([self.row(lines, row) for row in rows], recv_ns, out)
+
     def row(self, lines: Lines, row: Mapping[str, Any]) -> Trade:
         """Return ccxt's unified trade."""
         side, ts_event = SIDES.get(row.get("side") or "", 0), int(row["timestamp"]) * MS
@@ -187,6 +196,10 @@ class VenueDecoder(ABC):
             lines.quotes.last_id = 0
         elif channel == Channel.DEPTH:
             lines.waiting_ns = 0
+
+    def renewed(self, market: FeedMarket, channel: Channel) -> None:
+        """Hear that a channel was subscribed anew on its old connection, whose numbers go on."""
+        VenueDecoder.connected(self, market, channel)
 
     def resume(self, market: FeedMarket, position: Position) -> None:
         """Begin where an earlier session ended."""

@@ -24,9 +24,13 @@ Levels = dict[str, str]  # price -> quantity
 
 
 class BybitDecoder(VenueDecoder):
-    """Each topic's update ids count on by one; trade ids are UUIDs, or numbers that do not count."""
+    """Each topic's update ids count on by one; trade ids are UUIDs, or numbers that do not count.
+
+    A trade's `seq` does not either: changes of the book have their share of it.
+    """
 
     counted = False
+    compares = True
 
     def __init__(self, markets: Sequence[FeedMarket], settings: FeedSettings) -> None:
         super().__init__(markets, settings)

@@ -9,7 +9,8 @@ from tradectl.exchanges.codec import EventBuffer
 from tradectl.exchanges.decoders.base import SIDES, Lines, VenueDecoder
 from tradectl.exchanges.decoders.checked_book import CheckedBook
 from tradectl.exchanges.event_rows import MS
-from tradectl.exchanges.model import Channel, FeedMarket, FeedSettings, GapReason
+from tradectl.exchanges.model import Channel, FeedMarket, FeedSettings, GapReason, Malformed
+from tradectl.exchanges.trade_line import Trade
 from tradectl.history.importers.checksum import OKX_LEVELS, okx_checksum
 
 __all__ = ["OkxDecoder"]
@@ -20,14 +21,14 @@ NAMES = (
     ('"mark-price"', Channel.FUNDING),
 )  # fmt: skip
 HEAD = 64  # characters in which a message names its channel
+MOST_JOINED = 100_000  # trades of one taker at one price
 REPEATED = 1_000  # sequence ids so far back are repetitions; farther back the venue counts anew
 
 
 class OkxDecoder(VenueDecoder):
-    """Trade ids grow but do not count: a message may stand for several trades, and has the last one's id."""
+    """Trade ids count, but a message may stand for several trades: it says for how many, and has the last one's id."""
 
-    counted = False
-    rising = True
+    skips = True
 
     def __init__(self, markets: Sequence[FeedMarket], settings: FeedSettings) -> None:
         super().__init__(markets, settings)
@@ -51,13 +52,7 @@ class OkxDecoder(VenueDecoder):
         if lines is None or not data:
             return
         if channel.startswith("trades"):
-            trades = [
-                lines.trade(
-                    int(one["tradeId"]), int(one["ts"]) * MS, SIDES[one["side"]], one["px"], one["sz"]
-                )
-                for one in data
-            ]
-            self.take(lines, trades, recv_ns, out)
+            self.take(lines, [trade for one in data for trade in _trades(lines, one)], recv_ns, out)
         elif channel.startswith("candle"):
             self._bars(lines, data, recv_ns, out)
         else:
@@ -127,3 +122,12 @@ class OkxDecoder(VenueDecoder):
         super().connected(market, channel)
         if channel == Channel.DEPTH and not self.lines[market.index].book.whole:
             self.last_seq.pop(market.index, None)
+
+
+def _trades(lines: Lines, one: dict[str, Any]) -> list[Trade]:
+    """Return a trade; where it stands for several, those before it, of no quantity of their own, for their ids."""
+    last_id, count = int(one["tradeId"]), int(one.get("count") or 1)
+    if not 1 <= count <= MOST_JOINED:
+        raise Malformed(f"a trade of {count} trades")
+    trade = lines.trade(last_id, int(one["ts"]) * MS, SIDES[one["side"]], one["px"], one["sz"])
+    return [(trade_id, *trade[1:4], 0) for trade_id in range(max(last_id - count + 1, 0), last_id)] + [trade]

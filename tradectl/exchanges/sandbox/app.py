@@ -89,7 +89,7 @@ class Front:
         """Answer a REST call, or with the fault that is on."""
         faults = self.sandbox.faults
         if (wait := faults.limited(venue.name)) > 0:
-            return _json({"code": -1003, "msg": "Too many requests"}, 429, {"Retry-After": str(wait)})
+            return _limit(venue, wait)
         if faults.is_html(venue.name):
             return web.Response(text=HTML, content_type="text/html")
         try:
@@ -105,8 +105,11 @@ class Front:
 
     async def _session(self, request: web.Request, venue: Venue, path: str) -> web.StreamResponse:
         """Serve one WebSocket until either side ends it."""
+        venue.outlet.dialled += 1
         if self.sandbox.faults.refuses(venue.name):
             return web.Response(status=503, text=HTML, content_type="text/html")
+        if (wait := self.sandbox.faults.limited(venue.name)) > 0:
+            return _limit(venue, wait)
         socket = web.WebSocketResponse(compress=False, autoping=True)
         await socket.prepare(request)
         if request.transport is None:
@@ -123,6 +126,11 @@ class Front:
             venue.outlet.forget(connection)
             venue.protocol.on_end(connection)
         return socket
+
+
+def _limit(venue: Venue, wait_s: int) -> web.Response:
+    body, headers = venue.protocol.limit(wait_s)
+    return _json(body, 429, headers)
 
 
 def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -30,7 +30,7 @@ KINDS = {
     "stale": Kind("nothing is sent for a while, but pings are answered", for_s=10.0),
     "malformed": Kind("messages are cut or have a NaN; html: REST answers a page", 1, 0.0, ("json", "nan", "html")),
     "slow_snapshot": Kind("the next books over REST take a while", count=1, for_s=5.0),
-    "limit": Kind("REST answers 429 with Retry-After for a while", for_s=3.0),
+    "limit": Kind("calls and new connections are answered 429 for a while", for_s=3.0),
     "checksum": Kind("messages carry a wrong checksum", count=1),
     "burst": Kind("messages are held back, then sent at once", count=100),
     "duplicate": Kind("messages are sent twice", count=1),

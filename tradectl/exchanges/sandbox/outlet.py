@@ -54,6 +54,7 @@ class Outlet:
         self.exchange = exchange
         self.listeners: dict[str, list[Connection]] = {}
         self.connections: set[Connection] = set()
+        self.dialled = 0  # times that somebody wanted a connection, refused or not
         self.sent: dict[str, int] = {}  # messages by kind, times who got them
         self.shape: Callable[[Outlet, str, str, str], None] | None = None
 

@@ -271,7 +271,8 @@ class Sandbox:
             "exchanges": {
                 venue.name: {
                     "symbols": [named.listing.symbol for named in venue.protocol.named],
-                    "connections": len(venue.outlet.connections), "sent": dict(venue.outlet.sent),
+                    "connections": len(venue.outlet.connections), "dialled": venue.outlet.dialled,
+                    "sent": dict(venue.outlet.sent),
                 }
                 for venue in self.venues.values()
             },

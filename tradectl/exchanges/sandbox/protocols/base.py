@@ -133,6 +133,10 @@ class Protocol(ABC):
     def rest(self, request: Request) -> Any:
         """Return the answer to a call, as what JSON can hold; Status for an error."""
 
+    def limit(self, wait_s: int) -> tuple[Any, dict[str, str]]:
+        """Return body and headers of a 429 that lasts for so many seconds more."""
+        return {"code": -1003, "msg": "Too many requests"}, {"Retry-After": str(wait_s)}
+
     def is_book(self, request: Request) -> bool:
         """Return whether a call asks for a book."""
         return BOOK.search(request.path) is not None

@@ -57,6 +57,10 @@ class Okx(Protocol):
         except ValueError as error:
             raise Status(200, {"code": "51000", "msg": "Parameter error", "data": []}) from error
 
+    def limit(self, wait_s: int) -> tuple[Any, dict[str, str]]:
+        """Return its own words; it does not tell for how long."""
+        return {"msg": "Too Many Requests", "code": "50011"}, {}
+
     def _find(self, request: Request) -> Named:
         named = self.by_id.get(request.query.get("instId", ""))
         if named is None:
