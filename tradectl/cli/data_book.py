@@ -15,7 +15,13 @@ __all__ = ["register"]
 
 Levels = Annotated[int, typer.Option("--levels", metavar="N", min=1, max=1000, help="Levels of each side.")]
 Every = Annotated[
-    str, typer.Option("--every", metavar="T", help="event: after every message; 100ms: at the end of each 100 ms.")
+    str,
+    typer.Option(
+        "--every",
+        metavar="T",
+        help="event: after every message; 100ms: as it was at the end of each 100 ms in which a message came, "
+        "with the stamps of the last one.",
+    ),
 ]
 
 

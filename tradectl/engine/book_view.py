@@ -74,28 +74,30 @@ class BookView:
     def tables(self, chunks: Iterator[Any], every_ns: int) -> Iterator[npt.NDArray[np.int64]]:
         """Yield rows (n, 2 + 4 levels) i8: ts_event, ts_recv, then `view_top`; `every_ns` 0: after every message.
 
-        With a pace a row tells the book at the end of each period in which a message came.
+        With a pace a row tells the book at the end of each period in which a message came, with that message's stamps.
         """
         used = 0
-        waiting = 0  # stamp of the last message of a period that has not ended
+        end = 0  # of the period that waits for its row, 0: none does
         for events in chunks:
             start = 0
+            stamps = events["ts_recv"]
             for at in self._ends(events):
-                stamp = int(events["ts_recv"][at])
-                if every_ns and waiting and stamp // every_ns != waiting // every_ns:
-                    self._fold(events, start, at)
-                    start = at
+                stamp = int(stamps[at])
+                if end and stamp >= end:
+                    start = self._fold(events, start, int(np.searchsorted(stamps, end)))
                     used = yield from self._put(used)
-                if every_ns:
-                    waiting = stamp
-                    self.now = (int(events["ts_event"][at]), stamp)
-                    continue
-                self._fold(events, start, at + 1)
-                start = at + 1
                 self.now = (int(events["ts_event"][at]), stamp)
+                if every_ns:
+                    end = (stamp // every_ns + 1) * every_ns
+                    continue
+                start = self._fold(events, start, at + 1)
                 used = yield from self._put(used)
+            if end and len(events) and stamps[-1] >= end:  # a message of the next period goes on in the next chunk
+                start = self._fold(events, start, int(np.searchsorted(stamps, end)))
+                used = yield from self._put(used)
+                end = 0
             self._fold(events, start, len(events))
-        if every_ns and waiting:
+        if end:
             used = yield from self._put(used)
         if used:
             yield self.rows[:used]
@@ -116,7 +118,8 @@ class BookView:
         yield self.rows
         return 0
 
-    def _fold(self, events: Any, low: int, high: int) -> None:
+    def _fold(self, events: Any, low: int, high: int) -> int:
+        """Fold events[low:high]; return where the next ones begin."""
         address = events.ctypes.data
         while low < high:
             code, low = advance(self.state.address, address, low, high)
@@ -126,3 +129,4 @@ class BookView:
                 raise capacity_error(Reason(int(self.state.engine[0]["fault_reason"])), events[low])
             elif code != FoldCode.DONE:
                 raise bad_event(self.state, events[low])
+        return high
