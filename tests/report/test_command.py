@@ -11,7 +11,8 @@ import pytest
 
 from tests.cli.tools import Program
 from tests.report.conftest import MakeRun
-from tradectl.metrics.registry import METRICS
+from tradectl.metrics.load import RunData
+from tradectl.metrics.registry import METRICS, compute_all
 
 
 @pytest.fixture
@@ -66,6 +67,20 @@ def test_figures_in_every_format(program: Program, runs: list[str]) -> None:
     assert not Path("runs", runs[0], "report.html").exists()
 
 
+@pytest.mark.parametrize("profile", ["quantstats", "empyrical"])
+def test_metrics_of_a_profile(program: Program, runs: list[str], tmp_path: Path, profile: str) -> None:
+    run = RunData.open(tmp_path / "runs" / runs[0])
+    (found,) = program("report", runs[0], "--profile", profile, "--json").objects
+    assert found["profile"] == profile
+    wanted = compute_all(run, profile=profile)
+    assert wanted["sharpe"] != compute_all(run)["sharpe"]
+    assert found["metrics"]["sharpe"] == pytest.approx(wanted["sharpe"])
+    table = program("report", runs[0], "--profile", profile, "--format", "md")
+    assert table.code == 0
+    assert f"| sharpe | {wanted['sharpe']:.6g} |" in table.out
+    assert not (tmp_path / "runs" / runs[0] / "report.html").exists()
+
+
 def test_runs_are_compared(program: Program, runs: list[str]) -> None:
     assert program("report", *runs, "--compare").code == 0
     assert "2 runs compared" in Path("compare.html").read_text()
@@ -81,6 +96,7 @@ def test_runs_are_compared(program: Program, runs: list[str]) -> None:
         (["quick", "--out", "no/such/folder.html"], 6, "cannot be written"),
         (["quick", "--data", "nowhere.csv"], 3, "no file matches"),
         (["nothing"], 6, "no run"),
+        (["quick", "--profile", "quantstat"], 2, "quantstats"),
     ],
 )
 def test_faults_are_told(program: Program, runs: list[str], arguments: list[str], code: int, text: str) -> None:

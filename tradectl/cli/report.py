@@ -30,6 +30,15 @@ Format = Annotated[
     str | None,
     typer.Option("--format", metavar="F", help="Print figures as table, md, csv or json; no page.", show_default=False),
 ]
+MetricProfile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="P",
+        help="Print every metric as quantstats, empyrical or tradectl computes it; no page.",
+        show_default=False,
+    ),
+]
 COMPARED = "compare.html"
 
 
@@ -44,6 +53,7 @@ def register(app: typer.Typer) -> None:
         "tradectl report latest --out report.html",
         "tradectl report 20240105T10 20240105T11 --compare   # both in one page",
         "tradectl report --list --format md",
+        "tradectl report latest --profile quantstats",
         "tradectl report 20240105T10 --runs other/runs --json",
     )
     def report(
@@ -54,6 +64,7 @@ def register(app: typer.Typer) -> None:
         compare: Compare = False,
         listed: Listed = False,
         form: Format = None,
+        profile: MetricProfile = None,
         data: DataPlaces = None,
         as_json: Json = False,
     ) -> None:
@@ -63,7 +74,7 @@ def register(app: typer.Typer) -> None:
         --compare several runs stand in one page. Prices are read from the run's data again; where that is gone,
         the page says so. --json prints summary.json; --format json adds every metric to it.
         """
-        from tradectl.cli.report_figures import print_figures, print_list
+        from tradectl.cli.report_figures import print_figures, print_list, print_metrics
         from tradectl.cli.report_format import check_format
         from tradectl.db.catalogue import find_run
         from tradectl.errors import ConfigError
@@ -79,8 +90,11 @@ def register(app: typer.Typer) -> None:
             raise ConfigError("--compare wants two runs or more")
         if out is not None and len(found) > 1 and not compare:
             raise ConfigError("--out is one page: give --compare to lay the runs over each other")
-        print_figures(found, "summary" if as_json and form is None else chosen, data or [])
-        quiet = form is not None or as_json
+        if profile is not None:
+            print_metrics(found, chosen, data or [], profile)
+        else:
+            print_figures(found, "summary" if as_json and form is None else chosen, data or [])
+        quiet = form is not None or as_json or profile is not None
         if compare or (html and len(found) == 1 and (not quiet or out is not None)):
             _write(found, compare, out, data or [], quiet)
 

@@ -13,7 +13,7 @@ from tradectl.cli.report_format import Column, print_rows
 if TYPE_CHECKING:
     from tradectl.db.catalogue import Run
 
-__all__ = ["print_figures", "print_list"]
+__all__ = ["print_figures", "print_list", "print_metrics"]
 
 LISTED = (
     Column("Run", "run"),
@@ -71,13 +71,28 @@ def print_figures(runs: Sequence[Run], form: str, data: Sequence[str] = ()) -> N
         out().print(result_table(*summaries))
 
 
-def _all(runs: Sequence[Run], data: Sequence[str]) -> list[dict[str, float]]:
+def print_metrics(runs: Sequence[Run], form: str, data: Sequence[str], profile: str) -> None:
+    """Print every metric of runs as a profile computes it: a column or an object a run."""
+    figures = _all(runs, data, profile)
+    if form == "json":
+        for run, one in zip(runs, figures, strict=True):
+            print_json({"run": run.name, "profile": profile, "metrics": one})
+        return
+    columns = [Column("Metric", "metric"), *(Column(run.name, run.name, _figure) for run in runs)]
+    rows = [
+        {"metric": name, **{run.name: one[name] for run, one in zip(runs, figures, strict=True)}} for name in figures[0]
+    ]
+    print_rows(columns, rows, form)
+
+
+def _all(runs: Sequence[Run], data: Sequence[str], profile: str = "tradectl") -> list[dict[str, float]]:
     """Return every metric of every run as the page tells them: prices are read again where they can be."""
     from tradectl.cli.report_prices import read_market
     from tradectl.metrics.load import RunData
     from tradectl.metrics.registry import compute_all
 
-    return [compute_all(RunData.open(run.path, read_market(run, data).prices)) for run in runs]
+    opened = (RunData.open(run.path, read_market(run, data).prices) for run in runs)
+    return [compute_all(one, profile=profile) for one in opened]
 
 
 def _rows(runs: Sequence[Run], figures: Sequence[dict[str, float]]) -> Iterator[dict[str, Any]]:

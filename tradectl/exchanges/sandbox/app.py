@@ -80,7 +80,8 @@ class Front:
         host, path = request.match_info["host"], request.match_info.get("path", "")
         venue = self.by_host.get(host)
         if venue is None:
-            return _json({"error": f"no exchange of the sandbox has the host {host}"}, 404)
+            served = " and ".join(sorted({one.name for one in self.by_host.values()}))
+            return _json({"error": f"the sandbox serves {served} (--exchange); none has the host {host}"}, 404)
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._session(request, venue, f"{host}/{path}")
         return await self._rest(request, venue, Request(host, path, request.query, time.time_ns()))
