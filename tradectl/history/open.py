@@ -60,16 +60,13 @@ def open_history(
             raise
     targets = _targets(loaded, specs)
     bound(targets)
-    report = DataReport()
-    for target in targets:
-        _settle(target, default_quote)
+    report = DataReport(notes=_settle_all(targets, default_quote))
     for one in loaded:
         _report(one, [t for t in targets if any(owner is one for _, owner in t.sources)], report)
     _refuse_nothing(loaded, targets)
-    used = [s for one in loaded for s in one.sources if any(s is x for t in targets for x, _ in t.sources)]
     return History(
         instruments=[t.instrument for t in targets if t.instrument is not None],
-        timeframes_ns=sorted({s.timeframe_ns for s in used if isinstance(s, Source)}),
+        timeframes_ns=sorted({s.timeframe_ns for t in targets for s, _ in t.sources if isinstance(s, Source)}),
         report=report,
         total_rows=sum(_expected(s, t.window(s)) for t in targets for s, _ in t.sources),
         paths=sorted({p for one in loaded for p in one.paths}),
@@ -151,8 +148,18 @@ def _refuse_overlap(target: Target, source: Source | BookSource) -> None:
             )
 
 
-def _settle(target: Target, default_quote: str) -> None:
-    """Fix the instrument's grid from all rows of its sources, whatever window is asked for."""
+def _settle_all(targets: Sequence[Target], default_quote: str) -> list[str]:
+    """Fix the grids; return notes on lots that are coarser than the volumes, one for each reason."""
+    coarse: dict[str, list[str]] = {}
+    for target in targets:
+        if why := _settle(target, default_quote):
+            coarse.setdefault(why, []).append(target.id)
+    rest = {why: f" and {len(names) - 1:,} more" if len(names) > 1 else "" for why, names in coarse.items()}
+    return [f"{names[0]}{rest[why]}: {why}; volumes are rounded to it" for why, names in coarse.items()]
+
+
+def _settle(target: Target, default_quote: str) -> str:
+    """Fix the grid from all rows of the sources, whatever the window; return why the lot is coarse, if it is."""
     spec, (source, _) = target.spec, target.sources[0]
     prices, volumes = grid.Steps(), grid.Steps()
     for each, _ in target.sources:
@@ -174,6 +181,7 @@ def _settle(target: Target, default_quote: str) -> None:
         listed_ns=spec.listed,
         delisted_ns=spec.delisted,
     )
+    return "" if spec.lot_size or known.lot_size else grid.why_coarse(volumes, tick, lot)
 
 
 def _report(one: Loaded, targets: Sequence[Target], report: DataReport) -> None:
