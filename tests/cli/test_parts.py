@@ -6,6 +6,8 @@ import ast
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace as Made
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from tests.cli.tools import ROOT
 from tradectl.bench import registry, table
 from tradectl.cli import output, progress, result_table, warmup
+from tradectl.cli.runner_backtest import trial_of
 from tradectl.errors import ConfigError
 
 
@@ -30,6 +33,20 @@ from tradectl.errors import ConfigError
 def test_json_holds_only_what_json_can(value: object, text: str) -> None:
     assert output.json_text(value) == text
     json.loads(text)
+
+
+def test_a_trial_has_a_sharpe_ratio() -> None:
+    """A run that never traded, or spans a day, is none; the symbols are what its data has."""
+    spec = Made(instruments=[Made(symbol="ETH/USD"), Made(symbol="BTC/USD")])
+    wired: Any = Made(loaded=[Made(name="Cross", params={"fast": 3})], spec=spec)
+    lock = {"created": "now", "config": {"hash": "c"}, "data": {"hash": "d"}}
+    summary = {"total_return": 0.1, "sharpe": 1.0}
+    for returns in (np.zeros(0), np.array([0.1]), np.zeros(9)):
+        assert trial_of(wired, returns, lock, summary) is None
+    made = trial_of(wired, np.array([0.1, 0.2, 0.0]), lock, summary)
+    assert made is not None
+    assert (made["family"], made["symbols"]) == (["Cross"], ["BTC/USD", "ETH/USD"])
+    assert made["returns"]["n"] == 3
 
 
 def test_figures_for_people() -> None:

@@ -193,7 +193,9 @@ def _finish(work: Work) -> RunResult:
         raise outcome.error
     if outcome.status == "interrupted":
         raise KeyboardInterrupt(str(path))
-    append_trial(path.parent, _trial(work, path, lock, summary))
+    trial = trial_of(work.wired, folded.days.returns(), lock, summary)
+    if trial is not None:
+        append_trial(path.parent, {"run": path.name, **trial})
     return RunResult(path, summary)
 
 
@@ -231,17 +233,19 @@ def _write_summary(work: Work, audit: dict[str, Any], lock: dict[str, Any] | Non
     return dict(json.loads(text))
 
 
-def _trial(work: Work, path: Path, lock: dict[str, Any], summary: dict[str, Any]) -> dict[str, Any]:
-    """Return this run's line in the trial registry."""
-    returns = work.folded.days.returns()
+def trial_of(wired: Wired, returns: Any, lock: dict[str, Any], summary: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what the trial registry keeps of a run; None where its daily returns give no Sharpe ratio."""
+    made = moments(returns)
+    if not made["std"] > 0.0:
+        return None
     return {
         "time": lock["created"],
-        "run": path.name,
         "config_hash": lock["config"]["hash"],
         "data_hash": lock["data"]["hash"],
-        "family": sorted({one.name for one in work.wired.loaded}),
-        "params": [one.params for one in work.wired.loaded],
-        "returns": moments(returns),
+        "family": sorted({one.name for one in wired.loaded}),
+        "symbols": sorted({one.symbol for one in wired.spec.instruments}),
+        "params": [one.params for one in wired.loaded],
+        "returns": made,
         "total_return": summary["total_return"],
         "sharpe": summary["sharpe"],
     }

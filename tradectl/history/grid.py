@@ -15,7 +15,9 @@ import numpy.typing as npt
 
 from tradectl.history.rows import Rows
 
-__all__ = ["ATOM", "LIMIT", "Steps", "choose_lot", "choose_tick", "nearest_floats", "on_grid", "plain"]
+__all__ = [
+    "ATOM", "LIMIT", "Steps", "choose_lot", "choose_tick", "nearest_floats", "on_grid", "plain", "why_coarse",
+]  # fmt: skip
 
 ATOM = Decimal("1e-8")  # the engine's unit of money
 LIMIT = 2.0**53  # more ticks or lots than this are not exact in float64
@@ -130,11 +132,26 @@ def choose_lot(steps: Steps, tick: Decimal) -> Decimal:
         return steps.fixed
     if not steps.rows:
         return min(max(plain(ATOM / tick), ATOM), Decimal(1))
-    k = next((k for k in range(8) if steps.off[k] <= 0.01 * steps.rows), 8)
-    lot = max(Decimal(1).scaleb(-k), plain(ATOM / tick))
+    lot = max(_step_of(steps), plain(ATOM / tick))
     while steps.highest / float(lot) >= LIMIT:
         lot *= 10
     return lot
+
+
+def why_coarse(steps: Steps, tick: Decimal, lot: Decimal) -> str:
+    """Say why a lot that `choose_lot` gave is coarser than the step of the volumes; empty where it is not."""
+    if steps.fixed is not None or not steps.rows or lot <= _step_of(steps):
+        return ""
+    if lot > plain(ATOM / tick):
+        cause, rule = f"volumes up to {steps.highest:.10g} allow", "they have at most 2**53 lots"
+    else:
+        cause, rule = f"the tick {tick.normalize():f} allows", f"tick × lot is at least {ATOM:f}"
+    return f"{cause} no finer lot than {lot.normalize():f} ({rule})"
+
+
+def _step_of(steps: Steps) -> Decimal:
+    """Return the coarsest step of at most 8 decimals that holds 99 % of the volumes, else 1e-8."""
+    return Decimal(1).scaleb(-next((k for k in range(8) if steps.off[k] <= 0.01 * steps.rows), 8))
 
 
 def plain(value: Decimal) -> Decimal:

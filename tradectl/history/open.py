@@ -13,6 +13,7 @@ from tradectl.history.book_open import book_notes, book_report, dominant_step, f
 from tradectl.history.book_plan import load_book
 from tradectl.history.book_source import BookSource
 from tradectl.history.catalogue import load_catalogue
+from tradectl.history.extent import bound, has_prices, left_out
 from tradectl.history.importers import KINDS as BOOK_KINDS
 from tradectl.history.model import DataBlock, DataReport, InstrumentReport, InstrumentSpec, iso, split_id
 from tradectl.history.plan import Loaded, check_kind, check_profile, is_catalogue, key_of, load_bars
@@ -58,26 +59,25 @@ def open_history(
                 raise not_bars(block, error) from error
             raise
     targets = _targets(loaded, specs)
-    report = DataReport()
-    for target in targets:
-        _settle(target, default_quote)
+    bound(targets)
+    report = DataReport(notes=_settle_all(targets, default_quote))
     for one in loaded:
         _report(one, [t for t in targets if any(owner is one for _, owner in t.sources)], report)
     _refuse_nothing(loaded, targets)
-    used = [s for one in loaded for s in one.sources if any(s is x for t in targets for x, _ in t.sources)]
     return History(
         instruments=[t.instrument for t in targets if t.instrument is not None],
-        timeframes_ns=sorted({s.timeframe_ns for s in used if isinstance(s, Source)}),
+        timeframes_ns=sorted({s.timeframe_ns for t in targets for s, _ in t.sources if isinstance(s, Source)}),
         report=report,
-        total_rows=sum(_expected(s) for s in used),
+        total_rows=sum(_expected(s, t.window(s)) for t in targets for s, _ in t.sources),
         paths=sorted({p for one in loaded for p in one.paths}),
         targets=targets,
     )
 
 
 def _refuse_nothing(loaded: Sequence[Loaded], targets: Sequence[Target]) -> None:
-    """Raise DataError where the windows of all blocks leave no row; of one block beside others it is a note."""
+    """Raise DataError where the windows of all blocks leave no price; of one block beside others it is a note."""
     sources = [source for target in targets for source, _ in target.sources]
+    sources = [source for source in sources if has_prices(source)] or sources
     if not any(source.used for source in sources):
         names = ", ".join(name for one in loaded for name in one.block.sources)
         span = f"{iso(min(one.first_ns for one in sources))} to {iso(max(one.last_ns for one in sources))}"
@@ -148,8 +148,18 @@ def _refuse_overlap(target: Target, source: Source | BookSource) -> None:
             )
 
 
-def _settle(target: Target, default_quote: str) -> None:
-    """Fix the instrument's grid from all rows of its sources, whatever window is asked for."""
+def _settle_all(targets: Sequence[Target], default_quote: str) -> list[str]:
+    """Fix the grids; return notes on lots that are coarser than the volumes, one for each reason."""
+    coarse: dict[str, list[str]] = {}
+    for target in targets:
+        if why := _settle(target, default_quote):
+            coarse.setdefault(why, []).append(target.id)
+    rest = {why: f" and {len(names) - 1:,} more" if len(names) > 1 else "" for why, names in coarse.items()}
+    return [f"{names[0]}{rest[why]}: {why}; volumes are rounded to it" for why, names in coarse.items()]
+
+
+def _settle(target: Target, default_quote: str) -> str:
+    """Fix the grid from all rows of the sources, whatever the window; return why the lot is coarse, if it is."""
     spec, (source, _) = target.spec, target.sources[0]
     prices, volumes = grid.Steps(), grid.Steps()
     for each, _ in target.sources:
@@ -171,6 +181,7 @@ def _settle(target: Target, default_quote: str) -> None:
         listed_ns=spec.listed,
         delisted_ns=spec.delisted,
     )
+    return "" if spec.lot_size or known.lot_size else grid.why_coarse(volumes, tick, lot)
 
 
 def _report(one: Loaded, targets: Sequence[Target], report: DataReport) -> None:
@@ -181,7 +192,9 @@ def _report(one: Loaded, targets: Sequence[Target], report: DataReport) -> None:
             if owner is one:
                 make = _instrument_report if isinstance(source, Source) else book_report
                 report.instruments.append(make(target, source, one))
-                report.rows_used += report.instruments[-1].rows - report.instruments[-1].outside_listing
+                count, text = left_out(target, source)
+                report.rows_used += report.instruments[-1].rows - report.instruments[-1].outside_listing - count
+                report.notes += [text] if text else []
     for source in one.sources:
         report.rows_read += source.rows_read
         report.gaps += source.gaps
@@ -252,11 +265,9 @@ def _count_off(one: Loaded, source: Source, step: Decimal, kind: str) -> float:
     return steps.error(k)
 
 
-def _expected(source: Source | BookSource) -> int:
-    """Estimate how many of a source's rows are in its block's window, for progress."""
-    if source.block.start_ns is None and source.block.end_ns is None:
+def _expected(source: Source | BookSource, asked: tuple[int, int]) -> int:
+    """Estimate how many of a source's rows are in the window `asked`, for progress."""
+    start, end = max(asked[0], source.first_ns), min(asked[1], source.last_ns)
+    if (start, end) == (source.first_ns, source.last_ns):
         return source.rows
-    span = max(source.last_ns - source.first_ns, 1)
-    start = max(source.block.start_ns or source.first_ns, source.first_ns)
-    end = min(source.block.end_ns or source.last_ns, source.last_ns)
-    return int(source.rows * min(max(end - start, 0) / span, 1.0))
+    return int(source.rows * min(max(end - start, 0) / max(source.last_ns - source.first_ns, 1), 1.0))

@@ -49,11 +49,20 @@ class Target:
     spec: InstrumentSpec
     sources: list[tuple[Any, Loaded]] = field(default_factory=list)  # Source of bars, or BookSource
     instrument: Instrument | None = None
+    prices: tuple[int, int] | None = None  # ns UTC, the first opens and the last is told; None: not known
 
     @property
     def id(self) -> str:
         """Return venue:SYMBOL."""
         return f"{self.venue}:{self.symbol}"
+
+    def window(self, source: Source | BookSource) -> tuple[int, int]:
+        """Return what of a source is streamed, as `window` has it: nothing from outside the prices."""
+        start, end = window(self.spec, source.block)
+        if self.prices is None:
+            return start, end
+        first, last = self.prices
+        return max(start, first), min(end, last + isinstance(source, BookSource))
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ class Feed:
         tick, lot = self.grid
         off_tick = tick if self.loaded.log.actions["off_tick"] == "drop" else None
         off_lot = lot if self.loaded.log.actions["off_lot"] == "drop" else None
-        start, end = window(self.target.spec, self.source.block)
+        start, end = self.target.window(self.source)
         for batch in self.source.stream(streams, start, end):
             if len(batch) and batch.ts[0] > end:
                 return
@@ -159,8 +168,7 @@ class History:
         for index, target in enumerate(self.targets):
             for source, loaded in target.sources:
                 if isinstance(source, BookSource):
-                    start, end = window(target.spec, source.block)
-                    feeds.append(BookFeed(target, source, (index, 0), start, end))
+                    feeds.append(BookFeed(target, source, (index, 0), *target.window(source)))
                 else:
                     place = index, self.timeframes_ns.index(source.timeframe_ns)
                     feeds.append(Feed(target, source, loaded, place))
@@ -174,7 +182,8 @@ class History:
         """
         starts = [s.block.start_ns for t in self.targets for s, _ in t.sources]
         ends = [s.block.end_ns for t in self.targets for s, _ in t.sources]
-        earliest = min(s.first_ns - s.timeframe_ns for t in self.targets for s, _ in t.sources)
+        begins = [s.first_ns - s.timeframe_ns for t in self.targets for s, _ in t.sources]
+        earliest = min((t.prices[0] for t in self.targets if t.prices is not None), default=min(begins))
         start = (
             min((s for s in starts if s is not None), default=earliest) if None not in starts else earliest
         )

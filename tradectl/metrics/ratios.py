@@ -92,7 +92,7 @@ def deflated_sharpe(sample: Sample) -> float:
 
 
 def trials(sample: Sample) -> float:
-    """Return the different configs of the run's strategy family that were tried, each on each data, a count."""
+    """Return the backtests of the run's strategies on its symbols whose daily returns differ, a count."""
     return float(sample.trials.count) if sample.trials.count else NAN
 
 

@@ -14,34 +14,37 @@ from tradectl.metrics.numbers import NAN
 
 __all__ = ["Trials", "trials_of"]
 
+FAMILY = ("family", "symbols")  # what a line shares with those that it is compared with
+MOMENTS = ("n", "mean", "std", "skew", "kurtosis")  # of daily returns: together they tell one result from another
+
 
 @dataclass(frozen=True)
 class Trials:
-    """Different trials of a strategy family: their number (0: unknown), the variance of their daily Sharpe ratios."""
+    """Different trials of the same kind: their number (0: unknown), the variance of their daily Sharpe ratios."""
 
     count: int = 0
     variance: float = NAN  # n − 1, of mean ÷ deviation of daily returns; NaN for fewer than two
 
 
 def trials_of(folder: Path) -> Trials:
-    """Return the trials of the run in `folder`: lines of trials.ndjson beside it with the same strategy family.
+    """Return the trials of the run in `folder`: lines of trials.ndjson beside it with its strategies and symbols.
 
-    A config that was run twice on the same data is one trial, its last line counts. A run that is not in the
-    registry (a paper session, a failed run) has none.
+    Runs with the same daily returns are one trial, whatever their settings; those without a Sharpe ratio are none. A
+    run that is not in the registry (a paper session, a failed run, one that never traded) has no trials.
     """
-    lines = read_trials(folder.parent)
+    lines = [line for line in read_trials(folder.parent) if np.isfinite(_sharpe(line))]
     own = next((line for line in lines if line.get("run") == folder.name), None)
     if own is None:
         return Trials()
     distinct = {
-        (line.get("config_hash"), line.get("data_hash")): _sharpe(line.get("returns") or {})
+        tuple(line["returns"].get(name) for name in MOMENTS): _sharpe(line)
         for line in lines
-        if line.get("family") == own.get("family")
+        if all(line.get(name) == own.get(name) for name in FAMILY)
     }
-    known = [value for value in distinct.values() if np.isfinite(value)]
-    return Trials(len(distinct), float(np.var(known, ddof=1)) if len(known) > 1 else NAN)
+    return Trials(len(distinct), float(np.var(list(distinct.values()), ddof=1)) if len(distinct) > 1 else NAN)
 
 
-def _sharpe(returns: Mapping[str, Any]) -> float:
+def _sharpe(line: Mapping[str, Any]) -> float:
+    returns = line.get("returns") or {}
     mean, spread = returns.get("mean"), returns.get("std")
     return float(mean) / float(spread) if mean is not None and spread else NAN

@@ -50,6 +50,21 @@ def test_words_and_stamps(tmp_path: Path) -> None:
     assert history.total_rows == len(made) == 22
 
 
+def test_a_lot_coarser_than_the_volumes_is_explained(tmp_path: Path) -> None:
+    """A tick of 0.01 and volumes of 8 decimals: a lot of 1e-8 would be worth less than the unit of money."""
+    lines = [bar(k, 100.25 + k % 3, f"{1.12345678 + k * 1e-8:.8f}") for k in range(20)]  # type: ignore[arg-type]
+    for name in "AB":
+        write(tmp_path / "d" / f"{name}_1m.csv", lines)
+    history = opened(tmp_path / "d")
+    why = "the tick 0.01 allows no finer lot than 0.000001 (tick × lot is at least 0.00000001)"
+    assert history.report.notes == [f"LOCAL:A and 1 more: {why}; volumes are rounded to it"]
+    given = {name: InstrumentSpec(lot_size=Decimal("1e-8")) for name in "AB"}
+    assert opened(tmp_path / "d", given).report.notes == []
+    wide = write(tmp_path / "C_1m.csv", [*bars(9), bar(9, 100.25, 1e14), *(bar(k, 100.0, 0.25) for k in range(10, 20))])
+    (note,) = opened(wide).report.notes
+    assert note.startswith("LOCAL:C: volumes up to 1e+14 allow no finer lot than 0.1 ")
+
+
 def test_chunks_are_read_only_aligned_and_bounded(tmp_path: Path) -> None:
     for chunk in opened(folder(tmp_path)).chunks(100):
         assert len(chunk) <= 100

@@ -151,24 +151,25 @@ def test_what_is_damaged_is_named(tmp_path: Path) -> None:
         RunData.open(tmp_path)
 
 
-def trial(run: str, config: str, mean: float | None, family: str = "a", data: str = "d") -> str:
+def trial(run: str, config: str, mean: float | None, family: str = "a", symbol: str = "X") -> str:
     returns = {"n": 9, "mean": mean, "std": 0.01 if mean else 0.0}
-    return json.dumps(
-        {"run": run, "config_hash": config, "data_hash": data, "family": [family], "returns": returns}
-    )
+    known = {"family": [family], "symbols": [symbol]}
+    return json.dumps({"run": run, "config_hash": config, "data_hash": "d", **known, "returns": returns})
 
 
 def test_trials_of_a_family(tmp_path: Path) -> None:
-    """Runs r1 and r2 are one trial done twice; r3 another; r4 has no Sharpe ratio; r5 is another strategy."""
+    """Runs r1 and r2 are one trial with other settings; r4 never traded; r5 and r6 are of others."""
     lines = [
-        trial("r1", "c1", 0.005), trial("r2", "c1", 0.01), trial("r3", "c2", 0.03), trial("r4", "c3", None),
-        trial("r5", "c4", 0.9, family="b"), trial("r6", "c2", 0.02, data="e"),
+        trial("r1", "c1", 0.01), trial("r2", "c2", 0.01), trial("r3", "c3", 0.03), trial("r4", "c4", None),
+        trial("r5", "c5", 0.9, family="b"), trial("r6", "c1", 0.5, symbol="Y"), trial("r7", "c1", 0.02),
     ]  # fmt: skip
     (tmp_path / "trials.ndjson").write_text("\n".join(lines) + "\n{half")
     found = trials_of(tmp_path / "r1")
-    assert found.count == 4
+    assert found.count == 3
     assert found.variance == pytest.approx(np.var([1.0, 3.0, 2.0], ddof=1))
-    alone = trials_of(tmp_path / "r5")
-    assert (alone.count, math.isnan(alone.variance)) == (1, True)
+    for run in ("r5", "r6"):
+        alone = trials_of(tmp_path / run)
+        assert (alone.count, math.isnan(alone.variance)) == (1, True)
+    assert trials_of(tmp_path / "r4").count == 0
     assert trials_of(tmp_path / "unknown").count == Trials().count == 0
     assert trials_of(tmp_path / "nowhere" / "r1").count == 0
