@@ -11,7 +11,13 @@ from tradectl.report.model import Report
 
 def test_differences_name_the_key() -> None:
     one = {"name": "a", "fees": {"maker": 0.1, "taker": 0.2}, "data": [{"source": ["x", "y"]}], "bars": []}
-    two = {"name": "b", "fees": {"maker": 0.1, "taker": 0.3}, "data": [{"source": ["x"]}], "seed": 1, "bars": []}
+    two = {
+        "name": "b",
+        "fees": {"maker": 0.1, "taker": 0.3},
+        "data": [{"source": ["x"]}],
+        "seed": 1,
+        "bars": [],
+    }
     assert differences([one, two]) == [
         ("fees.taker", "0.2", "0.3"),
         ("data[0].source", "x, y", "x"),
@@ -21,7 +27,10 @@ def test_differences_name_the_key() -> None:
 
 
 def test_versions_differ_where_both_runs_name_them() -> None:
-    old, new = {"tradectl": "1", "numpy": "2.0", "python": "3.11"}, {"tradectl": "1", "numpy": "2.1", "python": "3.11"}
+    old, new = (
+        {"tradectl": "1", "numpy": "2.0", "python": "3.11"},
+        {"tradectl": "1", "numpy": "2.1", "python": "3.11"},
+    )
     with_calendar = {**old, "exchange_calendars": "4.13"}
     assert differing([old, with_calendar]) == []
     assert differing([old, with_calendar, new]) == ["numpy 2.0 and 2.1"]

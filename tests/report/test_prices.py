@@ -113,14 +113,15 @@ def test_many_rows_are_gathered_in_wider_bars() -> None:
     assert found["ts"].is_sorted()
 
 
-def test_rows_of_two_sessions_are_gathered_apart() -> None:
-    closes = np.arange(1, 21) * 100 * MINUTE + 30 * S
-    minutes = [k * 100 + 0.5 - rest for k in range(1, 21) for rest in range(49, -1, -1)]
-    found = collect(opened([bar(minute, 10, 14, 8, 12) for minute in minutes]), closes, most=200)
+@pytest.mark.parametrize("over_ns", [0, 40 * S])
+def test_rows_of_two_sessions_are_gathered_apart(over_ns: int) -> None:
+    lasts = np.arange(1, 21) * 100 * MINUTE + 30 * S
+    minutes = [k * 100 + 0.5 - rest for k in range(1, 21) for rest in range(99, -1, -1)]
+    found = collect(opened([bar(minute, 10, 14, 8, 12) for minute in minutes]), lasts - over_ns, most=400)
     ends = found["ts"].dt.epoch("ns").to_numpy()
-    assert 100 <= found.height <= 200
+    assert 200 <= found.height <= 400
     assert np.isin(ends, [round(minute * MINUTE) for minute in minutes]).all()
-    assert np.isin(closes, ends).all()
+    assert np.isin(lasts, ends).all()
 
 
 def test_sessions_are_gathered_where_each_has_one_row() -> None:

@@ -96,8 +96,10 @@ def _joined(rows: pl.DataFrame, widths: Stamps, factor: int, closes: Stamps | No
     """Return rows of one end as one; where `factor` is more than 1, those of as many of an instrument's `widths`."""
     keys = [pl.col("end").alias("slot")]
     if factor > 1:
-        end, span = rows["end"].to_numpy(), widths[rows["instrument"].to_numpy()] * factor
-        session = (end - 1) // DAY_NS if closes is None else np.searchsorted(closes, end)
+        end, width = rows["end"].to_numpy(), widths[rows["instrument"].to_numpy()]
+        span = width * factor
+        # a bar that lies over a close belongs to the session that closes
+        session = (end - 1) // DAY_NS if closes is None else np.searchsorted(closes, end - width, "right")
         # from a day on whole sessions are gathered, so that rows of a day each become fewer too
         within = span < DAY_NS
         keys = [
