@@ -1,22 +1,39 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from tests.report.conftest import MakeRun, report_of
 from tests.report.test_page import charts
-from tradectl.report.compare import build_comparison, differences, labels
+from tradectl.report.compare import build_comparison, differences, differing, labels
 from tradectl.report.model import Report
 
 
 def test_differences_name_the_key() -> None:
     one = {"name": "a", "fees": {"maker": 0.1, "taker": 0.2}, "data": [{"source": ["x", "y"]}], "bars": []}
-    two = {"name": "b", "fees": {"maker": 0.1, "taker": 0.3}, "data": [{"source": ["x"]}], "seed": 1, "bars": []}
+    two = {
+        "name": "b",
+        "fees": {"maker": 0.1, "taker": 0.3},
+        "data": [{"source": ["x"]}],
+        "seed": 1,
+        "bars": [],
+    }
     assert differences([one, two]) == [
         ("fees.taker", "0.2", "0.3"),
         ("data[0].source", "x, y", "x"),
         ("seed", "–", "1"),
     ]
     assert differences([one, one]) == []
+
+
+def test_versions_differ_where_both_runs_name_them() -> None:
+    old, new = (
+        {"tradectl": "1", "numpy": "2.0", "python": "3.11"},
+        {"tradectl": "1", "numpy": "2.1", "python": "3.11"},
+    )
+    with_calendar = {**old, "exchange_calendars": "4.13"}
+    assert differing([old, with_calendar]) == []
+    assert differing([old, with_calendar, new]) == ["numpy 2.0 and 2.1"]
 
 
 def test_runs_lie_over_each_other(bars: Report, make_run: MakeRun) -> None:
@@ -34,4 +51,7 @@ def test_runs_lie_over_each_other(bars: Report, make_run: MakeRun) -> None:
 def test_runs_of_one_name_are_told_apart(bars: Report) -> None:
     names = labels([bars, bars])
     assert len(set(names)) == 2
-    assert "All settings are the same" in build_comparison([bars, bars])
+    lock = {**bars.lock, "versions": {**bars.lock["versions"], "exchange_calendars": "4.13"}}
+    page = build_comparison([bars, replace(bars, lock=lock)])
+    assert "All settings are the same" in page
+    assert "different versions" not in page

@@ -6,11 +6,16 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 
+from tests.unit.metrics.made import made_fills
 from tradectl.config.wire_data import Opened
 from tradectl.core.codes import EventFlag, EventKind
 from tradectl.core.event import EVENT
 from tradectl.core.instrument import Instrument
+from tradectl.metrics.load import buy_and_hold
+from tradectl.metrics.streams import DAY_NS
+from tradectl.metrics.trips import excursions, trips
 from tradectl.report.prices import collect
 
 S = 1_000_000_000
@@ -26,7 +31,9 @@ def opened(rows: list[tuple[Any, ...]], frames: tuple[int, ...] = (MINUTE,)) -> 
         for k, word in enumerate(words):
             event[f"w{k}"] = word
     instruments = [
-        Instrument(venue="X", symbol=name, base=name, quote="USD", tick_size=Decimal("0.5"), lot_size=Decimal(1))
+        Instrument(
+            venue="X", symbol=name, base=name, quote="USD", tick_size=Decimal("0.5"), lot_size=Decimal(1)
+        )
         for name in "ABC"[: len(frames)]
     ]
 
@@ -36,15 +43,44 @@ def opened(rows: list[tuple[Any, ...]], frames: tuple[int, ...] = (MINUTE,)) -> 
     return Opened(instruments, sorted(set(frames)), frames, chunks, [])
 
 
-def bar(minute: int, *words: int, flags: int = 0, instrument: int = 0) -> tuple[Any, ...]:
-    return (minute * MINUTE, EventKind.BAR, instrument, flags, words)
+def bar(minute: float, *words: int, flags: int = 0, instrument: int = 0) -> tuple[Any, ...]:
+    return (round(minute * MINUTE), EventKind.BAR, instrument, flags, words)
 
 
 def test_bars_are_as_they_came() -> None:
     found = collect(opened([bar(1, 10, 14, 8, 12), bar(2, 12, 20, 11, 18)]))
     assert found["ts"].cast(pl.Int64).to_list() == [MINUTE, 2 * MINUTE]
-    assert found.select("open", "high", "low", "close").rows() == [(5.0, 7.0, 4.0, 6.0), (6.0, 10.0, 5.5, 9.0)]
+    assert found.select("open", "high", "low", "close").rows() == [
+        (5.0, 7.0, 4.0, 6.0),
+        (6.0, 10.0, 5.5, 9.0),
+    ]
     assert found["symbol"].to_list() == ["X:A", "X:A"]
+
+
+def test_bars_of_a_session_that_opens_between_two_keep_their_ends() -> None:
+    found = collect(opened([bar(1.5, 10, 14, 8, 12), bar(2.5, 12, 20, 11, 18), bar(3, 18, 19, 17, 18)]))
+    assert found["ts"].cast(pl.Int64).to_list() == [90 * S, 150 * S, 180 * S]
+    assert found["close"].to_list() == [6.0, 9.0, 9.0]
+
+
+@pytest.mark.parametrize("close_ns", [DAY_NS, 21 * 60 * MINUTE])
+def test_what_is_measured_on_bars_of_a_day_hangs_on_no_calendar(close_ns: int) -> None:
+    ends = np.arange(5) * DAY_NS + close_ns
+    words = [
+        (200, 220, 190, 210),
+        (210, 250, 180, 240),
+        (240, 300, 230, 250),
+        (250, 260, 160, 200),
+        (200, 999, 1, 300),
+    ]
+    rows = [(int(ts), EventKind.BAR, 0, 0, each) for ts, each in zip(ends, words, strict=True)]
+    found = collect(opened(rows, (DAY_NS,)))
+    closes = np.array([each[3] for each in words])
+    assert buy_and_hold(found, ends, int(ends[0])) == pytest.approx([0.0, *(closes[1:] / closes[:-1] - 1.0)])
+    opens = (ends - 6 * 60 * MINUTE) / (60 * MINUTE)
+    trip = trips(made_fills((opens[1], "BUY", 105.0, 1.0, 0, 0), (opens[3], "SELL", 125.0, 1.0, 0, 0)))
+    far = excursions(trip, found).select("mae", "mfe").row(0)
+    assert far == (pytest.approx(15 / 105), pytest.approx(45 / 105))
 
 
 def test_detail_warm_up_and_made_up_bars_are_left_out() -> None:
@@ -75,6 +111,25 @@ def test_many_rows_are_gathered_in_wider_bars() -> None:
     assert found["close"][-1] == 500.5
     assert (found["high"].max(), found["low"].min()) == (501.0, 0.0)
     assert found["ts"].is_sorted()
+
+
+@pytest.mark.parametrize("over_ns", [0, 40 * S])
+def test_rows_of_two_sessions_are_gathered_apart(over_ns: int) -> None:
+    lasts = np.arange(1, 21) * 100 * MINUTE + 30 * S
+    minutes = [k * 100 + 0.5 - rest for k in range(1, 21) for rest in range(99, -1, -1)]
+    found = collect(opened([bar(minute, 10, 14, 8, 12) for minute in minutes]), lasts - over_ns, most=400)
+    ends = found["ts"].dt.epoch("ns").to_numpy()
+    assert 200 <= found.height <= 400
+    assert np.isin(ends, [round(minute * MINUTE) for minute in minutes]).all()
+    assert np.isin(lasts, ends).all()
+
+
+def test_sessions_are_gathered_where_each_has_one_row() -> None:
+    rows = [(k * DAY_NS, EventKind.BAR, 0, 0, (k, k + 2, k - 1, k + 1)) for k in range(1, 201)]
+    found = collect(opened(rows, (DAY_NS,)), np.arange(1, 300) * DAY_NS, most=60)
+    assert 25 <= found.height <= 60
+    assert (found["open"][0], found["close"][-1]) == (0.5, 100.5)
+    assert found["ts"].cast(pl.Int64)[-1] == 200 * DAY_NS
 
 
 def test_instruments_stand_one_after_the_other() -> None:

@@ -26,11 +26,14 @@ def execution_table(summary: Mapping[str, Any]) -> Table | None:
     from rich import box
     from rich.table import Table
 
+    from tradectl.metrics.conventions import marks_of
+
     told = summary.get("execution")
     if not told or not told.get("fills"):
         return None
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    made.add_column("[dim]spreads and mark-outs in bps[/]")
+    against = "" if "mid" in marks_of(summary) else ", by the last trade"
+    made.add_column(f"[dim]spreads and mark-outs in bps{against}[/]")
     for name in (*SIDES, "all"):
         made.add_column(name, justify="right")
     fills = [told[side]["effective_spread"]["fills"] for side in SIDES]

@@ -26,6 +26,7 @@ def read_market(run: Run, data: Sequence[str]) -> Market:
 
     from tradectl.cli.runner_verify import load_again
     from tradectl.config.wire_data import open_data
+    from tradectl.metrics.load import closes_of
     from tradectl.report.ladders import Ladders, choose
     from tradectl.report.model import Market
     from tradectl.report.prices import collect
@@ -36,7 +37,7 @@ def read_market(run: Run, data: Sequence[str]) -> Market:
             loaded, _source = load_again(run, run.lock(), data, Path(scratch))
             opened = open_data(loaded.config, loaded.path.resolve().parent)
             ladders = Ladders.of(chosen, [one.id for one in opened.instruments])
-            found = collect(opened, watch=ladders.feed)
+            found = collect(opened, closes_of(run.path), watch=ladders.feed)
         except (ConfigError, DataError, StoreError) as error:
             if data:
                 raise

@@ -119,6 +119,8 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
     """Return lines with markup: grid, faults and gaps of the data, audit, speed, and where the run lies."""
     from rich.markup import escape
 
+    from tradectl.metrics.conventions import marking_of
+
     data = summary.get("data") or {}
     lines = [*_grid(data.get("instruments") or []), *_faults(data)]
     lines += [f"[cyan]note[/] {escape(str(note))}" for note in data.get("notes") or ()]
@@ -153,10 +155,9 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
         if key.endswith("_s") and timing[key] is not None
     ]
     speed = f", {count(summary.get('events_per_s'))} events/s" if summary.get("events_per_s") else ""
-    marked = "mid" if summary.get("book") else "close"
     sampled = calendar_year(summary)
     lines.append(
-        f"[dim]{sampled} a year, sample deviation, no risk-free rate; marked at the last {marked}[/]"
+        f"[dim]{sampled} a year, sample deviation, no risk-free rate; marked at the {marking_of(summary)}[/]"
     )
     lines.append(f"[dim]{' · '.join(parts)}{speed}[/]")
     balanced = (summary.get("audit") or {}).get("balanced")

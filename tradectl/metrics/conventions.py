@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +13,7 @@ from tradectl.errors import ConfigError, nearest
 from tradectl.metrics.basic import DAYS_PER_YEAR
 from tradectl.metrics.streams import DAY_NS
 
-__all__ = ["OWN", "PROFILES", "Conventions", "conventions_for"]
+__all__ = ["OWN", "PROFILES", "Conventions", "conventions_for", "marking_of", "marks_of"]
 
 SESSIONS_PER_YEAR = 252.0  # where a calendar is too short to tell
 YEAR_NS = 365.25 * DAY_NS
@@ -98,3 +100,16 @@ def conventions_for(
     return replace(
         found, periods_per_year=(len(sessions) - 1) * YEAR_NS / span if whole else SESSIONS_PER_YEAR
     )
+
+
+def marks_of(summary: Mapping[str, Any]) -> list[str]:
+    """Return what a run's instruments are marked at by their data: of close, mid and trade those that occur."""
+    books = summary.get("book") or []
+    bars = not books or int(summary.get("instruments") or 0) > len(books)
+    found = {"trade" if one["level"] == "prints" else "mid" for one in books}
+    return ["close"] * bars + [name for name in ("mid", "trade") if name in found]
+
+
+def marking_of(summary: Mapping[str, Any]) -> str:
+    """Return in words what a run's open positions are marked at."""
+    return f"last {' or '.join(marks_of(summary))}"

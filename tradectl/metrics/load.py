@@ -16,7 +16,7 @@ from tradectl.errors import StoreError
 from tradectl.metrics.streams import DAY_NS
 from tradectl.metrics.trips import excursions, trips
 
-__all__ = ["SESSIONS", "RunData", "buy_and_hold", "daily"]
+__all__ = ["SESSIONS", "RunData", "buy_and_hold", "closes_of", "daily"]
 
 PICO = 10**12
 SESSIONS = "sessions.parquet"  # of runs whose instruments share a calendar
@@ -104,7 +104,7 @@ class RunData:
         """Read a run folder; StoreError where it is none, or damaged."""
         run = open_run(folder)
         equity, fills, positions, orders = (_table(folder, name) for name in TABLES)
-        closes = _closes(folder) if sessions is None else sessions
+        closes = closes_of(folder) if sessions is None else sessions
         return RunData(folder, run.summary, equity, fills, positions, orders, prices, closes)
 
     @property
@@ -152,7 +152,7 @@ class RunData:
         return buy_and_hold(self.prices, ends, int(self.equity["ts"].dt.epoch("ns")[0]))
 
 
-def _closes(folder: Path) -> Stamps | None:
+def closes_of(folder: Path) -> Stamps | None:
     """Return the closes of sessions that a run of a calendar has left, ns UTC; None: its days are UTC days."""
     path = folder / SESSIONS
     return pl.read_parquet(path)["close"].dt.epoch("ns").to_numpy() if path.exists() else None

@@ -14,7 +14,7 @@ import polars as pl
 from tradectl.core.instrument import ATOMS_PER_UNIT
 from tradectl.core.layout import FILL
 from tradectl.metrics.basic import Run
-from tradectl.metrics.conventions import Conventions, conventions_for
+from tradectl.metrics.conventions import Conventions, conventions_for, marking_of
 from tradectl.metrics.load import PICO, RunData
 from tradectl.metrics.numbers import Floats, sound
 from tradectl.metrics.streams import Trips
@@ -143,8 +143,7 @@ def _stream(fills: pl.DataFrame, rates: dict[str, float]) -> Trips:
 
 def sample_of(data: RunData, benchmark: Floats | None = None, profile: str = "tradectl") -> Sample:
     """Return the sample of a run; the benchmark's daily returns are the run's own buy and hold unless given."""
-    marking = "last mid" if data.summary.get("book") else "last close"
-    conventions = conventions_for(profile, marking, data.sessions)
+    conventions = conventions_for(profile, marking_of(data.summary), data.sessions)
     return Sample(
         run=run_of(data, conventions),
         days=data.daily["day"].to_numpy(),

@@ -13,7 +13,7 @@ from tradectl.report.page import page
 from tradectl.report.series import MOST
 from tradectl.report.text import DASH, count, decimal, money, percent, signed, stamp, tone
 
-__all__ = ["build_comparison", "differences", "labels"]
+__all__ = ["build_comparison", "differences", "differing", "labels"]
 
 POINTS = 240_000  # of all lines of a chart
 COLOURS = 7  # of the palette
@@ -105,10 +105,17 @@ def _settings(reports: Sequence[Report], names: Sequence[str]) -> Section:
         made.add(note("The strategies' sources are not the same files."))
     if len({report.summary.get("data_hash") for report in reports}) > 1:
         made.add(note("The runs read different data."))
-    versions = [report.lock["versions"] for report in reports]
-    if any(one != versions[0] for one in versions):
-        made.add(note("The runs were made by different versions."))
+    versions = differing([report.lock["versions"] for report in reports])
+    if versions:
+        made.add(note(f"The runs were made by different versions: {'; '.join(versions)}."))
     return made
+
+
+def differing(versions: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return what runs have in different versions, with those; what one alone needs (a calendar's package) is none."""
+    names = dict.fromkeys(name for one in versions for name in one)
+    found = {name: list(dict.fromkeys(one[name] for one in versions if name in one)) for name in names}
+    return [f"{name} {' and '.join(each)}" for name, each in found.items() if len(each) > 1]
 
 
 def differences(configs: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:

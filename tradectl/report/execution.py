@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tradectl.metrics.conventions import marks_of
 from tradectl.report.draw import bars
 from tradectl.report.html import Chart, Section, note, table, tiles
 from tradectl.report.model import Report
@@ -25,13 +26,15 @@ def execution(report: Report) -> Section | None:
     if not told:
         return None
     made = Section("execution", "Execution")
+    against = _against(report.summary)
     made.lead = (
-        "Against the mid just before each fill. Spreads and mark-outs in basis points, weighted by notional; above 0 "
-        "is good for the account."
+        f"Against the {against} just before each fill. Spreads and mark-outs in basis points, weighted by notional; "
+        "above 0 is good for the account."
     )
     made.add(_tiles(told))
-    made.side_by_side(_in(made, _sources(told["pnl"], report.currency)), _in(made, _shortfall(told, report.currency)))
-    made.side_by_side(_in(made, _markouts(told)), _spreads(told))
+    short = _shortfall(told, report.currency, against)
+    made.side_by_side(_in(made, _sources(told["pnl"], report.currency)), _in(made, short))
+    made.side_by_side(_in(made, _markouts(told, against)), _spreads(told))
     made.add(_instruments(told["instruments"]), _books(report.summary.get("book") or []))
     acks = report.summary.get("acks") or {}
     if acks.get("late"):
@@ -43,6 +46,11 @@ def execution(report: Report) -> Section | None:
     if told.get("unmarked_fills"):
         made.add(note(f"{count(told['unmarked_fills'])} fills have no mark-out: too many at once.", "warn"))
     return made
+
+
+def _against(summary: Told) -> str:
+    """Return what fills are measured by: the mid, the last trade where trades are all there is."""
+    return " or ".join("last trade" if mark == "trade" else mark for mark in marks_of(summary) if mark != "close")
 
 
 def _in(made: Section, chart: Chart) -> str:
@@ -80,10 +88,11 @@ def _sources(told: Told, currency: str) -> Chart:
     return Chart("profit-chart", "Where the profit comes from", words, [_amount_bars(names, values)], _PLAIN, 260)
 
 
-def _shortfall(told: Told, currency: str) -> Chart:
+def _shortfall(told: Told, currency: str, against: str) -> Chart:
     names, values, words = _amounts(told["shortfall"], COSTS)
     total = told["shortfall"]["shortfall"]
-    words = f"Cost against the mid at each decision, below 0 a gain: {money(total)} {currency} = {words or 'nothing'}."
+    made = f"{money(total)} {currency} = {words or 'nothing'}"
+    words = f"Cost against the {against} at each decision, below 0 a gain: {made}."
     trace = _amount_bars(names, values)
     trace["marker"] = {"color": ["@loss" if value > 0 else "@gain" for value in values]}
     return Chart("shortfall-chart", "Implementation shortfall", words, [trace], _PLAIN, 260)
@@ -97,7 +106,7 @@ def _amount_bars(names: list[str], values: list[float]) -> dict[str, Any]:
     return bars(names, values, **text, hovertemplate="%{x}: %{y:,.2f}<extra></extra>")
 
 
-def _markouts(told: Told) -> Chart:
+def _markouts(told: Told, against: str) -> Chart:
     horizons = list(told["markout"])
     traces, words = [], []
     for side, colour in zip(SIDES, ("own", "series-2"), strict=True):
@@ -106,7 +115,7 @@ def _markouts(told: Told) -> Chart:
             style = {"name": side.capitalize(), "marker": {"color": f"@{colour}"}, "hovertemplate": "%{y:.2f} bps"}
             traces.append({"type": "bar", "x": horizons, "y": values, **style})
             words.append(f"{side} " + ", ".join(f"{x} {decimal(y)}" for x, y in zip(horizons, values, strict=True)))
-    text = f"How far the mid went for the account after a fill, bps: {'; '.join(words) or DASH}."
+    text = f"How far the {against} went for the account after a fill, bps: {'; '.join(words) or DASH}."
     layout = {"yaxis": {"ticksuffix": " bps"}, "xaxis": {"type": "category"}}
     return Chart("markout-chart", "Mark-outs", text, traces, layout, 260)
 

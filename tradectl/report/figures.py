@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tradectl.metrics.conventions import conventions_for
+from tradectl.metrics.conventions import conventions_for, marking_of
 from tradectl.metrics.registry import FAMILIES
 from tradectl.metrics.sample import Metric
 from tradectl.report.html import Section, details, pairs, table
@@ -37,8 +37,7 @@ def figures(report: Report) -> Section:
         details(f"{TITLES.get(family, family)} ({len(metrics)})", _family(report, metrics), is_open=family == "ratios")
         for family, metrics in FAMILIES.items()
     ]
-    marking = "last mid" if report.summary.get("book") else "last close"
-    rows = conventions_for("tradectl", marking, report.data.sessions).rows()
+    rows = conventions_for("tradectl", marking_of(report.summary), report.data.sessions).rows()
     made.add(*parts, details("Conventions", pairs(rows), is_open=True))
     return made
 

@@ -43,10 +43,10 @@ def _calendar(daily: pl.DataFrame) -> Chart:
     months, years = calendar_returns(daily), calendar_returns(daily, "year")
     names = [str(year) for year in years["year"]][::-1]
     cells: dict[str, list[float | None]] = {name: [None] * (len(MONTHS) + 1) for name in names}
+    gap: list[float | None] = [None] * len(MONTHS)
     for year, month, value, _days in months.rows():
         cells[str(year)][month - 1] = 100.0 * value if math.isfinite(value) else None
-    for year, value, _days in years.rows():
-        cells[str(year)][-1] = 100.0 * value if math.isfinite(value) else None
+    whole = [[*gap, 100.0 * value if math.isfinite(value) else None] for value in years["return"]][::-1]
     best, worst = (months.sort("return").row(k, named=True) for k in (-1, 0))
     told = ", ".join(
         f"{word} month {MONTHS[one['month'] - 1]} {one['year']} {signed(one['return'], percent)}"
@@ -60,9 +60,9 @@ def _calendar(daily: pl.DataFrame) -> Chart:
         "xaxis": {"type": "category", "side": "top", "showgrid": False, "tickangle": 0}, "showlegend": False,
         "margin": {"l": 48, "r": 12, "t": 30, "b": 8},
     }  # fmt: skip
-    rows = [cells[name] for name in names]
-    trace = heat([*MONTHS, "Year"], names, rows)
-    return Chart("calendar-chart", "Months and years", told, [trace], layout, 70 + 34 * len(names))
+    # a scale each: beside what a year makes every month would be pale; all columns in both, for cells of one width
+    traces = [heat([*MONTHS, "Year"], names, rows) for rows in ([cells[name] for name in names], whole)]
+    return Chart("calendar-chart", "Months and years", told, traces, layout, 70 + 34 * len(names))
 
 
 def _table(daily: pl.DataFrame) -> str:
@@ -111,12 +111,14 @@ def _distribution(report: Report) -> Chart:
     middle = ((bins["low"] + bins["high"]) * 50.0).to_list()
     figure = report.figures
     named = ", ".join(f"{word} {signed(figure.get(f'{word}_day'), percent)}" for word in ("mean", "best", "worst"))
+    still = int((values == 0.0).sum())
+    zeros = f", {count(still)} of them 0 (in the grey bar)" if still else ""
     told = (
-        f"{count(len(values))} days: {named}; one day in twenty "
-        f"loses {percent(figure.get('value_at_risk'))} or more; skewness {decimal(figure.get('skew'))}, kurtosis "
-        f"{decimal(figure.get('kurtosis'))} (3 is normal)."
+        f"{count(len(values))} days{zeros}: {named}; one day in twenty loses {percent(figure.get('value_at_risk'))} or "
+        f"more; skewness {decimal(figure.get('skew'))}, kurtosis {decimal(figure.get('kurtosis'))} (3 is normal)."
     )
-    colours = ["@loss" if low < 0.0 else "@gain" for low in bins["low"]]
+    at_zero = "@other" if still else "@gain"  # the bar that begins at 0 holds them
+    colours = ["@loss" if low < 0.0 else "@gain" if low > 0.0 else at_zero for low in bins["low"]]
     trace = {
         "type": "bar", "x": middle, "y": bins["count"].to_list(), "marker": {"color": colours},
         "hovertemplate": "around %{x:.2f} %: %{y} days<extra></extra>",

@@ -105,7 +105,8 @@ def round_trips(report: Report) -> Section | None:
     if report.prices is not None:
         made.add(note(
             "MAE and MFE: the farthest that the price went against the trade and for it, of its average entry price; "
-            "of bars in which it began or ended only its own prices count."
+            "bars from the open at which it began count whole, of a bar inside of which it began or ended only its own "
+            "prices do."
         ))  # fmt: skip
     return made
 

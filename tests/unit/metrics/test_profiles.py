@@ -13,7 +13,7 @@ from tests.unit.metrics.made import made_sample
 from tests.unit.metrics.packages import ask_empyrical, ask_quantstats, differences
 from tradectl.errors import ConfigError
 from tradectl.metrics import profile_empyrical, profile_quantstats
-from tradectl.metrics.conventions import OWN, PROFILES, conventions_for
+from tradectl.metrics.conventions import OWN, PROFILES, conventions_for, marking_of
 from tradectl.metrics.registry import METRICS, PROFILED, compute_sample
 from tradectl.metrics.streams import DAY_NS
 
@@ -75,6 +75,22 @@ def test_conventions_are_told() -> None:
         assert all(told.values())
     assert dict(OWN.rows())["year"] == "365 periods"
     assert dict(conventions_for("tradectl", "last mid").rows())["open positions"] == "marked at the last mid"
+
+
+@pytest.mark.parametrize(
+    ("levels", "instruments", "text"),
+    [
+        ([], 2, "last close"),
+        (["quotes", "depth"], 2, "last mid"),
+        (["prints"], 1, "last trade"),
+        (["prints", "orders"], 3, "last close or mid or trade"),
+    ],
+)
+def test_what_positions_are_marked_at_is_what_the_data_hold(
+    levels: list[str], instruments: int, text: str
+) -> None:
+    books = [{"level": level} for level in levels]
+    assert marking_of({"instruments": instruments, "book": books}) == text
 
 
 def test_an_unknown_profile_names_the_nearest() -> None:
