@@ -109,8 +109,9 @@ class RunData:
 
     @property
     def initial(self) -> float:
-        """Return the equity with which the run began, in the account's currency."""
-        return float(self.summary["initial_equity"])
+        """Return the equity with which the run began, in the account's currency; NaN where it never was known."""
+        told = self.summary["initial_equity"]
+        return float("nan") if told is None else float(told)
 
     @property
     def rates(self) -> dict[str, float]:
