@@ -28,7 +28,7 @@ def read_market(run: Run, data: Sequence[str]) -> Market:
     from tradectl.config.wire_data import open_data
     from tradectl.report.ladders import Ladders, choose
     from tradectl.report.model import Market
-    from tradectl.report.prices import collect
+    from tradectl.report.prices import collect, rated
 
     chosen = choose(run.path, pl.read_parquet(run.path / "fills.parquet"))
     with tempfile.TemporaryDirectory(prefix="tradectl-report-") as scratch:
@@ -36,7 +36,7 @@ def read_market(run: Run, data: Sequence[str]) -> Market:
             loaded, _source = load_again(run, run.lock(), data, Path(scratch))
             opened = open_data(loaded.config, loaded.path.resolve().parent)
             ladders = Ladders.of(chosen, [one.id for one in opened.instruments])
-            found = collect(opened, watch=ladders.feed)
+            found = rated(collect(opened, watch=ladders.feed), opened.instruments, loaded.config.account)
         except (ConfigError, DataError, StoreError) as error:
             if data:
                 raise

@@ -45,7 +45,8 @@ def sentence(report: Report) -> str:
         text += f" in {_length(last - first)} ({stamp(first, seconds=False)} to {stamp(last, seconds=False)} UTC)"
     held = report.held
     if held is not None:
-        what = report.held_names[0] if len(report.held_names) == 1 else f"all {len(report.held_names)} instruments"
+        names = [name for name in report.held_names if name not in report.unrated]
+        what = names[0] if len(names) == 1 else f"all {len(names)} instruments"
         text += f"; buying and holding {what} made {signed(held, percent)}"
     return text + "."
 
@@ -82,4 +83,7 @@ def _remarks(report: Report) -> list[str]:
         found.append(note("The account lost everything.", "bad"))
     if report.why:
         found.append(note(f"Without prices: {report.why}. Charts that need them are left out.", "warn"))
+    for name, source in report.unrated.items():
+        why = f"the data has no prices of {source}, which would convert it into {report.currency}"
+        found.append(note(f"Buying and holding leaves out {name}: {why}.", "warn"))
     return found
