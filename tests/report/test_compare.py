@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from tests.report.conftest import MakeRun, report_of
 from tests.report.test_page import charts
@@ -29,6 +30,11 @@ def test_runs_lie_over_each_other(bars: Report, make_run: MakeRun) -> None:
     row = re.search(r"<tr><th[^>]*>strategies\[0\]\.params\.fast</th>(.*?)</tr>", page)
     assert row is not None
     assert re.findall(r">([^<>]+)</td>", row[1]) == ["10", "20"]
+
+
+def test_a_run_that_starts_with_nothing_has_no_line(bars: Report) -> None:
+    empty = replace(bars, data=replace(bars.data, summary={**bars.data.summary, "initial_equity": None}))
+    assert len(charts(build_comparison([bars, empty]))["compare-equity"]["traces"]) == 1
 
 
 def test_runs_of_one_name_are_told_apart(bars: Report) -> None:

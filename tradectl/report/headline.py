@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from tradectl.report.html import Section, note, tiles
 from tradectl.report.model import Report
-from tradectl.report.text import Write, count, days, decimal, duration, money, percent, signed, stamp, tone
+from tradectl.report.text import (
+    Write,
+    count,
+    days,
+    decimal,
+    duration,
+    money,
+    percent,
+    signed,
+    stamp,
+    tone,
+    unvalued,
+)
 
 __all__ = ["badges", "headline", "sentence"]
 
@@ -79,7 +91,9 @@ def _remarks(report: Report) -> list[str]:
     for one in told.get("disabled_strategies") or ():
         where = f"it raised in {one['hook']} on {one['instrument']} at {one['ts_event']}"
         found.append(note(f"Strategy {one['strategy']} was disabled: {where}. {one.get('error') or ''}", "bad"))
-    if (told.get("final_equity") or 0.0) <= 0.0:
+    if unknown := unvalued(told):
+        found.append(note(unknown, "warn"))
+    elif (told.get("final_equity") or 0.0) <= 0.0:
         found.append(note("The account lost everything.", "bad"))
     if report.why:
         found.append(note(f"Without prices: {report.why}. Charts that need them are left out.", "warn"))
