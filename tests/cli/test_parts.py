@@ -102,6 +102,15 @@ def test_notes_say_why_orders_were_refused() -> None:
     assert "[yellow]refused[/] 1,200 × SIZE_IS_ZERO" in lines
 
 
+def test_equity_that_never_was_known_is_told() -> None:
+    lost = "the account lost everything"
+    row = {"currency": "BTC", "rate_pico": 0, "balance_atoms": 2, "value_atoms": 0}
+    told = "\n".join(result_table.notes({"initial_equity": None, "final_equity": 0.0, "balances": [row]}))
+    assert "gave BTC a rate: equity and returns are not known" in told
+    assert lost not in told
+    assert lost in "\n".join(result_table.notes({"initial_equity": 1.0, "final_equity": 0.0, "balances": [row]}))
+
+
 def test_scenarios_are_shown_where_bars_were_ambiguous() -> None:
     summary = {
         "name": "x", "ambiguous_bars": 2, "initial_equity": 100.0,

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from tradectl.cli.stress_axes import FeeLevel, Latency, Point, Wanted, axes_of, base_of, plan, spec_at
-from tradectl.cli.stress_cell import Cell
+from tradectl.cli.stress_cell import Cell, Tally
 from tradectl.cli.stress_fold import Pipe
 from tradectl.cli.stress_run import break_even_fee, break_even_latency
 from tradectl.cli.stress_table import FILLED, GAIN, LOSS, PAPER, _latency_line, colour_of
 from tradectl.core.codes import BookLevel, FillAt, QueueModel
 from tradectl.core.instrument import Instrument
+from tradectl.core.layout import EQUITY
 from tradectl.engine.spec import ExecutionSpec, InstrumentLimits, RunSpec
 from tradectl.errors import ConfigError
 
@@ -115,6 +116,16 @@ def test_too_many_variants_and_too_high_fees_are_told() -> None:
         plan(axes_of(Wanted(slippage=ticks), SPEC), base_of(SPEC), full=True)
     with pytest.raises(ConfigError, match="400x makes fees of"):
         FeeLevel(Decimal(400)).rates(SPEC.limits[0])
+
+
+def test_a_variant_starts_with_its_first_sample_where_a_rate_comes_late() -> None:
+    samples = np.zeros(2, EQUITY)
+    samples["equity_atoms"] = 500, 400
+    late, known = Tally(1, None), Tally(1, 7)
+    for tally in (late, known):
+        tally.rows("equity", samples)
+        tally.rows("equity", samples[1:])
+    assert (late.initial_atoms, known.initial_atoms) == (500, 7)
 
 
 # --- break-even points

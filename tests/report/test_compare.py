@@ -48,6 +48,11 @@ def test_runs_lie_over_each_other(bars: Report, make_run: MakeRun) -> None:
     assert re.findall(r">([^<>]+)</td>", row[1]) == ["10", "20"]
 
 
+def test_a_run_that_starts_with_nothing_has_no_line(bars: Report) -> None:
+    empty = replace(bars, data=replace(bars.data, summary={**bars.data.summary, "initial_equity": None}))
+    assert len(charts(build_comparison([bars, empty]))["compare-equity"]["traces"]) == 1
+
+
 def test_runs_of_one_name_are_told_apart(bars: Report) -> None:
     names = labels([bars, bars])
     assert len(set(names)) == 2

@@ -112,6 +112,14 @@ def test_troubles_stand_at_the_top(bars: Report) -> None:
         assert text in page
 
 
+def test_what_the_benchmark_leaves_out_is_told(bars: Report) -> None:
+    assert bars.prices is not None
+    assert not bars.unrated
+    page = build(replace(bars, data=replace(bars.data, prices=bars.prices.with_columns(rated_by=pl.lit("X:GONE")))))
+    assert f"leaves out {bars.held_names[0]}: the data has no prices of X:GONE" in page
+    assert "; buying and holding" not in page
+
+
 def test_data_faults_and_gaps_are_told(bars: Report) -> None:
     told = dict(bars.data.summary["data"])
     told["faults"] = [{"kind": "off_tick", "instrument": "X:A", "action": "round", "count": 7, "examples": []}]

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from tests.unit.metrics.made import made_fills
+from tradectl.config.trading import Account
 from tradectl.config.wire_data import Opened
 from tradectl.core.codes import EventFlag, EventKind
 from tradectl.core.event import EVENT
@@ -16,7 +17,7 @@ from tradectl.core.instrument import Instrument
 from tradectl.metrics.load import buy_and_hold
 from tradectl.metrics.streams import DAY_NS
 from tradectl.metrics.trips import excursions, trips
-from tradectl.report.prices import collect
+from tradectl.report.prices import collect, rated
 
 S = 1_000_000_000
 MINUTE = 60 * S
@@ -137,3 +138,14 @@ def test_instruments_stand_one_after_the_other() -> None:
     found = collect(opened(rows, (MINUTE, MINUTE)))
     assert found["symbol"].to_list() == ["X:A"] * 4 + ["X:B"] * 4
     assert collect(opened([(S, EventKind.TIMER, 0, 0, ())])).is_empty()
+
+
+def test_what_converts_a_price_is_named() -> None:
+    table = pl.DataFrame({"symbol": ["X:A/B", "X:B/USD"], "close": [1.0, 2.0]})
+    pair = Instrument("X", "A/B", "A", "B", Decimal(1), Decimal(1))
+    other = Instrument("X", "B/USD", "B", "USD", Decimal(1), Decimal(1))
+    account = Account(currency="USD")
+    assert rated(table, [pair, other], account)["rated_by"].to_list() == ["X:B/USD", None]
+    given = account.model_copy(update={"rates": {"B": 3}})
+    assert rated(table, [pair, other], given)["rated_by"].to_list() == [None, None]
+    assert rated(table, [other], account).columns == table.columns

@@ -93,7 +93,6 @@ class Reader:
         self.session, self.state = session, folded.state
         self.names = Names.of(self.state)
         self.currency = str(folded.wired.config.account.currency)
-        self.start_atoms = folded.days.initial_atoms
         instruments = self.state.spec.instruments
         bare = Counter(one.symbol for one in instruments)
         self.short = [one.symbol if bare[one.symbol] == 1 else one.id for one in instruments]
@@ -114,11 +113,12 @@ class Reader:
         """Return the account."""
         engine, rates = self.state.engine[0], self.state.currencies
         equity, peak = int(engine["equity_atoms"]), int(engine["peak_atoms"])
+        start = self.session.folded.days.initial_atoms
         fees = float((rates["fees_atoms"] * (rates["rate_pico"] / 1e12)).sum())
         return Account(
             self.currency,
             equity / ATOMS_PER_UNIT,
-            (equity - self.start_atoms) / ATOMS_PER_UNIT,
+            0.0 if start is None else (equity - start) / ATOMS_PER_UNIT,
             peak / ATOMS_PER_UNIT,
             1.0 - equity / peak if peak > 0 else 0.0,
             float(engine["max_drawdown"]),

@@ -36,7 +36,7 @@ def write_end(
     session.live.host.close(folded.outcome)
     folded.finish()
     audit, execution = write_results(folder, folded)
-    base = scenario_of(folded.state)
+    base = scenario_of(folded.state, folded.days.initial_atoms)
     extra = {
         "mode": "paper",
         "ended": session.reason or ("failed" if session.failure is not None else ""),

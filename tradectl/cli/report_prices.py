@@ -29,7 +29,7 @@ def read_market(run: Run, data: Sequence[str]) -> Market:
     from tradectl.metrics.load import closes_of
     from tradectl.report.ladders import Ladders, choose
     from tradectl.report.model import Market
-    from tradectl.report.prices import collect
+    from tradectl.report.prices import collect, rated
 
     chosen = choose(run.path, pl.read_parquet(run.path / "fills.parquet"))
     with tempfile.TemporaryDirectory(prefix="tradectl-report-") as scratch:
@@ -38,6 +38,7 @@ def read_market(run: Run, data: Sequence[str]) -> Market:
             opened = open_data(loaded.config, loaded.path.resolve().parent)
             ladders = Ladders.of(chosen, [one.id for one in opened.instruments])
             found = collect(opened, closes_of(run.path), watch=ladders.feed)
+            found = rated(found, opened.instruments, loaded.config.account)
         except (ConfigError, DataError, StoreError) as error:
             if data:
                 raise

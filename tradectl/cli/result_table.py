@@ -9,6 +9,7 @@ from tradectl.cli.execution_table import execution_notes, execution_table, feed_
 from tradectl.cli.output import count, money, percent, seconds
 from tradectl.cli.paper_table import session_notes
 from tradectl.core.instrument import ATOMS_PER_UNIT
+from tradectl.report.text import unvalued
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -140,7 +141,9 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
         what = f": {one['error']}" if one.get("error") else ""
         where = f"{one['hook']} on {one['instrument']} at {one['ts_event']}, event {count(one['event'])}{what}"
         lines.append(f"[red]strategy[/] {escape(str(one['strategy']))} was disabled: it raised in {escape(where)}")
-    if (summary.get("final_equity") or 0.0) <= 0.0:
+    if unknown := unvalued(summary):
+        lines.append(f"[yellow]data[/] {escape(unknown)}")
+    elif (summary.get("final_equity") or 0.0) <= 0.0:
         lines.append("[red]risk[/] the account lost everything; margin calls and liquidation are not simulated")
     lines += _refused(summary.get("refusals") or {})
     if summary.get("ambiguous_bars"):

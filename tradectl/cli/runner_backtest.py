@@ -141,7 +141,7 @@ def _fold(work: Work) -> None:
     if work.journal is not None:
         work.journal.close()
     work.timing["run_s"] = time.perf_counter() - start
-    base = scenario_of(work.folded.state)
+    base = scenario_of(work.folded.state, work.folded.days.initial_atoms)
     work.scenarios = {"adverse": base, "base": base, "favourable": base}
     wanted = work.wired.config.execution.scenarios and base["ambiguous_bars"] > 0
     if wanted and work.folded.outcome.status == "complete":
@@ -169,7 +169,7 @@ def _fold_scenarios(work: Work) -> None:
     outcomes = fold_all(states, told(), commands=not work.wired.data.whole)
     for name, state, outcome in zip(SCENARIOS, states, outcomes, strict=True):
         failed = {"error": error_of(outcome.error)} if outcome.error is not None else {}
-        work.scenarios[name] = scenario_of(state) | failed
+        work.scenarios[name] = scenario_of(state, work.folded.days.initial_atoms) | failed
     work.timing["scenarios_s"] = time.perf_counter() - start
 
 

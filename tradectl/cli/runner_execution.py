@@ -44,7 +44,7 @@ def measure_execution(
         path = folder / f"{kind}.parquet"
         empty = TABLES[kind](np.zeros(0, KINDS[kind]), Names.of(folded.state))
         tables[kind] = pl.scan_parquet(path) if path.is_file() else empty.lazy()
-    gained = int(folded.state.engine[0]["equity_atoms"]) - folded.days.initial_atoms
+    gained = int(folded.state.engine[0]["equity_atoms"]) - (folded.days.initial_atoms or 0)
     span = (folded.days.first_ts, folded.days.last_ts)
     ledgers = ledger_rows(folded)
     place = folder / "execution.parquet"

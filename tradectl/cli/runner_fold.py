@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tradectl.config.wire import Wired
 from tradectl.config.wire_calendars import common_closes
@@ -74,20 +75,24 @@ class Folded:
         """Take what is known only at the end."""
         self.disabled = disabled_strategies(self.state, self.wired.hooks)
         self.trips.finish(self.days.last_ts)
+        self.trips.rates = rates_of(self.state)
 
     def chunks(self) -> Iterator[Events]:
         """Yield the run's events in the chunks that the config asks for."""
         return self.wired.chunks(self.wired.config.engine.chunk)
 
 
+def rates_of(state: State) -> npt.NDArray[np.float64]:
+    """Return what each instrument's quote currency is worth in the account's just now; 0 where it is not known."""
+    currency = state.markets[: len(state.spec.instruments)]["currency"]
+    return np.asarray(state.currencies["rate_pico"][currency] / PICO)
+
+
 def start_fold(wired: Wired, folder: Path) -> Folded:
     """Build the state and the spool (in `folder`) of a run."""
     state = State(wired.spec)
-    n = len(wired.spec.instruments)
-    rates = state.currencies["rate_pico"][state.markets[:n]["currency"]] / PICO
-    # A currency that an instrument prices has no rate yet; its figures count from the first price on.
-    trips = Trips(n, len(wired.spec.strategies), np.where(rates > 0, rates, 1.0))
-    days = EquityDays(int(state.engine[0]["equity_atoms"]), sessions=common_closes(wired.spec))
+    trips = Trips(len(wired.spec.instruments), len(wired.spec.strategies), rates_of(state))
+    days = EquityDays(state.initial_atoms, sessions=common_closes(wired.spec))
     return Folded(wired, state, Spool(folder), days, trips, Outcome())
 
 

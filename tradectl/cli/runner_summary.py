@@ -17,7 +17,7 @@ from tradectl.metrics.basic import Run, compute
 from tradectl.metrics.conventions import OWN, conventions_for
 from tradectl.strategy.plots import describe
 
-__all__ = ["peak_rss_mb", "refusals", "scenario_of", "summarise"]
+__all__ = ["peak_rss_mb", "refusals", "scenario_of", "summarise", "units"]
 
 KEPT_GAPS = 20
 
@@ -28,14 +28,18 @@ def peak_rss_mb() -> float:
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
 
 
-def scenario_of(state: State) -> dict[str, Any]:
-    """Return what is told of one scenario."""
+def units(atoms: int | None) -> float | None:
+    """Return an amount of the account's currency; None where it is not known."""
+    return None if atoms is None else atoms / ATOMS_PER_UNIT
+
+
+def scenario_of(state: State, initial: int | None) -> dict[str, Any]:
+    """Return what is told of one scenario of a run that starts with `initial` atoms (None: not known)."""
     engine = state.engine[0]
-    initial = initial_atoms(state)
     final = int(engine["equity_atoms"])
     return {
         "final_equity": final / ATOMS_PER_UNIT,
-        "total_return": final / initial - 1.0 if initial > 0 else None,
+        "total_return": final / initial - 1.0 if initial else None,
         "max_drawdown": float(engine["max_drawdown"]),
         "trades": int(engine["n_trades"]),
         "fills": int(engine["n_fills"]),
@@ -44,21 +48,12 @@ def scenario_of(state: State) -> dict[str, Any]:
     }
 
 
-def initial_atoms(state: State) -> int:
-    """Return the equity with which a run starts: known balances in the account's currency."""
-    return sum(
-        balance * (PICO if k == 0 else state.spec.account.rates_pico.get(name, 0)) // PICO
-        for k, name in enumerate(state.currency_names)
-        for balance in (state.spec.account.balances.get(name, 0),)
-    )
-
-
 def _metrics(folded: Folded) -> dict[str, float]:
     engine, days, trips = folded.state.engine[0], folded.days, folded.trips
     fees = sum(row.fees_atoms * row.rate_pico // PICO for row in folded.outcome.balances)
     return compute(
         Run(
-            initial_atoms=days.initial_atoms,
+            initial_atoms=days.initial_atoms or 0,
             final_atoms=int(engine["equity_atoms"]),
             max_drawdown=float(engine["max_drawdown"]),
             fees_atoms=fees,
@@ -99,14 +94,14 @@ def summarise(folded: Folded, extra: Mapping[str, Any]) -> dict[str, Any]:
         "rejected": int(engine["n_rejected"]),
         "trades": int(engine["n_trades"]),
         "currency": config.account.currency,
-        "initial_equity": folded.days.initial_atoms / ATOMS_PER_UNIT,
+        "initial_equity": units(folded.days.initial_atoms),
         "final_equity": int(engine["equity_atoms"]) / ATOMS_PER_UNIT,
         **metrics,
         "ambiguous_bars": int(engine["n_ambiguous"]),
         "ambiguous": {
             "fills": trips.ambiguous_fills,
             "fills_share": trips.ambiguous_fills / fills if fills else 0.0,
-            "pnl_share": trips.ambiguous_realised / trips.realised if trips.realised else 0.0,
+            "pnl_share": trips.ambiguous_share,
         },
         "balances": ledger_rows(folded),
         "strategy_errors": int(folded.state.strategies["n_errors"].sum()),

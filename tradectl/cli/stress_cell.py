@@ -61,9 +61,10 @@ class Cell:
 
 
 class Tally:
-    """A sink that keeps sums over fills and orders, and no row."""
+    """A sink that keeps sums over fills and orders, the equity that the run starts with, and no row."""
 
-    def __init__(self, instruments: int) -> None:
+    def __init__(self, instruments: int, initial_atoms: int | None) -> None:
+        self.initial_atoms = initial_atoms  # None: that of the first sample
         self.money = np.zeros(instruments)  # atoms of each quote currency
         self.maker_money = np.zeros(instruments)
         self.sent = self.filled = self.ordered_lots = self.filled_lots = 0
@@ -75,6 +76,8 @@ class Tally:
             self._fills(rows)
         elif kind == "orders":
             self._orders(rows)
+        elif kind == "equity" and self.initial_atoms is None:
+            self.initial_atoms = int(rows["equity_atoms"][0])
 
     def _fills(self, rows: Rows) -> None:
         columns = [rows[name] for name in ("ts_event", "order_id", "price_ticks", "qty_lots", "side")]
@@ -92,19 +95,19 @@ class Tally:
         self.filled_lots += int(rows["filled_lots"].sum())
 
 
-def cell_of(point: Point, state: State, outcome: Outcome, tally: Tally, initial_atoms: int) -> Cell:
+def cell_of(point: Point, state: State, outcome: Outcome, tally: Tally) -> Cell:
     """Return the figures of a fold that is done."""
     if outcome.error is not None:
         return Cell(point, error=str(outcome.error))
     engine, n = state.engine[0], len(state.spec.instruments)
-    final = int(engine["equity_atoms"])
+    final, initial = int(engine["equity_atoms"]), tally.initial_atoms
     rates = np.array([row.rate_pico for row in outcome.balances])[state.markets[:n]["currency"]] / PICO
     notional = float((tally.money * rates).sum()) / ATOMS_PER_UNIT
     made = float((tally.maker_money * rates).sum()) / ATOMS_PER_UNIT
     return Cell(
         point,
-        pnl=(final - initial_atoms) / ATOMS_PER_UNIT,
-        total_return=final / initial_atoms - 1.0 if initial_atoms > 0 else None,
+        pnl=None if initial is None else (final - initial) / ATOMS_PER_UNIT,
+        total_return=final / initial - 1.0 if initial else None,
         final_equity=final / ATOMS_PER_UNIT,
         fees=sum(row.fees_atoms * row.rate_pico // PICO for row in outcome.balances) / ATOMS_PER_UNIT,
         notional=notional,

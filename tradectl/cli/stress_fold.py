@@ -76,7 +76,7 @@ class Folds:
     in_memory: bool = False
     count: int = 0  # folds done
     events: int = 0  # of one fold
-    initial_atoms: int = 0  # equity with which all begin
+    initial_atoms: int | None = None  # equity with which all begin
     stage: str = "folding events"
     _chunks: list[Events] = field(default_factory=list)
     _hosts: list[Host] = field(default_factory=list)
@@ -176,8 +176,7 @@ class Folds:
         self, point: Point, chunks: Iterator[Events], more: Callable[[int], None], strict: bool
     ) -> Cell:
         state = State(spec_at(self.wired.spec, point).without_plots())
-        start, seen = int(state.engine[0]["equity_atoms"]), 0
-        self.initial_atoms = start
+        seen = 0
 
         def progress(events: int, ts_event: int) -> None:
             nonlocal seen
@@ -185,7 +184,7 @@ class Folds:
             more(events - seen)
             seen = events
 
-        tally, wired = Tally(len(state.spec.instruments)), self.wired
+        tally, wired = Tally(len(state.spec.instruments), state.initial_atoms), self.wired
         # With the strategies the host tells where one raised; that costs a copy of the state a chunk.
         loaded, hooks = (wired.loaded, wired.hooks) if strict else ([], [])
         host = Host(
@@ -203,7 +202,8 @@ class Folds:
             raise outcome.error
         with self._lock:
             self.count, self.events = self.count + 1, outcome.events
-        return cell_of(point, state, outcome, tally, start)
+            self.initial_atoms = tally.initial_atoms
+        return cell_of(point, state, outcome, tally)
 
 
 def _hung(hang: Hang) -> None:

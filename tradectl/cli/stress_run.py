@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tradectl.cli.runner import Progress
-from tradectl.cli.runner_summary import peak_rss_mb
+from tradectl.cli.runner_summary import peak_rss_mb, units
 from tradectl.cli.stress_axes import (
     AXES,
     HIGHEST_FEE,
@@ -32,7 +32,6 @@ from tradectl.cli.stress_fold import Folds
 from tradectl.config.load import load_config
 from tradectl.config.wire import wire
 from tradectl.core.codes import BookLevel
-from tradectl.core.instrument import ATOMS_PER_UNIT
 from tradectl.metrics.breakeven import crossings, fee_factor, flat_rate, narrow
 
 __all__ = ["Asked", "break_even_fee", "break_even_latency", "grid_of", "stress"]
@@ -91,7 +90,7 @@ def stress(asked: Asked, progress: Progress) -> dict[str, Any]:
         "config": str(asked.config),
         "config_hash": loaded.hash(),
         "currency": wired.config.account.currency,
-        "initial_equity": folds.initial_atoms / ATOMS_PER_UNIT,
+        "initial_equity": units(folds.initial_atoms),
         "instruments": [one.id for one in wired.spec.instruments],
         "data": sorted({BookLevel(one.level).name.lower() for one in wired.spec.limits}),
         "events": folds.events,

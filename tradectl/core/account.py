@@ -8,8 +8,8 @@ from tradectl.core.layout import currency_at, market_at
 from tradectl.core.money import fee_atoms, muldiv_ceil, muldiv_floor, notional_ceil, notional_floor
 
 __all__ = [
-    "apply_trade", "closing_lots", "freed_margin", "mark_market", "notional_of", "refresh_equity", "revalue",
-    "to_account", "value_of",
+    "apply_trade", "closing_lots", "freed_margin", "is_valued", "mark_market", "notional_of", "refresh_equity",
+    "revalue", "to_account", "value_of",
 ]  # fmt: skip
 
 NANO = 1_000_000_000
@@ -105,6 +105,16 @@ def refresh_equity(world, engine):
         currency = currency_at(world.currencies, c)
         total += to_account(currency.balance_atoms + currency.value_atoms, currency.rate_pico)
     engine.equity_atoms = total
+
+
+@kernel
+def is_valued(world):
+    """Return whether all that is held has a rate, so that equity is what the account is worth."""
+    for c in range(1, world.n_currencies):
+        currency = currency_at(world.currencies, c)
+        if currency.rate_pico == 0 and currency.balance_atoms + currency.value_atoms != 0:
+            return False
+    return True
 
 
 @kernel

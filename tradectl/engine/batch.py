@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradectl.core.account import mark_market
+from tradectl.core.account import is_valued, mark_market
 from tradectl.core.bars import after_open, match_open, reaches_open
 from tradectl.core.codes import Breach, OrderFlag, OrderType, Reason, RequestKind, TradingState
 from tradectl.core.jit import kernel, routine
@@ -114,6 +114,8 @@ def breach(world, engine):
 @kernel
 def check_drawdown(world, engine):
     """Follow peak and trough of equity; act when the drawdown exceeds its limit (decided in integers)."""
+    if not is_valued(world):
+        return
     equity = engine.equity_atoms
     if equity > engine.peak_atoms:
         engine.peak_atoms = equity
@@ -130,7 +132,9 @@ def check_drawdown(world, engine):
 
 @kernel
 def sample_equity(world, engine, ts_event):
-    """Append a row to the equity curve."""
+    """Append a row to the equity curve, where equity is known."""
+    if not is_valued(world):
+        return
     row = equity_at(world.equity_out, world.n_equity)
     row.ts_event = ts_event
     row.equity_atoms = engine.equity_atoms

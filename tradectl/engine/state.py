@@ -313,10 +313,22 @@ class State:
                 row["wants_reports"] |= ReportKind.ORDER
             if strategy.addresses.get(Hook.ON_FILL):
                 row["wants_reports"] |= ReportKind.FILL
-        total = sum(
+        row["equity_atoms"] = sum(
             int(c["balance_atoms"]) * int(c["rate_pico"]) // PICO for c in self.currencies
         )
-        row["equity_atoms"] = row["peak_atoms"] = row["trough_atoms"] = total
+        row["peak_atoms"] = row["trough_atoms"] = self.initial_atoms or 0
+
+    @property
+    def initial_atoms(self) -> int | None:
+        """Return the equity that the run starts with, atoms; None where a balance gets its rate from a first price."""
+        total = 0
+        for k, name in enumerate(self.currency_names):
+            balance = self.spec.account.balances.get(name, 0)
+            rate = PICO if k == 0 else self.spec.account.rates_pico.get(name)
+            if rate is None and balance != 0:
+                return None
+            total += balance * (rate or 0) // PICO
+        return total
 
     def _build_world(self) -> Any:
         self._world_bytes = aligned(1, L.WORLD)

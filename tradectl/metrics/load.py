@@ -16,14 +16,16 @@ from tradectl.errors import StoreError
 from tradectl.metrics.streams import DAY_NS
 from tradectl.metrics.trips import excursions, trips
 
-__all__ = ["SESSIONS", "RunData", "buy_and_hold", "closes_of", "daily"]
+__all__ = ["RATED_BY", "SESSIONS", "RunData", "buy_and_hold", "closes_of", "daily", "unrated"]
 
 PICO = 10**12
 SESSIONS = "sessions.parquet"  # of runs whose instruments share a calendar
 TABLES = ("equity", "fills", "positions", "orders")
 STAMP = pl.Datetime("ns", "UTC")
 SCHEMA = pl.Schema({"day": pl.Date(), "ts": STAMP, "equity": pl.Float64(), "return": pl.Float64()})
+RATED_BY = "rated_by"  # column of prices: the symbol whose close is the rate of the quote currency
 Stamps = npt.NDArray[np.int64]
+ALWAYS_ONE = (np.array([np.iinfo(np.int64).min]), np.ones(1))
 
 
 def day_ends(first: int, last: int, sessions: Stamps | None = None) -> Stamps:
@@ -67,23 +69,49 @@ def _days(ends: Stamps, levels: npt.NDArray[np.float64], initial: float) -> pl.D
     )
 
 
+def unrated(prices: pl.DataFrame) -> dict[str, str]:
+    """Return the instruments whose worth in the account's currency is not known, each with what it should come from."""
+    if RATED_BY not in prices.columns:
+        return {}
+    pairs = prices.select("symbol", RATED_BY).unique(maintain_order=True).drop_nulls()
+    priced = set(prices["symbol"].unique())
+    return {symbol: by for symbol, by in pairs.iter_rows() if by not in priced}
+
+
 def buy_and_hold(prices: pl.DataFrame, ends: Stamps, since: int = 0) -> npt.NDArray[np.float64]:
     """Return one return a day of holding every instrument of `prices` (ts, symbol, close) from `since` (ns UTC) on.
 
     Each is bought once, with an equal part of the money, at the close of its first bar; its part is cash before
-    that. `ends` are the ends of the days; a day without prices returns 0. NaN where there are no prices at all.
+    that. `rated_by`, where it is there, names the symbol whose close is the rate of the quote currency (null: a
+    constant one); without such prices an instrument is left out. `ends` are the ends of the days; a day without
+    prices returns 0. NaN where there are no prices at all.
     """
-    levels = []
-    for bars in prices.partition_by("symbol", maintain_order=True):
-        stamps, closes = bars["ts"].dt.epoch("ns").to_numpy(), bars["close"].to_numpy()
-        first = int(np.searchsorted(stamps, since, side="left"))
+    quoted = {
+        str(symbol): (bars["ts"].dt.epoch("ns").to_numpy(), bars["close"].to_numpy())
+        for (symbol,), bars in prices.partition_by("symbol", as_dict=True, maintain_order=True).items()
+    }
+    rated_by = dict(prices.select("symbol", RATED_BY).unique().iter_rows()) if RATED_BY in prices.columns else {}
+    left_out, levels = unrated(prices), []
+    for symbol, (stamps, closes) in quoted.items():
+        if symbol in left_out:
+            continue
+        rate = quoted.get(rated_by.get(symbol) or "", ALWAYS_ONE)
+        first = int(np.searchsorted(stamps, max(since, rate[0][0]), side="left"))
         if first < len(stamps):
-            at = np.searchsorted(stamps, ends, side="right") - 1
-            levels.append(np.where(at < first, 1.0, closes[np.maximum(at, first)] / closes[first]))
+            start = stamps[first]
+            when = np.maximum(ends, start)
+            worth = _at(closes, stamps, when) * _at(rate[1], rate[0], when)
+            paid = closes[first] * _at(rate[1], rate[0], start)
+            levels.append(np.where(ends < start, 1.0, worth / paid))
     if not levels:
         return np.full(len(ends), np.nan)
     worth = np.mean(levels, axis=0)
     return np.asarray(worth / np.concatenate(([1.0], worth[:-1])) - 1.0)
+
+
+def _at(closes: npt.NDArray[np.float64], stamps: Stamps, when: Stamps) -> npt.NDArray[np.float64]:
+    """Return the last close at each time, none of which is before the first stamp."""
+    return np.asarray(closes[np.searchsorted(stamps, when, side="right") - 1])
 
 
 @dataclass(frozen=True)
@@ -96,7 +124,7 @@ class RunData:
     fills: pl.DataFrame
     positions: pl.DataFrame
     orders: pl.DataFrame
-    prices: pl.DataFrame | None = None  # ts (exclusive end), symbol, high, low, close, in time order
+    prices: pl.DataFrame | None = None  # ts (exclusive end), symbol, high, low, close, rated_by; in time order
     sessions: Stamps | None = None  # closes of sessions, ns UTC, ascending; None: days are UTC days
 
     @staticmethod
@@ -109,8 +137,9 @@ class RunData:
 
     @property
     def initial(self) -> float:
-        """Return the equity with which the run began, in the account's currency."""
-        return float(self.summary["initial_equity"])
+        """Return the equity with which the run began, in the account's currency; NaN where it never was known."""
+        told = self.summary["initial_equity"]
+        return float("nan") if told is None else float(told)
 
     @property
     def rates(self) -> dict[str, float]:
@@ -145,8 +174,11 @@ class RunData:
 
     @cached_property
     def benchmark(self) -> npt.NDArray[np.float64] | None:
-        """Return the daily returns of buying and holding the run's instruments; None without prices."""
+        """Return the daily returns of buying and holding the run's instruments; None without prices or their rates."""
         if self.prices is None or self.equity.is_empty():
+            return None
+        foreign = (self.currencies["currency"] != self.summary.get("currency")).any()
+        if foreign and RATED_BY not in self.prices.columns:
             return None
         ends = self.daily["ts"].dt.epoch("ns").to_numpy()
         return buy_and_hold(self.prices, ends, int(self.equity["ts"].dt.epoch("ns")[0]))

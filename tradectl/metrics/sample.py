@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -99,7 +100,7 @@ def run_of(data: RunData, conventions: Conventions) -> Run:
     first, last = (int(stamps[0]), int(stamps[-1])) if len(stamps) else (0, 0)
     trips = _stream(data.fills, rates)
     trips.finish(last)
-    initial = round(data.initial * ATOMS_PER_UNIT)
+    initial = round(data.initial * ATOMS_PER_UNIT) if math.isfinite(data.initial) else 0
     mean = float(data.equity["equity_atoms"].cast(pl.Float64).mean() or 0.0) if first else float(initial)  # type: ignore[arg-type]
     return Run(
         initial_atoms=initial,

@@ -21,7 +21,7 @@ class EquityDays:
     What ends with a day belongs to it.
     """
 
-    initial_atoms: int
+    initial_atoms: int | None  # None: a balance has no rate yet, the first sample is what the run starts with
     first_ts: int = 0
     last_ts: int = 0
     samples: int = 0
@@ -35,6 +35,8 @@ class EquityDays:
             return
         ts, equity = rows["ts_event"], rows["equity_atoms"]
         first, last = int(ts[0]), int(ts[-1])
+        if self.initial_atoms is None:
+            self.initial_atoms = int(equity[0])
         self.first_ts = first if self.samples == 0 else self.first_ts
         self.last_ts = last
         self.samples += len(rows)
@@ -68,7 +70,7 @@ class EquityDays:
         equity = np.fromiter(self.days.values(), np.float64, len(self.days))
         whole = np.arange(numbers[0], numbers[-1] + 1)
         levels = equity[np.searchsorted(numbers, whole, side="right") - 1]
-        before = np.concatenate(([float(self.initial_atoms)], levels[:-1]))
+        before = np.concatenate(([float(self.initial_atoms or 0)], levels[:-1]))
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(levels / before - 1.0)
 
@@ -80,7 +82,7 @@ class EquityDays:
     @property
     def mean_equity(self) -> float:
         """Return the mean of all samples, atoms."""
-        return self.total / self.samples if self.samples else float(self.initial_atoms)
+        return self.total / self.samples if self.samples else float(self.initial_atoms or 0)
 
 
 @dataclass
@@ -88,18 +90,18 @@ class Trips:
     """Round trips of every strategy and instrument, and the time with any position.
 
     A round trip goes from flat to flat, or to the fill that flips the position; its result is the realised
-    profit less the fees of its fills. The fee of a flip is shared by the lots that close and open.
+    profit less the fees of its fills. The fee of a flip is shared by the lots that close and open. All sums are of
+    each instrument's quote currency until they are asked for, so that rates may be given as late as with the end.
     """
 
     n_instruments: int
     n_strategies: int
     rates: npt.NDArray[np.float64]  # of each instrument's quote currency in the account's
-    results: list[npt.NDArray[np.float64]] = field(default_factory=list)  # of finished trips, atoms
-    notional: float = 0.0  # atoms
+    results: list[npt.NDArray[np.float64]] = field(default_factory=list)  # of finished trips, quote atoms
+    traded: list[npt.NDArray[np.int64]] = field(default_factory=list)  # their instruments
     held_ns: int = 0
     ambiguous_fills: int = 0
-    ambiguous_realised: float = 0.0  # sum of |realised| of ambiguous fills, atoms
-    realised: float = 0.0  # sum of |realised|
+    _sums: Any = None  # by instrument: notional, |realised|, |realised| of ambiguous fills; quote atoms
     _open: int = 0  # positions that are open
     _since: int = 0
     _lots: Any = None
@@ -109,6 +111,7 @@ class Trips:
         size = self.n_instruments * self.n_strategies
         self._lots = np.zeros(size, np.int64)
         self._result = np.zeros(size)
+        self._sums = np.zeros((3, self.n_instruments))
 
     def feed(self, rows: Rows) -> None:
         """Take FILL records in the order in which they happened."""
@@ -120,18 +123,15 @@ class Trips:
         starts = np.flatnonzero(np.diff(sorted_key, prepend=-1))
         before = np.concatenate(([0], after[:-1]))
         before[starts] = self._lots[sorted_key[starts]]
-        rate = self.rates[rows["instrument"]]
-        self._sums(rows, rate)
+        self._add(rows)
         self._time(rows, order, before, after)
-        self._trips(rows[order], rate[order], sorted_key, starts, before, after)
+        self._trips(rows[order], sorted_key, starts, before, after)
 
-    def _sums(self, rows: Rows, rate: Rows) -> None:
-        self.notional += float((rows["notional_atoms"] * rate).sum())
-        size = np.abs(rows["realised_atoms"]) * rate
-        ambiguous = rows["ambiguous"] != 0
-        self.realised += float(size.sum())
+    def _add(self, rows: Rows) -> None:
+        size, ambiguous = np.abs(rows["realised_atoms"]), rows["ambiguous"] != 0
+        for sums, atoms in zip(self._sums, (rows["notional_atoms"], size, size * ambiguous), strict=True):
+            sums += np.bincount(rows["instrument"], atoms, self.n_instruments)
         self.ambiguous_fills += int(ambiguous.sum())
-        self.ambiguous_realised += float(size[ambiguous].sum())
 
     def _time(self, rows: Rows, order: Rows, before: Rows, after: Rows) -> None:
         """Add the time from fill to fill in which anything was held."""
@@ -144,14 +144,14 @@ class Trips:
         self.held_ns += int(steps[holding].sum())
         self._open, self._since = int(count[-1]), int(ts[-1])
 
-    def _trips(self, rows: Rows, rate: Rows, key: Rows, starts: Rows, before: Rows, after: Rows) -> None:
+    def _trips(self, rows: Rows, key: Rows, starts: Rows, before: Rows, after: Rows) -> None:
         """Split each position's fills where it becomes flat or changes sides; carry what is unfinished."""
         closes = (before != 0) & ((after == 0) | (np.sign(before) != np.sign(after)))
-        fee = rows["fee_atoms"] * rate
+        fee = rows["fee_atoms"].astype(np.float64)
         next_fee = np.where(
             closes, fee * np.abs(after) / rows["qty_lots"], 0.0
         )  # a flip's, for what it opens
-        cost = rows["realised_atoms"] * rate - fee
+        cost = rows["realised_atoms"] - fee
         sums = np.cumsum(cost)  # over all positions, one after the other
         group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(rows))))
         base = (np.concatenate(([0.0], sums))[starts] - self._result[key[starts]])[group]
@@ -163,6 +163,7 @@ class Trips:
             first = np.diff(group[marks], prepend=-1) != 0
             earlier = np.concatenate(([0.0], level[marks][:-1]))
             self.results.append(level[marks] - np.where(first, 0.0, earlier))
+            self.traded.append(rows["instrument"][marks].astype(np.int64))
             closed = np.zeros(len(starts))
             closed[group[marks]] = level[marks]  # the last close of each position
             rest = rest - closed
@@ -178,4 +179,17 @@ class Trips:
     @property
     def trips(self) -> npt.NDArray[np.float64]:
         """Return the results of all finished round trips, atoms of the account's currency."""
-        return np.concatenate(self.results) if self.results else np.zeros(0)
+        if not self.results:
+            return np.zeros(0)
+        return np.asarray(np.concatenate(self.results) * self.rates[np.concatenate(self.traded)])
+
+    @property
+    def notional(self) -> float:
+        """Return what was bought and sold, atoms of the account's currency."""
+        return float(self._sums[0] @ self.rates)
+
+    @property
+    def ambiguous_share(self) -> float:
+        """Return the part of the realised profits and losses, each without its sign, that ambiguous fills made."""
+        _, realised, ambiguous = self._sums @ self.rates
+        return float(ambiguous / realised) if realised else 0.0

@@ -56,7 +56,7 @@ def _overlay(reports: Sequence[Report], names: Sequence[str]) -> Section:
     few = min(MOST, POINTS // len(reports))
     for k, (report, name) in enumerate(zip(reports, names, strict=True)):
         ts, equity = stamps(report.data.equity["ts"]), report.data.equity["equity"].to_numpy()
-        if not len(ts):
+        if not len(ts) or not report.data.initial > 0.0:
             continue
         style: Trace = {
             "colour": f"series-{k % COLOURS + 1}", "most": few, "legendgroup": name,

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from tradectl.report.html import Section, note, tiles
 from tradectl.report.model import Report
-from tradectl.report.text import Write, count, days, decimal, duration, money, percent, signed, stamp, tone
+from tradectl.report.text import (
+    Write,
+    count,
+    days,
+    decimal,
+    duration,
+    money,
+    percent,
+    signed,
+    stamp,
+    tone,
+    unvalued,
+)
 
 __all__ = ["badges", "headline", "sentence"]
 
@@ -45,7 +57,8 @@ def sentence(report: Report) -> str:
         text += f" in {_length(last - first)} ({stamp(first, seconds=False)} to {stamp(last, seconds=False)} UTC)"
     held = report.held
     if held is not None:
-        what = report.held_names[0] if len(report.held_names) == 1 else f"all {len(report.held_names)} instruments"
+        names = [name for name in report.held_names if name not in report.unrated]
+        what = names[0] if len(names) == 1 else f"all {len(names)} instruments"
         text += f"; buying and holding {what} made {signed(held, percent)}"
     return text + "."
 
@@ -78,8 +91,13 @@ def _remarks(report: Report) -> list[str]:
     for one in told.get("disabled_strategies") or ():
         where = f"it raised in {one['hook']} on {one['instrument']} at {one['ts_event']}"
         found.append(note(f"Strategy {one['strategy']} was disabled: {where}. {one.get('error') or ''}", "bad"))
-    if (told.get("final_equity") or 0.0) <= 0.0:
+    if unknown := unvalued(told):
+        found.append(note(unknown, "warn"))
+    elif (told.get("final_equity") or 0.0) <= 0.0:
         found.append(note("The account lost everything.", "bad"))
     if report.why:
         found.append(note(f"Without prices: {report.why}. Charts that need them are left out.", "warn"))
+    for name, source in report.unrated.items():
+        why = f"the data has no prices of {source}, which would convert it into {report.currency}"
+        found.append(note(f"Buying and holding leaves out {name}: {why}.", "warn"))
     return found

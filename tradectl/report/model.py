@@ -14,7 +14,7 @@ import polars as pl
 
 from tradectl.db.catalogue import Run
 from tradectl.errors import StoreError
-from tradectl.metrics.load import RunData
+from tradectl.metrics.load import RunData, unrated
 from tradectl.metrics.registry import compute_all
 from tradectl.report.html import Section
 from tradectl.report.ladders import Ladder
@@ -82,6 +82,11 @@ class Report:
     def held_names(self) -> list[str]:
         """Return the instruments whose prices are known."""
         return [] if self.prices is None else list(self.prices["symbol"].unique(maintain_order=True))
+
+    @cached_property
+    def unrated(self) -> dict[str, str]:
+        """Return the instruments that the benchmark leaves out, each with what has no prices to convert it."""
+        return {} if self.prices is None else unrated(self.prices)
 
     @cached_property
     def held(self) -> float | None:

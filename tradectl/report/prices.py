@@ -7,19 +7,22 @@ too much, sessions do. Detail bars, made-up bars and warm-up rows are left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tradectl.config.trading import Account
 from tradectl.config.wire_data import Opened
 from tradectl.core.calendars import DAY_NS
 from tradectl.core.codes import EventFlag, EventKind
+from tradectl.core.instrument import Instrument
 from tradectl.history.grid import nearest_floats
+from tradectl.metrics.load import RATED_BY
 
-__all__ = ["MOST", "STAMP", "collect"]
+__all__ = ["MOST", "STAMP", "collect", "rated"]
 
 MOST = 2_000_000  # rows over all instruments
 SECOND = 1_000_000_000  # ns
@@ -65,6 +68,20 @@ def collect(
         if watch is not None:
             watch(events)
     return _told(_joined(pl.concat(parts), widths, factor, closes), opened)
+
+
+def rated(prices: pl.DataFrame, instruments: Sequence[Instrument], account: Account) -> pl.DataFrame:
+    """Add what each symbol's quote currency has its rate from (`rated_by`), where any is not the account's own.
+
+    A rate that the config gives is constant and so takes no part in a return: null, as of the account's currency.
+    """
+    if all(one.quote == account.currency for one in instruments):
+        return prices
+    from_first = {one.base: one.id for one in reversed(instruments) if one.quote == account.currency}
+    source = {one.id: None if one.quote in account.rates else from_first.get(one.quote) for one in instruments}
+    names = [one.id for one in instruments]
+    by = prices["symbol"].replace_strict(names, [source[name] for name in names], return_dtype=pl.String)
+    return prices.with_columns(by.alias(RATED_BY))
 
 
 def _priced(events: Rows) -> Rows:

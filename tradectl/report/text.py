@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 __all__ = [
     "DASH", "TICKS", "Write", "count", "counted", "days", "decimal", "duration", "money", "ns_of", "percent",
-    "quantity", "share", "signed", "stamp", "tone",
+    "quantity", "share", "signed", "stamp", "tone", "unvalued",
 ]  # fmt: skip
 
 DASH = "–"
@@ -127,3 +127,15 @@ def ns_of(text: str) -> int:
     digits = "".join(c for c in rest[:9] if c.isdigit()) if rest else ""
     made = datetime.fromisoformat(whole if not rest else whole + "+00:00")
     return int(made.replace(tzinfo=made.tzinfo or UTC).timestamp()) * 1_000_000_000 + int(digits.ljust(9, "0") or 0)
+
+
+def unvalued(summary: Mapping[str, Any]) -> str:
+    """Return what to say where a run's equity was never known, for no price gave a currency its rate; else nothing."""
+    if summary.get("initial_equity", 0.0) is not None:
+        return ""
+    unrated = [row for row in summary.get("balances") or () if not row["rate_pico"]]
+    names = [str(row["currency"]) for row in unrated if row["balance_atoms"] or row["value_atoms"]]
+    return (
+        f"no price in the run's time gave {', '.join(names) or 'a currency'} a rate: equity and returns are not known, "
+        "and the final equity is without it"
+    )

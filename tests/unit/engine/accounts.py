@@ -42,6 +42,7 @@ class Desk:
         )  # fmt: skip
         self.now = MINUTE
         self.fills: list[Any] = []
+        self.samples: list[int] = []  # equity, atoms
 
     def bars(self, *closes: int | None) -> None:
         """Fold one timestamp of flat bars at these prices (None: no bar)."""
@@ -55,7 +56,9 @@ class Desk:
         events[-1]["flags"] = EventFlag.LAST
         self.now += MINUTE
         assert self.state.fold(events)[0] == FoldCode.DONE
-        self.fills += list(self.state.drain()["fills"])
+        out = self.state.drain()
+        self.fills += list(out["fills"])
+        self.samples += out["equity"]["equity_atoms"].tolist()
 
     def submit(
         self, strategy: int, i: int, side: int, lots: int, order_type: int = OrderType.MARKET, **more: int

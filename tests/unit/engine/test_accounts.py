@@ -120,6 +120,27 @@ def test_a_price_is_the_rate_of_a_currency() -> None:
     check(desk.state)
 
 
+def test_equity_is_sampled_once_all_that_is_held_has_a_rate() -> None:
+    """Before BTC/USD has a price, 2 BTC are worth neither 0 nor anything else: no sample, no drawdown."""
+    btc, eth = instrument("BTC/USD"), instrument("ETH/USD")
+    account = margin("USD", {"USD": 10_000, "BTC": 2})
+    desk = Desk([btc, eth], account, risk=RiskSpec(max_drawdown_nano=100_000_000))
+    assert desk.state.initial_atoms is None
+    desk.bars(None, 100)
+    assert desk.submit(0, 1, 1, 50) == 0
+    desk.bars(None, 100)
+    desk.bars(None, 60)  # 2,000 lost of 10,000 and of what the BTC are worth
+    assert not desk.samples
+    engine = desk.state.engine[0]
+    assert (int(engine["breached"]), float(engine["max_drawdown"])) == (0, 0.0)
+    desk.bars(20_000, 60)
+    desk.bars(21_000, 60)
+    assert desk.samples == [48_000 * UNIT, 50_000 * UNIT]
+    assert Desk([btc, eth], margin("USD", {"USD": 7})).state.initial_atoms == 7 * UNIT
+    known = AccountSpec(balances={"USD": UNIT, "BTC": 2 * UNIT}, rates_pico={"BTC": 3 * 10**12})
+    assert Desk([btc, eth], known).state.initial_atoms == 7 * UNIT
+
+
 def test_fees_stay_in_the_quote_currency() -> None:
     btc, eth = instrument("BTC/USD"), instrument("ETH/BTC", "0.01", "0.1")
     desk = Desk([btc, eth], margin("USD", {"USD": 10_000, "BTC": 2}), limits=InstrumentLimits(0, 1_000_000))

@@ -90,6 +90,15 @@ def test_no_samples() -> None:
     assert days.mean_equity == 100
 
 
+def test_what_a_run_starts_with_may_be_its_first_sample() -> None:
+    days = EquityDays(None)
+    assert (days.mean_equity, len(days.returns())) == (0.0, 0)
+    for rows in (equity(), equity((HOUR, 200), (2 * HOUR, 220)), equity((DAY_NS + HOUR, 110))):
+        days.feed(rows)
+    assert days.initial_atoms == 200
+    assert days.returns() == pytest.approx([0.1, -0.5])
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_days_in_any_slicing(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -130,7 +139,19 @@ def test_a_round_trip_by_hand() -> None:
     one.feed(fills((0, 0, 5, 0, 2, 5), (10, 0, -2, 30, 1, 3), (20, 0, -3, -4, 1, 0)))
     one.finish(100)
     assert one.trips.tolist() == [30 - 4 - 2 - 1 - 1]
-    assert (one.held_ns, one.notional, one.realised) == (20, 100.0, 34.0)
+    assert (one.held_ns, one.notional) == (20, 100.0)
+
+
+def test_rates_may_be_known_only_at_the_end() -> None:
+    """Instrument 0 is quoted in a currency that the run's last price makes worth 3."""
+    one = Trips(2, 1, np.array([0.0, 1.0]))
+    rows = fills((0, 0, 5, 0, 0, 5), (10, 0, -5, 30, 3, 0), (20, 1, 5, 0, 0, 5), (30, 1, -5, -10, 0, 0))
+    rows["ambiguous"] = [0, 1, 0, 0]
+    for row in rows:
+        one.feed(row.reshape(1))
+    one.rates = np.array([3.0, 1.0])
+    assert one.trips.tolist() == [3.0 * 27, -10.0]
+    assert (one.notional, one.ambiguous_share) == (3.0 * 100 + 100, 0.9)
 
 
 def test_a_flip_shares_its_fee() -> None:

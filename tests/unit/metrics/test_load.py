@@ -13,7 +13,7 @@ import pytest
 
 from tests.unit.metrics.made import HOUR_NS, STAMP, made_fills
 from tradectl.errors import StoreError
-from tradectl.metrics.load import RunData, buy_and_hold, daily
+from tradectl.metrics.load import RunData, buy_and_hold, daily, unrated
 from tradectl.metrics.registry import METRICS, compute_all
 from tradectl.metrics.streams import DAY_NS
 from tradectl.metrics.trials import Trials, trials_of
@@ -96,6 +96,30 @@ def test_buy_and_hold_of_two_instruments() -> None:
         [levels[0] - 1, levels[1] / levels[0] - 1, levels[2] / levels[1] - 1]
     )
     assert np.isnan(buy_and_hold(both.head(0), ends)).all()
+
+
+def test_buy_and_hold_of_what_is_quoted_in_another_currency() -> None:
+    """E costs 1, 2 and 2 B, a B costs 10 from hour 3 on, 20 from hour 24 and 15 from hour 30: E is bought at hour 3."""
+    ends = np.array([1, 2]) * DAY_NS
+    b = prices("B", (3, 10.0), (24, 20.0), (30, 15.0)).with_columns(rated_by=pl.lit(None, pl.String))
+    e = prices("E", (1, 1.0), (3, 1.0), (24, 2.0), (25, 2.0)).with_columns(rated_by=pl.lit("B"))
+    held = (4.0 + 2.0) / 2, (3.0 + 1.5) / 2
+    assert buy_and_hold(pl.concat([b, e]), ends) == pytest.approx([held[0] - 1, held[1] / held[0] - 1])
+    assert unrated(pl.concat([b, e])) == {}
+    gone = e.with_columns(rated_by=pl.lit("C"))
+    assert unrated(pl.concat([b, gone])) == {"E": "C"}
+    assert buy_and_hold(pl.concat([b, gone]), ends) == pytest.approx([1.0, -0.25])
+    assert np.isnan(buy_and_hold(gone, ends)).all()
+
+
+def test_a_benchmark_in_another_currency_needs_its_rates(tmp_path: Path) -> None:
+    place = write(tmp_path / "run", equity((1, 99), (47, 108)), made_fills(*TRIP), currency="EUR")
+    plain = prices("X:A", (1, 100.0), (40, 110.0))
+    assert RunData.open(place, plain).benchmark is None
+    constant = plain.with_columns(rated_by=pl.lit(None, pl.String))
+    assert RunData.open(place, constant).benchmark == pytest.approx([0.0, 0.1])
+    never = write(tmp_path / "never", equity(), made_fills(), initial_equity=None)
+    assert math.isnan(compute_all(RunData.open(never))["total_return"])
 
 
 def test_a_run_is_read_back(tmp_path: Path) -> None:
