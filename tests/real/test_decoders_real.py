@@ -42,7 +42,7 @@ def binance(lines: list[tuple[int, str]], driver: Recorded) -> None:
             driver.snapshot(message.get("data", message))
 
 
-@pytest.mark.parametrize("name", BINANCE)
+@pytest.mark.parametrize("name", ["spot", *(pytest.param(one, marks=pytest.mark.proof) for one in ("usdm", "coinm"))])
 def test_binance_books_equal_book_ticker_and_the_importer(name: str) -> None:
     files, exchange, symbol, raw_id, tick, lot, want = BINANCE[name]
     paths = [DATA / "binance_ws" / file for file in files]

@@ -216,6 +216,7 @@ def run_process(path: Path, cache: Path, **env: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.proof  # CI looks at a strategy's own siblings: tests/cache
 @compiled_only
 def test_the_cache_sees_edits_in_imported_files(tmp_path: Path) -> None:
     path = write(tmp_path, "s.count += stride()")
