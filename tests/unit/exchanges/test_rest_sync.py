@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.unit.exchanges.rest_fake import MINUTE, T0, Fake, Klines, made_trades
@@ -204,11 +205,13 @@ def test_funding_stands_beside_the_trades(tmp_path: Path) -> None:
     assert entry["kinds"] == {"trade": 4_321, "funding": 90}
     assert set(entry["fetched"]) == {"trades", "funding"}
     history = open_history([DataBlock(str(tmp_path), kind="trades")], {})
-    funding = [
-        event for chunk in history.chunks(65_536) for event in chunk if event["kind"] == EventKind.FUNDING
-    ]
+    events = np.concatenate([chunk.copy() for chunk in history.chunks(65_536)])
+    traded = events[events["kind"] == EventKind.TRADE]["ts_event"]
+    funding = events[events["kind"] == EventKind.FUNDING]
+    within = [at for at in stamps if traded.min() <= at * NS <= traded.max()]  # others have no price
+    assert 0 < len(within) < len(stamps)
     assert [(int(e["ts_event"]), int(e["w0"]), int(e["w1"])) for e in funding] == [
-        (at * NS, 100_000_000, 0) for at in stamps
+        (at * NS, 100_000_000, 0) for at in within
     ]
 
 
