@@ -62,7 +62,10 @@ def _is_priced(part: BookPart) -> bool:
 
 
 def _span(source: Source | BookSource) -> Span | None:
-    """Return from when to when a source's prices go inside its block's window, ns UTC; None: it has none of its own."""
+    """Return from when to when a source's prices go inside its block's window, ns UTC; None: it has none of its own.
+
+    A part of a catalogue that holds prices and funding counts whole.
+    """
     if not has_prices(source):
         return None
     if isinstance(source, Source):
