@@ -160,7 +160,7 @@ def play(seed, steps, spread):
     SEEN["strayed"] += pair.strayed
 
 
-@settings(max_examples=10 if DISABLE_JIT else 30, deadline=None)
+@settings(max_examples=10 if DISABLE_JIT else 15, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from((4, 12, 90)))
 def test_random_messages_and_own_orders(seed, spread):
     play(seed, 60 if DISABLE_JIT else 150, spread)
