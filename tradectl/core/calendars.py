@@ -21,6 +21,7 @@ __all__ = [
     "is_open",
     "print_end",
     "session_of",
+    "session_of_bar",
 ]  # fmt: skip
 
 DAY_NS = 86_400 * 1_000_000_000
@@ -82,6 +83,15 @@ def sitting_of_bar(world, market, start, end):
     if end <= sitting_at(world.sittings, row).open and sitting_at(world.sittings, before).close > start:
         return before
     return row
+
+
+@kernel
+def session_of_bar(world, market, start, end):
+    """Return (number, open, close) of the session that the bar (start, end] is of, else of the next one; ns UTC."""
+    if market.hours == 0:
+        return session_of(world, market, end - 1)
+    row = sitting_at(world.sittings, sitting_of_bar(world, market, start, end))
+    return row.number, row.session_open, row.session_close
 
 
 @routine

@@ -11,7 +11,7 @@ import math
 
 from tradectl.core import layout
 from tradectl.core.buying import available_atoms
-from tradectl.core.calendars import is_open, session_of
+from tradectl.core.calendars import is_open, session_of, session_of_bar
 from tradectl.core.codes import MarketStatus, OrderStatus
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import NONE, bar_at, currency_at, engine_at, market_at, order_at, position_at
@@ -123,12 +123,14 @@ def ctx_frame(ctx):
 
 
 @kernel
-def session_time(ctx):
-    """Return a time inside the session of the current bar, or where there is none the time of this hook, ns."""
-    if _market(ctx).level != 0 and ctx.cursor_frame < 0:
-        return engine_at(ctx.engine, 0).now
+def current_session(ctx):
+    """Return (number, open, close) of the session of the current bar, or where there is none of this hook's time."""
+    market = _market(ctx)
     ended = bar_at(ctx.cursor_bar, 0).ts_event
-    return ended - 1 if ended > 0 else engine_at(ctx.engine, 0).now
+    if ended <= 0 or (market.level != 0 and ctx.cursor_frame < 0):
+        return session_of(ctx, market, engine_at(ctx.engine, 0).now)
+    length = market.tf_ns if market.level == 0 else 1  # of a derived bar its last source bar says it
+    return session_of_bar(ctx, market, ended - length, ended)
 
 
 @kernel
@@ -140,21 +142,21 @@ def ctx_is_session_open(ctx):
 @kernel
 def ctx_session(ctx):
     """Number of the session of the current bar (its date in days since 1970-01-01); outside sessions the next one's."""
-    number, _, _ = session_of(ctx, _market(ctx), session_time(ctx))
+    number, _, _ = current_session(ctx)
     return number
 
 
 @kernel
 def ctx_session_open(ctx):
     """Open of the session of the current bar, ns UTC; outside sessions the next one's."""
-    _, opens, _ = session_of(ctx, _market(ctx), session_time(ctx))
+    _, opens, _ = current_session(ctx)
     return opens
 
 
 @kernel
 def ctx_session_close(ctx):
     """Close of the session of the current bar, ns UTC; outside sessions the next one's."""
-    _, _, closes = session_of(ctx, _market(ctx), session_time(ctx))
+    _, _, closes = current_session(ctx)
     return closes
 
 

@@ -121,6 +121,33 @@ def test_bars_by_the_clock_are_cut_at_the_close(tmp_path: Path) -> None:
     assert hours == ["11:00", "13:00", "15:00", "16:00"]  # even hours of UTC, which is 5 hours ahead
 
 
+@pytest.mark.parametrize(
+    ("close", "bars", "ends"),
+    [
+        ("15:45", ["2h"], ["11:00", "13:00", "15:00", "16:00"]),
+        ("15:15", ["2h"], ["11:00", "13:00", "15:00", "15:30"]),  # it begins with the bar over the close
+        ("15:45", ["1d"], ["16:00"]),
+        ("15:45", ["30m"], [f"{h:02}:{m:02}" for h in range(10, 16) for m in (0, 30)] + ["16:00"]),
+    ],
+)
+@pytest.mark.parametrize("outside", ["drop", "keep"])
+def test_a_bar_over_the_close_belongs_to_the_session_that_closes(
+    close: str, bars: list[str], ends: list[str], outside: str, tmp_path: Path
+) -> None:
+    hours = WALL_STREET | {"close": close, "align": "clock"}
+    rows = half_hours(date(2024, 3, 7), 2)
+    seen, _ = fold(tmp_path, rows, bars, hours, execution={"outside_session": outside})
+    number = (date(2024, 3, 7) - date(1970, 1, 1)).days
+    mine = [row for row in seen if int(row[5]) == number]
+    told = [datetime.fromtimestamp(int(row[1]) // SECOND, NEW_YORK).strftime("%d %H:%M") for row in mine]
+    assert told[-len(ends) :] == [f"07 {end}" for end in ends]
+    if outside == "drop":
+        assert len(told) == len(ends)
+        assert int(mine[0][2]) == dict(rows)[ns(datetime(2024, 3, 7, 10, tzinfo=NEW_YORK))]
+    else:  # what comes before the open is the session's too
+        assert int(mine[0][2]) == 1_000
+
+
 def test_what_lies_outside_is_kept_where_asked(tmp_path: Path) -> None:
     rows = half_hours(date(2024, 3, 7), 2)
     seen, state = fold(tmp_path, rows, ["4h", "1d"], WALL_STREET, execution={"outside_session": "keep"})
