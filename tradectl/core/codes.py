@@ -335,6 +335,7 @@ class Reason(IntEnum):
     MODIFY_BELOW_FILLED = 124
     NO_SIZING = 125
     EXPIRY_INVALID = 126
+    EQUITY_UNKNOWN = 127
     DUPLICATE_ORDER_ID = 150
     ORDER_ID_OUT_OF_RANGE = 151
     TRADING_HALTED = 201
@@ -406,6 +407,7 @@ MESSAGES: dict[Reason, str] = {
     Reason.MODIFY_BELOW_FILLED: "the new quantity is not above what has been filled",
     Reason.NO_SIZING: "no quantity given and the config has no sizing block",
     Reason.EXPIRY_INVALID: "GTD needs a time of expiry after now; other orders have none",
+    Reason.EQUITY_UNKNOWN: "a share of equity, of which a part has had no rate yet",
     Reason.DUPLICATE_ORDER_ID: "an order with this id is resting in the book already",
     Reason.ORDER_ID_OUT_OF_RANGE: "the order id is beyond the book's capacity",
     Reason.TRADING_HALTED: "trading is HALTED",

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 
+from tradectl.core.account import is_valued
 from tradectl.core.buying import available_atoms
-from tradectl.core.codes import OrderFlag, OrderType, Reason, RequestKind
+from tradectl.core.codes import OrderFlag, OrderType, Reason, RequestKind, SizingMethod
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import (
     NONE,
@@ -39,6 +40,8 @@ MODIFY, CANCEL_ALL = int(RequestKind.MODIFY), int(RequestKind.CANCEL_ALL)
 NOT_A_NUMBER = int(Reason.NOT_A_NUMBER)
 QTY_NOT_ON_LOT = int(Reason.QTY_NOT_ON_LOT)
 SIZE_IS_ZERO, NO_SIZING = int(Reason.SIZE_IS_ZERO), int(Reason.NO_SIZING)
+EQUITY_UNKNOWN = int(Reason.EQUITY_UNKNOWN)
+PERCENT_EQUITY = int(SizingMethod.PERCENT_EQUITY)
 REQUESTS_FULL = int(Reason.REQUESTS_FULL)
 
 
@@ -83,25 +86,30 @@ def put_request(
     return order_id
 
 
+@kernel
+def knows_equity(ctx, currency):
+    """Return whether it is known what equity is in a currency."""
+    return currency.rate_pico != 0 and is_valued(ctx)
+
+
 @routine
 def default_lots(ctx):
-    """Return the lots of the strategy's sizing method at the last price."""
+    """Return (lots, reason) of the strategy's sizing method at the last price."""
     engine = engine_at(ctx.engine, 0)
     market = _market(ctx)
     currency = currency_at(ctx.currencies, market.currency)
     strategy = strategy_at(ctx.strategies, ctx.cursor_strategy)
+    if strategy.sizing_value <= 0:
+        return 0, NO_SIZING
+    if strategy.sizing_method == PERCENT_EQUITY and not knows_equity(ctx, currency):
+        return 0, EQUITY_UNKNOWN
     equity, available = engine.equity_atoms, available_atoms(engine, currency)
     if currency.rate_pico != PICO:
         equity = muldiv_floor(equity, PICO, max(currency.rate_pico, 1))
         if engine.account_type != 1:
             available = muldiv_floor(available, PICO, max(currency.rate_pico, 1))
-    return sized_lots(engine, market, strategy, equity, available)
-
-
-@kernel
-def has_sizing(ctx):
-    """Return whether the config says how to size orders without a quantity (its value is above 0)."""
-    return strategy_at(ctx.strategies, ctx.cursor_strategy).sizing_value > 0
+    lots = sized_lots(engine, market, strategy, equity, available)
+    return lots, (SIZE_IS_ZERO if lots <= 0 else 0)
 
 
 @kernel
@@ -139,10 +147,9 @@ def _order(ctx, side, qty, limit, stop, tif, post_only, reduce_only, tag, expire
     if qty is None:
         if reduce_only:
             lots = abs(known_lots(ctx))
+            reason = SIZE_IS_ZERO if lots == 0 else 0
         else:
-            lots = default_lots(ctx)
-        if lots <= 0:
-            reason = SIZE_IS_ZERO if reduce_only or has_sizing(ctx) else NO_SIZING
+            lots, reason = default_lots(ctx)
     else:
         lots, exact = lots_of_qty(_market(ctx), float(qty))
         if exact < 0:
@@ -241,6 +248,8 @@ def fraction_lots(ctx, fraction):
     engine = engine_at(ctx.engine, 0)
     market = _market(ctx)
     currency = currency_at(ctx.currencies, market.currency)
+    if fraction != 0.0 and not knows_equity(ctx, currency):
+        return 0, EQUITY_UNKNOWN
     nano = int(math.floor(abs(fraction) * 1e9 + 0.5))
     atoms = muldiv_floor(max(engine.equity_atoms, 0), nano, 1_000_000_000)
     if currency.rate_pico != PICO:
@@ -253,6 +262,8 @@ def fraction_lots(ctx, fraction):
 def ctx_target_percent(ctx, fraction, tag=0):
     """Send what takes the position to a fraction of equity (1.0 = all of it, negative: short) at the market."""
     lots, reason = fraction_lots(ctx, float(fraction))
+    if reason == EQUITY_UNKNOWN:
+        return put_request(ctx, SUBMIT, 1 if fraction > 0.0 else -1, MARKET, GTC, 0, 0, 0, 0, reason, 0, tag, 0)
     return _to_target(ctx, lots, reason, tag)
 
 

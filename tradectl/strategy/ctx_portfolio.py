@@ -8,7 +8,7 @@ from tradectl.core.codes import MarketStatus, OrderFlag, OrderType, Reason, Requ
 from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import currency_at, engine_at, market_at, position_at
 from tradectl.core.money import muldiv_ceil, muldiv_floor, notional_floor
-from tradectl.strategy.ctx_orders import fraction_lots, put_request
+from tradectl.strategy.ctx_orders import EQUITY_UNKNOWN, fraction_lots, knows_equity, put_request
 from tradectl.strategy.ctx_read import select_instrument
 
 NANO = 1_000_000_000
@@ -34,19 +34,21 @@ def leg_reduces(held, delta):
 
 
 @routine
-def weights_valid(ctx, weights):
-    """Return whether weights are numbers, tradable where not zero, and no more than the account may hold."""
+def check_weights(ctx, weights):
+    """Return 0 for weights that are numbers, tradable where not zero, and what the account may hold; or a Reason."""
     engine = engine_at(ctx.engine, 0)
     total = 0.0
     for i in range(ctx.n_instruments):
         w = weights[i]
         if not (-1e6 < w < 1e6) or (w < 0.0 and engine.account_type == 1):
-            return False
+            return WEIGHTS_INVALID
         market = market_at(ctx.markets, i)
         if w != 0.0 and (market.status != LISTED or market.has_price == 0):
-            return False
+            return WEIGHTS_INVALID
+        if w != 0.0 and not knows_equity(ctx, currency_at(ctx.currencies, market.currency)):
+            return EQUITY_UNKNOWN
         total += abs(w)
-    return total <= engine.leverage_nano / 1e9 + TOLERANCE
+    return 0 if total <= engine.leverage_nano / 1e9 + TOLERANCE else WEIGHTS_INVALID
 
 
 @kernel
@@ -105,14 +107,15 @@ def ctx_rebalance(ctx, weights):
     """Take the whole portfolio to signed fractions of equity, `weights[i]` for instrument `i`, atomically.
 
     Reductions are sent first, then purchases, scaled down together when the account could not pay for all
-    of them; if any leg is refused, none is sent. Returns the number of legs (-1: the weights are invalid).
+    of them; if any leg is refused, none is sent. Returns the number of legs (-1: the weights are refused).
     """
     instrument = ctx.cursor_instrument
     legs = -1
-    if weights_valid(ctx, weights):
+    reason = check_weights(ctx, weights)
+    if reason == 0:
         legs = send_legs(ctx, weights)
     else:
-        put_request(ctx, SUBMIT, 1, MARKET, 1, REBALANCE, 0, 0, 0, WEIGHTS_INVALID, 0, 0, 0)
+        put_request(ctx, SUBMIT, 1, MARKET, 1, REBALANCE, 0, 0, 0, reason, 0, 0, 0)
     select_instrument(ctx, instrument)
     return legs
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 from tradectl.core import layout
+from tradectl.core.account import is_valued
 from tradectl.core.buying import available_atoms
 from tradectl.core.calendars import is_open, session_of, session_of_bar
 from tradectl.core.codes import MarketStatus, OrderStatus
@@ -291,7 +292,9 @@ def ctx_realised(ctx):
 
 @kernel
 def ctx_equity(ctx):
-    """Equity of the account in its currency."""
+    """Equity of the account in its currency; NaN until all that is held has a rate."""
+    if not is_valued(ctx):
+        return math.nan
     return engine_at(ctx.engine, 0).equity_atoms / ATOMS
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
-from tests.parity.helpers import small_run
+from tests.parity.helpers import small_run, write_bars
 
 STRATEGY = """
 from tradectl.strategy import *
@@ -58,3 +59,27 @@ def test_no_quantity_and_no_sizing_is_a_reason_of_its_own(tmp_path: Path) -> Non
     zero = ("BUY", 0, "DENIED", "SIZE_IS_ZERO")
     assert orders_of(tmp_path, body, sizing=small) == [zero, zero]
     assert orders_of(tmp_path, "ctx.buy_value(0.01)") == [zero]
+
+
+@pytest.mark.parametrize("from_minute", [0, 5])
+def test_a_share_of_an_equity_that_is_not_known_yet_is_refused(from_minute: int, tmp_path: Path) -> None:
+    """Until its first price a balance in euros is worth nobody knows what."""
+    dollars = write_bars(tmp_path / "bars" / "AAAUSD.csv").read_text().splitlines()
+    euros = write_bars(tmp_path / "bars" / "EURUSD.csv", start=50.0).read_text().splitlines()
+    (tmp_path / "bars" / "EURUSD.csv").write_text("\n".join([euros[0], *euros[1 + from_minute :]]) + "\n")
+    body = "ctx.buy()\nctx.target_percent(0.5)\nctx.target_percent(-0.5)\nctx.buy(float(ctx.equity > 0.0))"
+    orders = orders_of(
+        tmp_path, body, sizing={"method": "percent_equity", "value": 0.5},
+        strategy={"path": "asks.py", "jit": False, "symbols": ["AAA/USD"]},
+        data={"source": "bars", "timeframe": "1m", "to": "2024-01-01T00:10:00Z"},
+        instruments=ONE | {"EUR/USD": {"tick_size": 0.01, "lot_size": 1}},
+        account={"type": "margin", "currency": "USD", "balances": {"USD": 10_000, "EUR": 2_000}, "leverage": 2},
+    )  # fmt: skip
+    if from_minute == 0:
+        euro, price = (float(rows[2].split(",")[4]) for rows in (euros, dollars))
+        lots = int(0.5 * (10_000 + 2_000 * euro) / price)
+        sent = [("BUY", lots), ("BUY", lots), ("SELL", lots), ("BUY", 1)]
+        assert sorted(orders) == sorted((*one, "FILLED", "NONE") for one in sent)
+    else:
+        refused = [(side, 0, "DENIED", "EQUITY_UNKNOWN") for side in ("BUY", "BUY", "SELL")]
+        assert orders == [*refused, ("BUY", 0, "DENIED", "QTY_NOT_POSITIVE")]
