@@ -77,7 +77,8 @@ def test_ccxt_sees_the_true_book_and_every_trade(exchange: str, symbol: str) -> 
             truth = server.truth(exchange, symbol)
             last_id = TRADE_IDS.get((exchange, symbol), str)(truth["trades"][-1]["id"])
             await until(lambda: any(one["id"] == last_id for one in client.trades[symbol]))
-            await until(lambda: floats(client.orderbooks[symbol]["bids"], 9) == floats(truth["bids"], 9))
+            for one in ("bids", "asks"):
+                await until(lambda one=one: floats(client.orderbooks[symbol][one], 9) == floats(truth[one], 9))
             book, trades = client.orderbooks[symbol], client.trades[symbol]
             for side in ("bids", "asks"):
                 depth = len(book[side])

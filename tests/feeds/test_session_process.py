@@ -26,7 +26,7 @@ from tradectl.exchanges.model import GapReason
 
 pytestmark = pytest.mark.xdist_group("paper processes")
 
-SPARE_S = 120.0  # for starting and ending on a busy machine
+SPARE_S = 300.0  # for starting and ending on a busy machine
 PAPER = [sys.executable, "-m", "tradectl", "paper", "--headless", "--json"]
 
 
