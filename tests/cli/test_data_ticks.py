@@ -28,6 +28,8 @@ def test_import_info_check_export(program: Program, tmp_path: Path) -> None:
     for kind, path in (("trades", one), ("depth", two)):
         done = program("data", "import", path, "--kind", kind, "--symbol", "BTC/USDT", "--out", out, "--json")
         assert done.code == 0, done.err
+    done = program("data", "import", depth(tmp_path / "d.csv"), "--kind", "depth", "--symbol", "BTC/USDT", "--out", out)
+    assert "84 rows of 1 series, 0 of them new, in place of 84 that were there: 1 file" in done.out
     (info,) = program("data", "info", out, "--json").objects
     (instrument,) = info["instruments"]
     assert instrument["kinds"] == {"trade": 60, "depth": 84}

@@ -82,7 +82,8 @@ def _import(data: typer.Typer) -> None:
             print_notes(history.report.notes)
             written = f"{count(summary.files)} files, {size(summary.bytes)}"
             of = f"{count(summary.rows)} rows of {count(summary.series)} series"
-            console().print(f"{of}, {count(summary.added)} of them new: {written}")
+            instead = f", in place of {count(summary.replaced)} that were there" if summary.replaced else ""
+            console().print(f"{of}, {count(summary.added)} of them new{instead}: {written}")
             console().print(f"catalogue: [bold]{out}[/]")
 
 

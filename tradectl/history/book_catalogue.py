@@ -3,9 +3,9 @@
     <root>/kind=ticks/venue=BINANCE/symbol=BTC-USDT/date=2024-08-08/<hash>.parquet
 
 Columns: ts_event, ts_recv (ns UTC; left out where it is ts_event), kind, side, flags (as in the event),
-price_ticks, qty_lots, price2_ticks, qty2_lots, id. A column of one value is left out and stands in
-`catalogue.json`, whose `ticks` says what parts there are, on which grid each one is, and what is in it. Rows
-are in receive order, and no receive stamp is in two parts.
+price_ticks, qty_lots, price2_ticks, qty2_lots, id, shift_ns (what `clock: correct` added to ts_recv). A column
+of one value is left out and stands in `catalogue.json`, whose `ticks` says what parts there are, on which grid
+each one is, and what is in it. Rows are in receive order, and no receive stamp is in two parts.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ __all__ = ["COLUMNS", "book_part", "folder_of", "load_book_catalogue"]
 COLUMNS = {
     "ts_event": "ts_event", "ts_recv": "ts_recv", "kind": "kind", "side": "side", "flags": "flags",
     "price_ticks": "price", "qty_lots": "qty", "price2_ticks": "price2", "qty2_lots": "qty2", "id": "id",
+    "shift_ns": "shift",
 }  # fmt: skip
 GAPS_KEPT = 5  # listed per source
 UNSCALED = np.zeros(256, np.bool_)

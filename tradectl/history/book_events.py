@@ -41,6 +41,7 @@ class Ticks:
 
     Stamps ns UTC; `price`, `price2` in ticks, `qty`, `qty2` in lots. FUNDING: `price` is the rate in 1e-12.
     GAP: `price` and `qty` are the stamps between which something is missing. STATUS: `id` is the status.
+    `shift` (ns) is what a correction of the receive clock has added to `ts_recv`.
     """
 
     ts_event: npt.NDArray[np.int64]
@@ -53,6 +54,7 @@ class Ticks:
     price2: Column
     qty2: Column
     id: Column
+    shift: Column = 0
 
     def __len__(self) -> int:
         return len(self.ts_recv)
@@ -62,10 +64,10 @@ class Ticks:
         return Ticks(*columns)
 
     def columns(self) -> tuple[Column, ...]:
-        """Return the ten columns in order."""
+        """Return the eleven columns in order."""
         return (
             self.ts_event, self.ts_recv, self.kind, self.side, self.flags,
-            self.price, self.qty, self.price2, self.qty2, self.id,
+            self.price, self.qty, self.price2, self.qty2, self.id, self.shift,
         )  # fmt: skip
 
     def full(self, name: str) -> npt.NDArray[Any]:

@@ -98,7 +98,7 @@ class Seed:
             parts.append(_snapshot(ADD, at_ns, (side, price, qty), ids))
         if self.quote is not None:
             stamp = np.array([at_ns])
-            parts.append(Ticks(stamp, stamp, *self.quote.columns()[2:]))
+            parts.append(Ticks(stamp, stamp, *self.quote.columns()[2:-1]))
         parts = [part for part in parts if len(part)]
         return concat_ticks(parts) if parts else None
 

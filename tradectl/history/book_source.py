@@ -70,6 +70,7 @@ class BookPart:
             if len(made):
                 if self.shift_ns:
                     made.ts_recv = made.ts_recv + self.shift_ns
+                    made.shift = made.shift + self.shift_ns
                 yield made
 
 
@@ -128,8 +129,7 @@ class BookSource:
     @property
     def kinds(self) -> frozenset[str]:
         """Return the names of the kinds that its stream has: trades, quotes, depth, orders, funding, mark."""
-        mask = kinds_mask(self.block.kind)
-        return groups_of(k for k in self.kinds_there if mask is None or mask[k])
+        return groups_of(self.kinds_asked)
 
     @property
     def is_empty(self) -> bool:
@@ -141,6 +141,12 @@ class BookSource:
     def kinds_there(self) -> list[int]:
         """Return the kinds of all its rows, asked for or not."""
         return [int(kind) for kind in np.flatnonzero(self.counts)]
+
+    @property
+    def kinds_asked(self) -> list[int]:
+        """Return the kinds of the rows that its stream has."""
+        mask = kinds_mask(self.block.kind)
+        return [kind for kind in self.kinds_there if mask is None or mask[kind]]
 
     @property
     def first_ns(self) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from tradectl.core.codes import EventFlag, EventKind
@@ -32,8 +33,10 @@ __all__ = ["PART_ROWS", "add_book"]
 PART_ROWS = 1 << 21  # rows of a part file at most: what an import holds in memory
 ROW_GROUP = 262_144  # rows
 GAPS_KEPT = 5
-CONNECTED = (EventKind.CLEAR, EventKind.GAP, EventKind.STATUS)  # replaced along with any depth or orders
+CONNECTED = np.zeros(256, np.bool_)
+CONNECTED[[EventKind.CLEAR, EventKind.GAP, EventKind.STATUS]] = True
 BOOK = range(int(EventKind.DEPTH), int(EventKind.ORDER_EXEC) + 1)
+NEVER = 1 << 62, -(1 << 62)  # first and last stamp of no row
 
 
 def add_book(
@@ -41,7 +44,7 @@ def add_book(
 ) -> None:
     """Add a source's rows to its series; `names` has venue, symbol, base, quote, `grid` tick and lot size.
 
-    What the series holds of the same kinds between the first and the last of these rows is replaced by them,
+    What the series holds of the kinds asked for between the first and the last of these rows is replaced by them,
     so that an import can be repeated. Rows of other kinds stay, and are merged with them in receive order.
     """
     folder = folder_of(names["venue"], names["symbol"])
@@ -54,22 +57,21 @@ def add_book(
         for name, step in zip(("tick_size", "lot_size"), grid, strict=True)
     )
     start, end = window(InstrumentSpec(), source.block)
-    first, last = max(start, source.first_ns), min(end - 1, source.last_ns)
-    kinds = {int(k) for k in np.flatnonzero(source.counts)}
-    if kinds & set(BOOK):
-        kinds |= {int(k) for k in CONNECTED}
-    touched = [p for p in entry["parts"] if p["last_ns"] >= first and p["first_ns"] <= last]
-    streams = [source.stream(whole, 1, start, end)]  # type: ignore[arg-type]
+    new = source.stream(whole, 1, start, end)  # type: ignore[arg-type]
+    streams, touched = [_counted(writer, new)], []
+    if entry["parts"]:
+        extent = _Extent(source.kinds_asked, source.stream(whole, 1, start, end))  # type: ignore[arg-type]
+        touched = extent.touched(entry["parts"])
     if touched:
         old = (book_part(writer.root / folder / p["file"], p) for p in touched)
-        streams.append(_left(old, whole, kinds, (first, last)))  # type: ignore[arg-type]
+        streams = [_counted(writer, extent.added(new)), _left(writer, old, whole, extent)]  # type: ignore[arg-type]
     entry["parts"] = [p for p in entry["parts"] if p not in touched]
-    before = sum(p["rows"] for p in touched)
+    rows, replaced = writer.summary.rows, writer.summary.replaced
     made = list(_parts(writer, folder, merge_ticks(streams), whole))  # type: ignore[arg-type]
     writer.stale += [writer.root / folder / p["file"] for p in touched]
     entry["parts"] = sorted(entry["parts"] + made, key=lambda part: int(part["first_ns"]))
     writer.summary.series += 1
-    writer.summary.added += max(sum(p["rows"] for p in made) - before, 0)
+    writer.summary.added += max(writer.summary.rows - rows - (writer.summary.replaced - replaced), 0)
     _describe(entry, names, source, whole)  # type: ignore[arg-type]
     if not entry["parts"]:
         del ticks_index[folder]
@@ -89,8 +91,6 @@ def _describe(
     entry |= {key: names[key] for key in ("venue", "symbol", "base", "quote")}
     entry |= {"tick_size": f"{grid[0]:f}", "lot_size": f"{grid[1]:f}"}
     entry["has_receive_clock"] = bool(entry["has_receive_clock"] or source.has_receive_clock)
-    if source.shift_ns:
-        entry["shift_ns"] = source.shift_ns
     entry["rows"] = sum(part["rows"] for part in entry["parts"])
     counts: dict[str, int] = {}
     for part in entry["parts"]:
@@ -103,16 +103,77 @@ def _describe(
         entry["last_ns"] = entry["parts"][-1]["last_ns"]
 
 
+class _Extent:
+    """What an import's rows take the place of: rows of its kinds that were received within its time.
+
+    Stamps are compared as they were received, without what a correction of the clock has added: the correction
+    of an earlier import may have been another. The states of a connection (CONNECTED) are those of the book: they
+    are replaced along with depth or orders, and where the series holds these no other import adds or replaces any.
+    """
+
+    def __init__(self, kinds: list[int], batches: Iterator[Ticks]) -> None:
+        self.first_ns, self.last_ns = NEVER  # as they are written
+        self.received = NEVER
+        self.of_book = NEVER  # between which the states of the connection stay as they are
+        for ticks in batches:
+            received = ticks.ts_recv - ticks.shift
+            self.first_ns, self.last_ns = min(self.first_ns, int(ticks.ts_recv[0])), int(ticks.ts_recv[-1])
+            self.received = min(self.received[0], int(received.min())), max(self.received[1], int(received.max()))
+        self.kinds = np.zeros(256, np.bool_)
+        self.kinds[kinds] = True
+        self.is_book = bool(self.kinds[BOOK].any())
+        self.kinds |= CONNECTED & np.bool_(self.is_book)
+
+    def touched(self, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the stored parts to merge with, or to replace rows of."""
+        begins = min(self.first_ns, self.received[0])
+        found = [
+            part
+            for part in parts
+            if part["last_ns"] >= begins
+            and part["first_ns"] <= max(self.last_ns, self.received[1] + part.get("shift_ns", 0))
+        ]
+        books = [part for part in found if any(int(kind) in BOOK for kind in part["kinds"])]
+        if books and not self.is_book:
+            self.of_book = books[0]["first_ns"], books[-1]["last_ns"]
+        return found
+
+    def added(self, batches: Iterator[Ticks]) -> Iterator[Ticks]:
+        """Yield the import's rows without the states that the stored book tells."""
+        for ticks in batches:
+            yield ticks[~self._stays(ticks)]
+
+    def replaces(self, ticks: Ticks) -> npt.NDArray[np.bool_]:
+        """Return which stored rows the import replaces."""
+        received = ticks.ts_recv - ticks.shift
+        inside = (received >= self.received[0]) & (received <= self.received[1])
+        made: npt.NDArray[np.bool_] = inside & self.kinds[ticks.full("kind")] & ~self._stays(ticks)
+        return made
+
+    def _stays(self, ticks: Ticks) -> npt.NDArray[np.bool_]:
+        inside = (ticks.ts_recv >= self.of_book[0]) & (ticks.ts_recv <= self.of_book[1])
+        made: npt.NDArray[np.bool_] = inside & CONNECTED[ticks.full("kind")]
+        return made
+
+
+def _counted(writer: Writer, batches: Iterator[Ticks]) -> Iterator[Ticks]:
+    """Yield the rows that are handed in, and count them."""
+    for ticks in batches:
+        writer.summary.rows += len(ticks)
+        if writer.progress is not None:
+            writer.progress(len(ticks))
+        yield ticks
+
+
 def _left(
-    parts: Iterator[Any], grid: tuple[Decimal, Decimal], kinds: set[int], between: tuple[int, int]
+    writer: Writer, parts: Iterator[Any], grid: tuple[Decimal, Decimal], new: _Extent
 ) -> Iterator[Ticks]:
-    """Yield the rows of parts that an import does not replace."""
-    replaced = np.zeros(256, np.bool_)
-    replaced[list(kinds)] = True
+    """Yield the rows of parts that an import does not replace; count the others."""
     for part in parts:
         for ticks in part.read(*grid, 1, -(1 << 62), 1 << 62):
-            inside = (ticks.ts_recv >= between[0]) & (ticks.ts_recv <= between[1])
-            yield ticks[~(inside & replaced[ticks.full("kind")])]
+            gone = new.replaces(ticks)
+            writer.summary.replaced += int(np.count_nonzero(gone))
+            yield ticks[~gone]
 
 
 def _parts(
@@ -122,9 +183,6 @@ def _parts(
     pending: list[Ticks] = []
     held = 0
     for batch in batches:
-        writer.summary.rows += len(batch)
-        if writer.progress is not None:
-            writer.progress(len(batch))
         for piece in _days(batch):
             same_day = not pending or int(pending[0].ts_recv[0]) // DAY_NS == int(piece.ts_recv[0]) // DAY_NS
             apart = pending and pending[-1].ts_recv[-1] != piece.ts_recv[0]
@@ -173,7 +231,8 @@ def _write(writer: Writer, folder: str, ticks: Ticks, grid: tuple[Decimal, Decim
         "size": path.stat().st_size, "blake2b": digest, "columns": frame.columns, "constants": constants,
         "tick_size": f"{grid[0]:f}", "lot_size": f"{grid[1]:f}",
         "kinds": {str(k): int(counts[k]) for k in np.flatnonzero(counts).tolist()},
-        "lag_min": int(lag.min()), "lag_max": int(lag.max()), "behind": int((lag < 0).sum()),
+        "shift_ns": int(np.max(ticks.shift)), "behind": int((lag < 0).sum()),
+        "lag_min": int(lag.min()), "lag_max": int(lag.max()),
         "reset_ns": int(ticks.ts_recv[resets[-1]]) if len(resets) else None,
         "gaps": [[int(ticks.full("price")[i]), int(ticks.full("qty")[i])] for i in gaps[:GAPS_KEPT]],
     }  # fmt: skip

@@ -37,7 +37,8 @@ class Summary:
     """What an import did."""
 
     rows: int = 0  # rows handed in
-    added: int = 0  # of these, rows that were not in the catalogue
+    added: int = 0  # rows by which the catalogue grew
+    replaced: int = 0  # rows of the catalogue that made way for them
     series: int = 0
     files: int = 0
     bytes: int = 0

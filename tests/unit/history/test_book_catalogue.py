@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,11 +12,15 @@ import pytest
 
 from tests.unit.history.book_files import MS, T0, book, depth, joined, table, trades
 from tests.unit.history.helpers import bars, write
+from tradectl.core.codes import EventKind
 from tradectl.errors import ConfigError, DataError
 from tradectl.history import book_writer
+from tradectl.history.importers.hftbacktest import BUY, EVENT, SELL
 from tradectl.history.importing import import_data
 from tradectl.history.model import DataBlock, InstrumentSpec
 from tradectl.history.open import open_history
+
+MIDNIGHT = 1_700_006_400_000_000_000  # ns
 
 
 def blocks(tmp_path: Path, *, n: int = 60) -> list[DataBlock]:
@@ -78,9 +83,63 @@ def test_a_later_import_extends_the_series(tmp_path: Path) -> None:
     )
     more = trades(tmp_path / "b" / "X.csv", 50, first=30)
     summary, _ = import_data([DataBlock(source=str(more), kind="trades")], tmp_path / "cat")
-    assert (summary.rows, summary.added) == (80, 30)
+    assert (summary.rows, summary.added, summary.replaced) == (50, 30, 20)
     whole = joined(book(trades(tmp_path / "c" / "X.csv", 80), "trades"))
     assert joined(book(tmp_path / "cat", "trades")).tobytes() == whole.tobytes()
+
+
+def both(path: Path, trades: range, depth: range, clears: tuple[int, ...] = ()) -> DataBlock:
+    """Trades and depth of one file, one lot each, and CLEARs, at ms counted from 20 ms before midnight."""
+    rows = [(2 | BUY, k) for k in trades] + [(1 | SELL, k) for k in depth] + [(3, k) for k in clears]
+    events = np.zeros(len(rows), EVENT)
+    for event, (ev, k) in zip(events, sorted(rows, key=lambda row: row[1]), strict=True):
+        event["ev"], event["exch_ts"], event["local_ts"] = ev, MIDNIGHT + (k - 20) * MS - 700, MIDNIGHT + (k - 20) * MS
+        event["px"], event["qty"] = 100 + k, 1
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, events)
+    return DataBlock(source=str(path), kind="book")
+
+
+def test_kinds_of_one_file_are_imported_one_after_the_other(tmp_path: Path) -> None:
+    block = both(tmp_path / "X.npy", range(10, 30, 2), range(1, 40, 2), (1, 24))
+    raw = joined(open_history([block], {})).tobytes()
+    for order in (("depth", "trades"), ("trades", "depth"), ("trades", "depth", "trades", "book")):
+        root = tmp_path / "-".join(order)
+        for kind in order:
+            summary, _ = import_data([replace(block, kind=kind)], root)
+        assert joined(book(root, "book")).tobytes() == raw
+        assert index(root)["kinds"] == {"trade": 10, "depth": 20, "clear": 2}
+    assert (summary.rows, summary.added, summary.replaced) == (32, 0, 32)
+
+
+def test_an_import_replaces_within_the_time_of_its_kinds(tmp_path: Path) -> None:
+    import_data([both(tmp_path / "a" / "X.npy", range(0, 50, 5), range(0, 50, 5), (3,))], tmp_path / "cat")
+    mended = both(tmp_path / "b" / "X.npy", range(20, 35, 7), range(50), (22,))
+    summary, _ = import_data([replace(mended, kind="trades")], tmp_path / "cat")
+    assert (summary.rows, summary.added, summary.replaced) == (3, 0, 3)  # 20, 27, 34 for 20, 25, 30
+    assert index(tmp_path / "cat")["kinds"] == {"trade": 10, "depth": 10, "clear": 1}  # the book's
+    made = joined(book(tmp_path / "cat", "trades"))
+    ms = (made["ts_recv"][made["kind"] == EventKind.TRADE] - MIDNIGHT) // MS + 20
+    assert ms.tolist() == [0, 5, 10, 15, 20, 27, 34, 35, 40, 45]
+    summary, _ = import_data([both(tmp_path / "c" / "X.npy", range(0, 50, 25), range(0))], tmp_path / "cat")
+    assert (summary.rows, summary.added, summary.replaced) == (2, 0, 5)
+
+
+def test_a_clock_is_corrected_by_importing_again(tmp_path: Path) -> None:
+    block = both(tmp_path / "X.npy", range(40), range(1, 40, 3), (7,))
+    ways = [{}, {"clock": "correct", "clock_latency_ns": 5 * MS}, {"clock": "correct", "clock_latency_ns": 60 * MS}]
+    want = []
+    for k, way in enumerate(ways):
+        import_data([replace(block, **way)], tmp_path / f"once-{k}")  # type: ignore[arg-type]
+        want.append(joined(book(tmp_path / f"once-{k}", "book")).tobytes())
+    assert len(set(want)) == 3
+    for k in (0, 2, 1, 0):
+        for kind in ("depth", "trades"):
+            import_data([replace(block, kind=kind, **ways[k])], tmp_path / "cat")  # type: ignore[arg-type]
+        assert joined(book(tmp_path / "cat", "book")).tobytes() == want[k]
+    import_data([replace(block, source=str(tmp_path / "once-2"))], tmp_path / "copy")
+    summary, _ = import_data([block], tmp_path / "copy")  # a copy knows by how much its rows were corrected
+    assert (summary.added, summary.replaced) == (0, summary.rows)
 
 
 def test_a_finer_import_makes_the_grid_finer(tmp_path: Path) -> None:
