@@ -90,8 +90,9 @@ class State:
         self.timers["at"] = L.NEVER
         self.books = self._build_books()
         self.latencies = aligned(len(spec.latencies), L.LATENCY)
-        for k, triple in enumerate(spec.latencies):
-            self.latencies[k] = triple
+        answers = sorted((exchange, response) for _, exchange, response in spec.latencies)  # one may overtake another
+        for k, ((request, exchange, _), answer) in enumerate(zip(spec.latencies, answers, strict=True)):
+            self.latencies[k] = request, exchange, *answer
         self._build_calendars()
         self.hooks = np.zeros(max(s, 1) * len(Hook), np.int64)
         self.used = np.zeros(max(s * n, 1), np.int64)
