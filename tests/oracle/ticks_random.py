@@ -89,13 +89,12 @@ def random_config(rng: random.Random) -> TickConfig:
 
 
 def random_triples(rng: random.Random) -> tuple[tuple[int, int, int], ...]:
-    """Return recorded (request, exchange, response) stamps, increasing in each column."""
-    made, asked, reached, back = [], 1000, 1000, 1000
+    """Return recorded (request, exchange, response) stamps, ascending by request; slow orders are overtaken."""
+    made, asked = [], 1000
     for _ in range(rng.randint(1, 6)):
         asked += rng.randint(1, 120)
-        reached = max(reached + 1, asked + rng.randint(0, 20))
-        back = max(back + 1, reached + rng.randint(0, 20))
-        made.append((asked, reached, back))
+        reached = asked + rng.choice([rng.randint(0, 20), rng.randint(0, 200)])
+        made.append((asked, reached, reached + rng.randint(0, 20)))
     return tuple(made)
 
 

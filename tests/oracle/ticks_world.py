@@ -152,7 +152,8 @@ class TickWorld(World):
         """Return how long the venue's answer of `ts` takes."""
         if not self.ticks.triples:
             return self.ticks.response_ns
-        return interpolated([(reached, back - reached) for _, reached, back in self.ticks.triples], ts)
+        answers = sorted((reached, back) for _, reached, back in self.ticks.triples)
+        return interpolated([(reached, back - reached) for reached, back in answers], ts)
 
     # ---- reports
 

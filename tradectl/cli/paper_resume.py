@@ -158,7 +158,8 @@ async def warm_up(hub: Hub, wired: Wired, progress: Progress) -> Events:
         parts += [(_warm(index, aux, found[index]), frame_ns) for index, aux in places.items()]
     events = np.concatenate([part for part, _ in parts])
     lengths = np.concatenate([np.full(len(part), frame_ns) for part, frame_ns in parts])
-    events = events[np.lexsort((events["instrument"], lengths, events["ts_recv"]))]
+    ticks = np.array(wired.data.frame_of)[events["instrument"]] == 0  # their bars end with those of a source
+    events = events[np.lexsort((events["instrument"], lengths, ticks, events["ts_recv"]))]
     if len(events):
         last = np.append(events["ts_recv"][1:] != events["ts_recv"][:-1], True)
         events["flags"][last] |= np.uint16(EventFlag.LAST)

@@ -15,6 +15,7 @@ from tradectl.config.feed import Feed
 from tradectl.config.models import RunConfig
 from tradectl.config.rules import rule_troubles
 from tradectl.config.trading import Sizing
+from tradectl.config.units import BarLength, Timeframe
 from tradectl.errors import nearest
 from tradectl.history.model import split_id
 from tradectl.history.profiles import PROFILES
@@ -116,25 +117,28 @@ def _symbol_list(at: Loc, symbols: tuple[str, ...]) -> Iterator[Conflict]:
 def _timeframes(config: RunConfig) -> Iterator[Conflict]:
     for frame in sorted({f for f in config.bars if config.bars.count(f) > 1}):
         yield Conflict(("bars",), f"the bar length {frame!r} stands twice")
-    for (row, frame), (index, block) in (
-        (bar, data) for bar in enumerate(config.bars) for data in enumerate(config.data)
-    ):
+    has_ticks = any(block.kind not in ("bars", "funding") for block in config.data)
+    for index, block in enumerate(config.data):
         source = block.timeframe
-        if source is None or block.detail:
+        if source is None or block.detail or block.kind != "bars":
             continue
-        if frame.by != "time":
-            if block.kind == "bars":
-                text = f"{frame!r} bars are made of trades; bars can only be made longer in time"
-                yield Conflict(("bars", row), text, (("data", index, "kind"),))
-            continue
-        related: tuple[Loc, ...] = (("data", index, "timeframe"),)
-        if frame.ns < source.ns:
-            text = f"{frame!r} is finer than the data ({source!r}); bars can only be made longer"
-            yield Conflict(("bars", row), text, related)
-        elif frame.ns % source.ns:
-            yield Conflict(
-                ("bars", row), f"{frame!r} is no multiple of the data's timeframe {source!r}", related
-            )
+        if has_ticks and any(frame.is_made_of(source.ns) for frame in config.bars):
+            continue  # the others are made of the ticks alone
+        for row, frame in enumerate(config.bars):
+            if not frame.is_made_of(source.ns):
+                yield _misfit(row, frame, index, source)
+
+
+def _misfit(row: int, frame: BarLength, index: int, source: Timeframe) -> Conflict:
+    """Return why `bars[row]` cannot be made of the bars of a data block."""
+    related: tuple[Loc, ...] = (("data", index, "timeframe"),)
+    if frame.by != "time":
+        text = f"{frame!r} bars are made of trades; bars can only be made longer in time"
+        return Conflict(("bars", row), text, (("data", index, "kind"),))
+    if frame.ns < source.ns:
+        text = f"{frame!r} is finer than the data ({source!r}); bars can only be made longer"
+        return Conflict(("bars", row), text, related)
+    return Conflict(("bars", row), f"{frame!r} is no multiple of the data's timeframe {source!r}", related)
 
 
 def _detail(config: RunConfig) -> Iterator[Conflict]:

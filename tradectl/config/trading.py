@@ -106,8 +106,8 @@ class Latency(Block):
     )
     recorded: Annotated[str, Text("a file", "../data/latency.csv")] | None = key(
         None,
-        "book data: a table (CSV, Parquet) of recorded orders with the columns request, exchange and response "
-        "(ns UTC), interpolated in place of `entry` and `response`; relative to the config file",
+        "book data: a table (CSV, Parquet) of recorded orders with the columns request (ascending), exchange and "
+        "response (ns UTC), interpolated in place of `entry` and `response`; relative to the config file",
         example="../data/latency.csv",
     )
 

@@ -198,6 +198,10 @@ class BarLength(str):
         made.by, made.ns, made.size = match[2], 0, size
         return made
 
+    def is_made_of(self, source_ns: int) -> bool:
+        """Tell whether bars of this length can be made of bars of another, ns."""
+        return self.by == "time" and self.ns >= source_ns and self.ns % source_ns == 0
+
 
 class Moment(str):
     """A point in time as ISO text in UTC; `ns` is nanoseconds since 1970 UTC."""

@@ -18,6 +18,7 @@ from tradectl.config.wire_numbers import (
     account_spec,
     counted_frames,
     execution_spec,
+    frames_left_out,
     limits_of,
     refuse_unused_rates,
     risk_spec,
@@ -104,8 +105,10 @@ def wire(
     hooks = [compile_hooks(one, block.jit) for one, block in zip(strategies, config.strategies, strict=True)]
     timings.compile_s = time.perf_counter() - start
     timings.was_cached = fold.was_cached and all(h.was_cached for h in hooks)
+    left_out = list(frames_left_out(config, data.instruments, data.frame_of))
     spec = _spec(config, folder, data, strategies, hooks)
     if data.report is not None:
+        data.report.notes += left_out
         for block, one in zip(config.strategies, strategies, strict=True):
             data.report.notes += unheard(block.label, one, data.kinds)
     return Wired(config, spec, data, strategies, hooks, timings)

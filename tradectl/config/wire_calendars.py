@@ -75,7 +75,7 @@ def hours_of(config: RunConfig, instrument: Instrument, source_ns: int, frames_n
     if calendar is None:
         return None
     sessions = sessions_of(calendar)
-    if calendar.align == "open" and any(0 < frame < DAY_NS for frame in frames_ns):
+    if calendar.align == "open" and any(0 < frame < DAY_NS and frame != source_ns for frame in frames_ns):
         _refuse_misaligned(instrument, sessions, source_ns)
     return Hours(sessions.sittings, calendar.align == "clock", config.execution.outside_session == "keep")
 

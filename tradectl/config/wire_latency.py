@@ -30,7 +30,7 @@ def recorded_latencies(latency: Latency, folder: Path) -> Sequence[tuple[int, in
     rows = _read(path).select(COLUMNS).rows()
     if not rows:
         raise DataError(f"{path}: holds no recorded order")
-    before = (-(2**63),) * 3
+    before = -(2**63)  # the request of the row above; the venue may have taken a slow order after a later one
     for number, row in enumerate(rows, 1 if _is_parquet(path) else 2):
         place = f"{path}: {'row' if _is_parquet(path) else 'line'} {number}"
         if None in row or not row[0] <= row[1] <= row[2]:
@@ -41,11 +41,12 @@ def recorded_latencies(latency: Latency, folder: Path) -> Sequence[tuple[int, in
         if row[2] - row[0] > LONGEST:
             took = (row[2] - row[0]) / 1e9
             raise DataError(f"{place}: expected an answer within an hour of the request, found {took:,.0f} s")
-        if row[0] == before[0]:
+        if row[0] == before:
             raise DataError(f"{place}: expected one row for each request, found {row[0]} again")
-        if row[0] < before[0] or row[1] < before[1]:
-            raise DataError(f"{place}: earlier than the row before it; sort the table by request")
-        before = row
+        if row[0] < before:
+            told = f"{place}: request {row[0]} is earlier than {before} in the row before it"
+            raise DataError(told, hint="sort the table by request")
+        before = row[0]
     return rows
 
 

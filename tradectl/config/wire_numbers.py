@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tradectl.config.models import Instrument as InstrumentBlock
 
 __all__ = [
-    "account_spec", "counted_frames", "execution_spec", "instrument_block", "level_of", "limits_of",
+    "account_spec", "counted_frames", "execution_spec", "frames_left_out", "instrument_block", "level_of", "limits_of",
     "refuse_unused_rates", "risk_spec", "scaled",
     "sizing_of", "wanted_frames",
 ]  # fmt: skip
@@ -211,7 +211,7 @@ def counted_frames(
     """Return the derived bars that are not of time, in the order of the configuration."""
     for bar in config.bars:
         for instrument, known in zip(instruments, kinds, strict=False):
-            if bar.by in ("volume", "notional") and known and not known & {"trades", "orders"}:
+            if bar.by in ("volume", "notional") and known and not known & {"trades", "orders", "bars"}:
                 raise ConfigError(
                     f"bars: {bar} needs trades, and {instrument.id} has only {', '.join(sorted(known))}",
                     hint="bars of time and of `tick` can be made of mids",
@@ -220,22 +220,44 @@ def counted_frames(
 
 
 def wanted_frames(config: RunConfig, frame_of: Sequence[int]) -> tuple[tuple[int, ...], bool]:
-    """Return (derived timeframes in ns, finest first; whether strategies are called on the source's bars)."""
-    sources = sorted(set(frame_of) - {0})  # 0: no bars, they are made from trades or quotes
+    """Return (derived timeframes in ns, finest first; whether strategies are called on the source's bars).
+
+    `frame_of`: the length of each instrument's bars; 0: they are made from trades or quotes. Beside such an instrument
+    bars of the source's own length are derived ones too: one place in `bars:` is one place for all.
+    """
+    sources = sorted(set(frame_of) - {0})
     if not config.bars:
         return (), len(sources) > 0
-    timed = [bar for bar in config.bars if bar.by == "time"]
-    if len(timed) < len(config.bars) and sources:
-        raise ConfigError(
-            f"bars: {next(bar for bar in config.bars if bar.by != 'time')} is made of trades, and the data are bars"
-        )
-    for frame in timed:
+    if 0 not in frame_of:
+        _refuse_unmade(config, sources)
+    asked = sorted(frame.ns for frame in config.bars if frame.by == "time")
+    own = sources[0] if len(sources) == 1 and 0 not in frame_of else 0
+    return tuple(ns for ns in asked if ns != own), own in asked
+
+
+def _refuse_unmade(config: RunConfig, sources: Sequence[int]) -> None:
+    """Raise ConfigError for `bars:` that cannot be made of source bars of these lengths, ns, alone."""
+    for frame in config.bars:
+        if frame.by != "time":
+            raise ConfigError(f"bars: {frame!s} is made of trades, and the data are bars")
         for source in sources:
-            if frame.ns < source or frame.ns % source:
+            if not frame.is_made_of(source):
                 raise ConfigError(
                     f"bars: {frame!s} is no multiple of the data's timeframe {format_ns(source)}",
                     hint="bars can only be made longer, by whole multiples",
                 )
-    asked = sorted(frame.ns for frame in timed)
-    own = sources[0] if len(sources) == 1 else 0
-    return tuple(ns for ns in asked if ns != own), own in asked
+
+
+def frames_left_out(config: RunConfig, instruments: Sequence[Instrument], frame_of: Sequence[int]) -> Iterator[str]:
+    """Yield notes on instruments with bars, beside tick data, of which not all of `bars:` can be made.
+
+    ConfigError for one of which none can.
+    """
+    for instrument, source in zip(instruments, frame_of, strict=True):
+        left = [str(frame) for frame in config.bars if source and not frame.is_made_of(source)]
+        if not left:
+            continue
+        told = f"{instrument.id} has bars of {format_ns(source)}, of which no bars of {' and '.join(left)} can be made"
+        if len(left) == len(config.bars):
+            raise ConfigError(f"bars: {told}", hint=f"add {format_ns(source)} or a multiple of it")
+        yield f"{told}: its strategies are called on the others"

@@ -105,7 +105,9 @@ SITTING = record(  # a market is open from `open` until before `close`; a sessio
     *words("<i8", "open close session_open session_close number")  # number: its date in days since 1970-01-01
 )
 CALENDAR = record(*words("<i8", "first last at by_clock"))  # of a market: its rows, the hint of look-ups, its bars
-LATENCY = record(*words("<i8", "ts_request ts_exchange ts_response"))  # a recorded order's three stamps
+LATENCY = record(  # of recorded orders, by request, when each reached the venue; by the venue's answer, when that was here
+    *words("<i8", "ts_request ts_exchange ts_answer ts_response")
+)
 TIMER = record(("at", "<i8"))  # when a strategy's state record wants to be called; NEVER: not at all
 POSITION = record(
     *words("<i8", "lots cost_atoms realised_atoms fees_atoms open_buy_lots open_sell_lots opened_batch n_trades"),

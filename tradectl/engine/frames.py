@@ -17,13 +17,16 @@ DONE, BAD_EVENT = int(FoldCode.DONE), int(FoldCode.BAD_EVENT)
 
 @routine
 def add_to_frames(world, engine, market, instrument):
-    """Add a source bar to the derived bars of its instrument; `core.calendars` says where these end."""
+    """Add a source bar to the derived bars of its instrument; `core.calendars` says where these end.
+
+    A derived bar of its own length is itself.
+    """
     for k in range(world.n_frames):
         frame = frame_at(world.frames, instrument * world.n_frames + k)
-        if frame.by != TIME:  # bars by count, volume or notional are made of trades
+        if frame.by != TIME or frame.tf_ns % market.tf_ns != 0:  # those are made of trades and quotes alone
             continue
         if frame.end == 0:
-            frame.end = bar_end(world, market, frame.tf_ns)
+            frame.end = market.ts_event if frame.tf_ns == market.tf_ns else bar_end(world, market, frame.tf_ns)
             frame.open = market.open
             frame.high = market.high
             frame.low = market.low
@@ -110,11 +113,11 @@ def count_ended(world, k, end):
 
 @kernel
 def ends_together(world, engine, k, end):
-    """Return whether bars of place `k` end at `end`: by the clock; where instruments have hours, by what has ended."""
+    """Return whether bars of place `k` end at `end`: one has ended, or without hours the clock says so."""
     frame = frame_at(world.frames, k)
-    if engine.has_hours:
-        return count_ended(world, k, end) > 0
-    return frame.by == TIME and end % frame.tf_ns == 0
+    if engine.has_hours == 0 and frame.by == TIME and end % frame.tf_ns == 0:
+        return True
+    return count_ended(world, k, end) > 0
 
 
 @routine
@@ -137,15 +140,15 @@ def close_frames(world, engine, until):
 
 
 @kernel
-def put_frame(frame, event):
-    """Let a derived bar have ended with what a BAR event tells."""
+def put_frame(engine, frame, event):
+    """Let a derived bar have ended, or end with the bars of this time, with what a BAR event tells."""
     frame.ts_event = event.ts_event
     frame.open = event.w0
     frame.high = event.w1
     frame.low = event.w2
     frame.close = event.w3
     frame.volume = event.w4
-    frame.end = 0
+    frame.end = event.ts_event if engine.batch_open else 0
 
 
 @routine
@@ -158,14 +161,15 @@ def take_warm_frame(world, engine, market, event):
     frame = frame_at(world.frames, event.instrument * world.n_frames + event.aux)
     if event.aux >= world.n_frames or frame.by != TIME:
         return BAD_EVENT
-    put_frame(frame, event)
+    put_frame(engine, frame, event)
     venue = venue_at(world.venues, event.instrument)
     if venue.ts_event == 0 or market.has_price == 0:
         market.twice_mark = 2 * event.w3
         venue.twice_seen = market.twice_mark
         mark_market(world, engine, market, event.w3)
     engine.next_frame_end = first_end(world)
-    call_bar_hooks(world, engine, event.instrument, event.aux)
+    if frame.end == 0:
+        call_bar_hooks(world, engine, event.instrument, event.aux)
     return DONE
 
 

@@ -90,8 +90,9 @@ class State:
         self.timers["at"] = L.NEVER
         self.books = self._build_books()
         self.latencies = aligned(len(spec.latencies), L.LATENCY)
-        for k, triple in enumerate(spec.latencies):
-            self.latencies[k] = triple
+        answers = sorted((exchange, response) for _, exchange, response in spec.latencies)  # one may overtake another
+        for k, ((request, exchange, _), answer) in enumerate(zip(spec.latencies, answers, strict=True)):
+            self.latencies[k] = request, exchange, *answer
         self._build_calendars()
         self.hooks = np.zeros(max(s, 1) * len(Hook), np.int64)
         self.used = np.zeros(max(s * n, 1), np.int64)
@@ -263,11 +264,12 @@ class State:
             BarBy.VOLUME: instrument.lot_size,
             BarBy.NOTIONAL: instrument.lot_size * instrument.tick_size,
         }
+        has_bars = spec.limits[i].level == BookLevel.BARS  # of which these are not made
         for row, (by, value) in zip(rows[len(spec.frames_ns) :], spec.frames_by, strict=True):
             size = int(-(-value // units[by]))
-            if not 0 < size < 2**62:
+            if not (has_bars or 0 < size < 2**62):
                 raise ConfigError(f"bars: {value:f} {by.name.lower()} is not a size that {instrument.id} can have")
-            row["by"], row["size"], row["volume"] = by, size, -1
+            row["by"], row["size"], row["volume"] = by, 0 if has_bars else size, -1
 
     def _fill_strategies(self) -> None:
         n = len(self.spec.instruments)

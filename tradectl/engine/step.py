@@ -221,7 +221,8 @@ def take_arrivals(world, engine, event):
 def take_warm_tick(world, engine, market, event):
     """Apply a bar of warm-up of an instrument with tick data: its time passes, its hooks are called."""
     begin_warmup(engine)
-    run_local(world, engine, event.ts_recv)
+    if engine.batch_open == 0:
+        run_local(world, engine, event.ts_recv)
     engine.now = event.ts_recv
     code = take_warm_frame(world, engine, market, event)
     if event.flags & LAST and engine.batch_open:  # instruments of bars warm up with this one
@@ -230,6 +231,14 @@ def take_warm_tick(world, engine, market, event):
         call_warm_batch(world, engine, event.ts_event)
     run_reports(world, engine, event.ts_recv)
     return code
+
+
+@routine
+def close_before(world, engine, event):
+    """Close the derived bars that ended before a source bar, beside tick data."""
+    if event.flags & WARMUP:
+        engine.warm_end = engine.n_events + 1
+    run_local(world, engine, event.ts_recv - 1)
 
 
 @kernel
@@ -252,9 +261,11 @@ def step(world, engine, event):
         run_local(world, engine, event.ts_recv)
         engine.now = event.ts_recv
         take_arrivals(world, engine, event)
-    if event.kind == BAR and event.flags & WARMUP and event.instrument < world.n_instruments:
+    if event.kind == BAR and engine.local_view != 0 and event.instrument < world.n_instruments:
+        if engine.batch_open == 0 and engine.next_frame_end < event.ts_recv:  # no tick came since
+            close_before(world, engine, event)
         market = market_at(world.markets, event.instrument)
-        if market.level != 0:
+        if market.level != 0 and event.flags & WARMUP:
             return take_warm_tick(world, engine, market, event) if event.ts_recv >= engine.now else BAD_EVENT
     return take_event(world, engine, event)
 

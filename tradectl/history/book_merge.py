@@ -11,10 +11,13 @@ import numpy.typing as npt
 from tradectl.core.codes import EventKind
 from tradectl.history.book_events import Ticks, concat_ticks
 
-__all__ = ["RANK", "WITHIN", "merge_stable", "merge_ticks"]
+__all__ = ["BESIDE_BARS", "RANK", "WITHIN", "merge_stable", "merge_ticks"]
 
-# At one receive stamp: COMMAND, GAP, STATUS, CORPORATE, FUNDING, MARK, then market data, TIMER last.
-RANK: npt.NDArray[np.int64] = np.full(256, 6)
+# At one receive stamp: COMMAND, GAP, STATUS, CORPORATE, FUNDING, MARK, then market data, bars first, TIMER last.
+# A kind + BESIDE_BARS is that of an instrument with tick data, beside others with bars. It would close these others'
+# derived bars that end then, so it comes after their last bars.
+BESIDE_BARS = 128
+RANK: npt.NDArray[np.int64] = np.full(256, 10)
 for _rank, _kind in enumerate(
     (
         EventKind.COMMAND,
@@ -26,13 +29,15 @@ for _rank, _kind in enumerate(
     )
 ):
     RANK[_kind] = _rank
-RANK[EventKind.TIMER] = 11
+RANK[EventKind.BAR] = 6
+RANK[[BESIDE_BARS + EventKind.GAP, BESIDE_BARS + EventKind.FUNDING, BESIDE_BARS + EventKind.MARK]] = 7, 8, 9
+RANK[EventKind.TIMER] = 15
 
 # The same within one instrument, whose kinds may come from several files: trades, quotes, depth, orders.
 WITHIN = RANK.copy()
-WITHIN[[EventKind.QUOTE]] = 7
-WITHIN[[EventKind.DEPTH, EventKind.CLEAR]] = 8
-WITHIN[[EventKind.ORDER_ADD, EventKind.ORDER_MODIFY, EventKind.ORDER_CANCEL, EventKind.ORDER_EXEC]] = 9
+WITHIN[[EventKind.QUOTE]] = 11
+WITHIN[[EventKind.DEPTH, EventKind.CLEAR]] = 12
+WITHIN[[EventKind.ORDER_ADD, EventKind.ORDER_MODIFY, EventKind.ORDER_CANCEL, EventKind.ORDER_EXEC]] = 13
 WIDE = 1 << 58  # ns: a longer slice's stamps leave no room for the rank beside them
 
 

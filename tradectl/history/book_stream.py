@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tradectl.core.codes import EventFlag, EventKind
 from tradectl.history.book_events import Ticks, book_events
-from tradectl.history.book_merge import merge_stable
+from tradectl.history.book_merge import BESIDE_BARS, merge_stable
 from tradectl.history.book_source import BookSource
 from tradectl.history.events import fill_chunks, join_events, pick_events, put_events
 
@@ -21,6 +21,8 @@ SLICE = 262_144  # rows held as events over all streams
 Events = npt.NDArray[Any]
 BATCHED = np.zeros(256, np.bool_)
 BATCHED[[EventKind.BAR, EventKind.STATUS]] = True  # what LAST closes a batch of; book data has MESSAGE_END
+WAITS = np.zeros(256, np.bool_)
+WAITS[[EventKind.GAP, EventKind.FUNDING, EventKind.MARK]] = True  # of tick data: for the bars that end with them
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,21 @@ def in_chunks(feed: BookFeed, max_rows: int) -> Iterator[Events]:
     yield from fill_chunks(feed.ticks(1), put, max_rows)
 
 
-def mixed(streams: list[Iterator[Events]], max_rows: int) -> Iterator[Events]:
-    """Yield the chunks of several streams in the settled order; LAST closes each stamp's bars and statuses."""
+def mixed(streams: list[Iterator[Events]], max_rows: int, has_bars: npt.NDArray[np.bool_]) -> Iterator[Events]:
+    """Yield the chunks of several streams in the settled order; LAST closes each stamp's bars and statuses.
+
+    `has_bars` tells of each instrument whether it has bars.
+    """
+
+    def keys(events: Events) -> tuple[Any, Any]:
+        kinds = events["kind"]
+        if has_bars.any():
+            late = WAITS[kinds] & ~has_bars[events["instrument"]]
+            kinds = kinds + np.where(late, BESIDE_BARS, 0).astype(np.uint8)
+        return events["ts_recv"], kinds
 
     def marked() -> Iterator[Events]:
-        for events in merge_stable(streams, lambda e: (e["ts_recv"], e["kind"]), join_events, pick_events):
+        for events in merge_stable(streams, keys, join_events, pick_events):
             at = np.flatnonzero(BATCHED[events["kind"]])
             if len(at):
                 stamps = events["ts_recv"][at]

@@ -96,9 +96,10 @@ def partial_firsts(history: History, targets_ns: Sequence[int]) -> list[str]:
         begins = []
         for target in history.targets:
             for source, loaded in target.sources:
-                if 0 < source.timeframe_ns < target_ns and not source.block.detail:
+                length_ns = source.timeframe_ns
+                if 0 < length_ns < target_ns and target_ns % length_ns == 0 and not source.block.detail:
                     first_ns = _first_stamp(Feed(target, source, loaded, (0, 0)))
-                    begin_ns = first_ns - source.timeframe_ns
+                    begin_ns = first_ns - length_ns
                     if first_ns and begin_ns > _first_begin(source, first_ns, target_ns):
                         begins.append((target.id, begin_ns))
         if begins:

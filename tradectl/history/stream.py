@@ -135,7 +135,8 @@ class History:
                 yield from in_chunks(feeds[0], max_rows)
                 return
             streams += [feed.events(len(feeds)) for feed in feeds]
-            yield from mixed(streams, max_rows)
+            has_bars = [any(isinstance(source, Source) for source, _ in t.sources) for t in self.targets]
+            yield from mixed(streams, max_rows, np.array(has_bars))
             return
         if len(feeds) == 1 and not streams:
             feed: Feed = feeds[0]

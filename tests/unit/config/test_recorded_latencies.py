@@ -27,6 +27,11 @@ def test_a_table_is_taken(tmp_path: Path) -> None:
         assert told(tmp_path, rows, name) == rows
 
 
+def test_a_slow_order_may_be_overtaken(tmp_path: Path) -> None:
+    rows = [(T0, T0 + 50 * MS, T0 + 60 * MS), (T0 + MS, T0 + 20 * MS, T0 + 80 * MS)]
+    assert told(tmp_path, rows) == rows
+
+
 @pytest.mark.parametrize(
     ("rows", "text"),
     [
@@ -34,7 +39,7 @@ def test_a_table_is_taken(tmp_path: Path) -> None:
         ([(T0 * 10**3 // MS,) * 3], "line 2: expected ns since 1970"),
         ([(0, 1, 2)], "line 2: expected ns since 1970"),
         ([(T0, T0 + 1, T0 + 2)] * 2, "line 3: expected one row for each request, found 1700000000000000000 again"),
-        ([(T0, T0 + 1, T0 + 2), (T0 - 1, T0, T0)], "line 3: earlier than the row before it"),
+        ([(T0, T0 + 1, T0 + 2), (T0 - 1, T0, T0)], f"line 3: request {T0 - 1} is earlier than {T0}"),
         ([(T0, T0 - 1, T0 + 2)], "line 2: expected request <= exchange <= response"),
         ([(T0, T0, T0 + 7_200 * 10**9)], "line 2: expected an answer within an hour of the request, found 7,200 s"),
     ],

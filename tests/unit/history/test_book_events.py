@@ -102,8 +102,24 @@ def test_bars_beside_ticks_keep_their_batches(tmp_path: Path) -> None:
     history = open_history(blocks, {})
     made = joined(history, 4)
     assert history.kinds == [frozenset({"bars"}), frozenset({"trades"}), frozenset({"bars"})]
-    assert made["instrument"].tolist() == [0, 1, 2] * 5
-    assert (made["flags"] & 1).tolist() == [0, 0, 1] * 5
+    assert made["instrument"].tolist() == [0, 2, 1] * 5
+    assert (made["flags"] & 1).tolist() == [0, 1, 0] * 5
+
+
+def test_what_ticks_have_at_a_bar_s_end_comes_after_the_bar(tmp_path: Path) -> None:
+    """Funding of an instrument with bars comes before its bar, that of one with trades after all bars."""
+    write(tmp_path / "b" / "BBBUSD_1m.csv", bars(2))
+    stamp = 1_700_000_100_000
+    rows = [f"{t},100,1,{t}" for t in (stamp, stamp + 1)]
+    path = table(tmp_path / "t" / "AAAUSD.csv", "timestamp,price,qty,id", rows)
+    rates = [f"{name},{stamp},0.0001" for name in ("AAAUSD", "BBBUSD")]
+    funding = write(tmp_path / "rates.csv", rates, header="symbol,timestamp,rate")
+    kinds = {str(tmp_path / "b"): "bars", str(path): "trades", str(funding): "funding"}
+    made = joined(open_history([DataBlock(source=source, kind=kind) for source, kind in kinds.items()], {}))
+    at = made[made["ts_recv"] == stamp * 1_000_000]
+    assert [(int(one["instrument"]), int(one["kind"])) for one in at] == [
+        (1, EventKind.FUNDING), (1, EventKind.BAR), (0, EventKind.FUNDING), (0, EventKind.TRADE),
+    ]  # fmt: skip
 
 
 def test_two_blocks_of_the_same_kind_and_time_are_refused(tmp_path: Path) -> None:
