@@ -53,6 +53,8 @@ def test_figures_for_people() -> None:
     assert output.count(1234567) == "1,234,567"
     assert output.count(None) == output.money(math.nan) == output.percent("x") == output.seconds(None) == "–"
     assert output.percent(-0.0468) == "-4.68 %"
+    told = [output.money(-0.0316, currency) for currency in ("", "USDT", "EUR", "BTC", "ETH")]
+    assert told == ["-0.03", "-0.03", "-0.03", "-0.03160000", "-0.03160000"]
     assert [output.seconds(s) for s in (2e-5, 0.25, 3.21, 600)] == ["20 µs", "250 ms", "3.2 s", "10.0 min"]
     assert [output.size(n) for n in (5, 1_500, 2.5e6, 7e12)] == ["5 B", "1.5 KB", "2.5 MB", "7000.0 GB"]
 

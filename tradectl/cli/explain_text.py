@@ -24,7 +24,7 @@ def _number(value: Any, unit: str = "") -> str:
     if isinstance(value, str):
         return value
     if unit and unit not in ("price", "qty", "orders"):
-        return money(value)
+        return money(value, unit)
     return f"{value:,.10g}"
 
 

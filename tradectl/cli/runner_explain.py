@@ -280,7 +280,7 @@ class _Life:
         """Return what it cost against the price at its decision and at its arrival; positive is a cost."""
         stored, filled = self.stored, int(self.row["filled_lots"])
         left = int(self.row["qty_lots"]) - filled
-        seen = self.trace.decision.get("last_ticks")
+        seen = self.trace.decision.get("last_ticks") if self.level == BookLevel.BARS else None
         decision = stored["mid_submit_ticks"] if stored["mid_submit_ticks"] is not None else seen
         arrival, end = stored["mid_arrival_ticks"], stored["mid_end_ticks"]
         paid = sum(fill["price_ticks"] * fill["qty_lots"] for fill in self.fills) / filled if filled else None
