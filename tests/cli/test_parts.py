@@ -65,11 +65,18 @@ def test_notes_tell_inferred_grids_faults_and_gaps() -> None:
         "gap_count": 2, "missing_bars": 7,
     }  # fmt: skip
     faults = [
-        {"kind": "off_tick", "action": "round", "count": 3},
-        {"kind": "gap", "action": "report", "count": 2},
+        {"kind": "off_tick", "instrument": "X:0", "action": "round", "count": 3},
+        {"kind": "gap", "instrument": "X:0", "action": "report", "count": 2},
+        {"kind": "clock", "instrument": "X:1", "action": "report", "count": 8},
+        {"kind": "clock", "instrument": "X:2", "action": "report", "count": 9},
     ]
     summary = {
-        "data": {"instruments": [{**instrument, "instrument": f"X:{k}"} for k in range(7)], "faults": faults},
+        "data": {
+            "instruments": [
+                {**instrument, "instrument": f"X:{k}", "shift_ns": 1_273_000_000 * (k == 1)} for k in range(7)
+            ],
+            "faults": faults,
+        },
         "audit": {"balanced": True}, "run_dir": "runs/x", "timing": {"run_s": 0.5}, "state_hash": "ab",
     }  # fmt: skip
     lines = "\n".join(result_table.notes(summary | {"synthetic_bars": 3}))
@@ -77,6 +84,8 @@ def test_notes_tell_inferred_grids_faults_and_gaps() -> None:
     assert "tick 0.01 (inferred), lot 1 (config)" in lines
     assert "2 more inferred" in lines
     assert "3 off_tick: rounded" in lines
+    assert "8 clock: corrected by 1,273 ms" in lines
+    assert "9 clock: kept" in lines
     assert "14 gaps, 49 bars are missing" in lines
     assert "runs/x" in lines
 

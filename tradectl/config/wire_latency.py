@@ -84,7 +84,7 @@ def outrun_latencies(report: DataReport, spec: RunSpec, entries_ns: Sequence[int
         behind_ns = -(one.lag_min_ns + one.shift_ns) if one.has_receive_clock else 0
         if taken and min(taken) < behind_ns:
             told.append(
-                f"{one.instrument}: receive stamps lie up to {behind_ns / 1e6:,.6g} ms before the exchange's own time, so "
+                f"{one.instrument}: receive stamps lie up to {behind_ns / 1e6:,.6g} ms before the exchange's own time: "
                 f"orders that take less (here {min(taken) / 1e6:,.6g} ms) arrive in its past, as if they took no time; "
                 "`clock: correct` in the data block shifts the stamps"
             )
