@@ -102,7 +102,7 @@ def _moments(moments: Sequence[Told]) -> RenderableType:
         )
         for one in moments
     ]  # fmt: skip
-    return table("course", ("event received", "at the venue", "told", "status", "filled", "limit"), rows, right=(5,))
+    return table("course", ("here", "at the venue", "told", "status", "filled", "limit"), rows, right=(5,))
 
 
 def _queue(points: Sequence[Told]) -> RenderableType:
