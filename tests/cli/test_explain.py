@@ -12,9 +12,10 @@ import pytest
 
 from tests.cli.tools import QUICKSTART, Program
 from tests.unit.metrics.ticks import STRATEGY, market_events, records
+from tradectl.cli import explain_trace
 from tradectl.cli.explain_checks import Check, checks_of
 from tradectl.cli.explain_trace import SHOWN_POINTS, Hooks, Trace
-from tradectl.core.codes import AccountType, BookLevel, Command, EventKind, OrderStatus, Reason
+from tradectl.core.codes import AccountType, BookLevel, Command, EventFlag, EventKind, OrderStatus, Reason
 from tradectl.core.instrument import Instrument
 from tradectl.core.ladder_layout import MIN_WINDOW
 from tradectl.core.layout import engine_at, event_at
@@ -51,24 +52,82 @@ class Wild:
             tif = (a // 17) % 3 + 1 if a % 31 else 7
             ctx.submit(side, kind, lots, price, stop, tif, (a // 19) % 4)
 '''
+TIMED = '''
+"""Acts between two events."""
+from tradectl.strategy import Int64, strategy
+
+
+@strategy
+class Timed:
+    """It submits, modifies and cancels an order, each with a timer of its own."""
+
+    class State:
+        n = Int64()
+        order = Int64()
+
+    def on_start(ctx, p, s):
+        ctx.set_timer(ctx.now + 5_000_000_000)
+
+    def on_timer(ctx, p, s):
+        s.n += 1
+        ctx.set_timer(ctx.now + 10_000_000_000)
+        if s.n == 1:
+            s.order = ctx.submit(1, 2, 4, 990)
+        elif s.n == 2:
+            ctx.modify(s.order, qty=3 * ctx.lot_size)
+        elif s.n == 3:
+            ctx.cancel(s.order)
+'''
 Told = dict[str, Any]
 
 
-def wild_run(folder: Path, account: AccountType, risk: RiskSpec, limits: InstrumentLimits) -> dict[int, Any]:
-    """Fold in plain Python with an observer at the gate; return (checks, status, reason) by order id."""
-    source = folder / "wild.py"
-    source.write_text(WILD)
+def state_of(folder: Path, code: str, account: AccountType, risk: RiskSpec, limits: InstrumentLimits) -> State:
+    """Return the state of a run of one strategy in one instrument; orders take 10 ms."""
+    source = folder / "strategy.py"
+    source.write_text(code)
     loaded = load_strategy(source, {}, n_instruments=1, jit=False)
     hooks = compile_hooks(loaded, jit=False)
     addresses = {int(k): a for k, a in hooks.addresses.items()}
-    strategy = StrategySpec("wild", loaded.params_bytes(), loaded.state_bytes(), addresses)
+    strategy = StrategySpec("one", loaded.params_bytes(), loaded.state_bytes(), addresses)
     balances = {"USD": 3_000 * 10**8}
     spec = RunSpec(
         [Instrument("T", "X/USD", "X", "USD", Decimal("0.01"), Decimal("0.1"), Decimal("0.2"), Decimal(2))],
         [limits], [strategy], AccountSpec(account, "USD", balances, 2 * 10**9),
         ExecutionSpec(latency_entry_ns=10**7, sample_ns=0), risk, order_capacity=64, keep_alive=(hooks, loaded),
     )  # fmt: skip
-    state = State(spec)
+    return State(spec)
+
+
+@pytest.mark.parametrize("kept", [64, 1])
+def test_the_course_tells_what_begins_and_ends_between_two_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    monkeypatch.setattr(explain_trace, "KEPT_COURSES", kept)
+    level = InstrumentLimits(level=BookLevel.DEPTH, window=MIN_WINDOW)
+    state = state_of(tmp_path, TIMED, AccountType.MARGIN, RiskSpec(), level)
+    rows = market_events(10, 1)
+    start, apart = rows[0][0], 10**10
+    rows += [(start + k * apart, EventKind.DEPTH, 1, EventFlag.MESSAGE_END, 0, 980, k) for k in (1, 2, 3)]
+    trace = explain_trace.follow(state, iter([records(rows)]), 1, True, lambda _done: None)
+    assert trace.same
+    first, second, third = (apart // 2 + k * apart for k in range(3))
+    way = 10**7
+    course = [
+        (first, 0, "SUBMITTED", 4), (apart, first + way, "ACCEPTED", 4),
+        (second, 0, "PENDING_UPDATE", 4), (2 * apart, second + way, "ACCEPTED", 3),
+        (third, 0, "PENDING_CANCEL", 3), (3 * apart, third + way, "CANCELED", 3),
+    ]  # fmt: skip
+    told = [
+        (one.ts - start, max(one.ts_event - start, 0), OrderStatus(one.looks[0]).name, one.looks[3])
+        for one in trace.moments
+    ]
+    assert told == (course if kept == 64 else [*course[:2], course[3], course[5]])
+    assert trace.courses == 3
+
+
+def wild_run(folder: Path, account: AccountType, risk: RiskSpec, limits: InstrumentLimits) -> dict[int, Any]:
+    """Fold in plain Python with an observer at the gate; return (checks, status, reason) by order id."""
+    state = state_of(folder, WILD, account, risk, limits)
     events = records(market_events(260, 5))
     found: dict[int, list[Check]] = {}
 
@@ -197,6 +256,7 @@ def test_book_run_and_the_lives_of_its_orders(program: Program, book_run: Told, 
             assert (life["checks"][-1]["check"], life["checks"][-1]["passed"]) == ("max_order_qty", False)
             assert life["checks"][-1]["reason"] == order["reason"] == "MAX_ORDER_QTY"
             assert life["latency"]["arrived"]["ts"] is None
+            assert [(one["status"], one["ts_event"]) for one in life["moments"]] == [("DENIED", None)]
             continue
         assert life["decision"]["mid"] == pytest.approx(order["mid_submit"])
         assert all(check["passed"] for check in life["checks"])

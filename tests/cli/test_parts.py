@@ -53,6 +53,8 @@ def test_figures_for_people() -> None:
     assert output.count(1234567) == "1,234,567"
     assert output.count(None) == output.money(math.nan) == output.percent("x") == output.seconds(None) == "–"
     assert output.percent(-0.0468) == "-4.68 %"
+    told = [output.money(-0.0316, currency) for currency in ("", "USDT", "EUR", "BTC", "ETH")]
+    assert told == ["-0.03", "-0.03", "-0.03", "-0.03160000", "-0.03160000"]
     assert [output.seconds(s) for s in (2e-5, 0.25, 3.21, 600)] == ["20 µs", "250 ms", "3.2 s", "10.0 min"]
     assert [output.size(n) for n in (5, 1_500, 2.5e6, 7e12)] == ["5 B", "1.5 KB", "2.5 MB", "7000.0 GB"]
 
@@ -63,11 +65,18 @@ def test_notes_tell_inferred_grids_faults_and_gaps() -> None:
         "gap_count": 2, "missing_bars": 7,
     }  # fmt: skip
     faults = [
-        {"kind": "off_tick", "action": "round", "count": 3},
-        {"kind": "gap", "action": "report", "count": 2},
+        {"kind": "off_tick", "instrument": "X:0", "action": "round", "count": 3},
+        {"kind": "gap", "instrument": "X:0", "action": "report", "count": 2},
+        {"kind": "clock", "instrument": "X:1", "action": "report", "count": 8},
+        {"kind": "clock", "instrument": "X:2", "action": "report", "count": 9},
     ]
     summary = {
-        "data": {"instruments": [{**instrument, "instrument": f"X:{k}"} for k in range(7)], "faults": faults},
+        "data": {
+            "instruments": [
+                {**instrument, "instrument": f"X:{k}", "shift_ns": 1_273_000_000 * (k == 1)} for k in range(7)
+            ],
+            "faults": faults,
+        },
         "audit": {"balanced": True}, "run_dir": "runs/x", "timing": {"run_s": 0.5}, "state_hash": "ab",
     }  # fmt: skip
     lines = "\n".join(result_table.notes(summary | {"synthetic_bars": 3}))
@@ -75,6 +84,8 @@ def test_notes_tell_inferred_grids_faults_and_gaps() -> None:
     assert "tick 0.01 (inferred), lot 1 (config)" in lines
     assert "2 more inferred" in lines
     assert "3 off_tick: rounded" in lines
+    assert "8 clock: corrected by 1,273 ms" in lines
+    assert "9 clock: kept" in lines
     assert "14 gaps, 49 bars are missing" in lines
     assert "runs/x" in lines
 

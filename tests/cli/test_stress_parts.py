@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from tradectl.cli import output
 from tradectl.cli.stress_axes import FeeLevel, Latency, Point, Wanted, axes_of, base_of, plan, spec_at
 from tradectl.cli.stress_cell import Cell, Tally
 from tradectl.cli.stress_fold import Pipe
@@ -166,7 +167,7 @@ def test_the_first_of_several_crossings_is_told() -> None:
     assert found["low"]["entry_ns"] == 3 * MS
     assert found["is_jump"] is True
     assert [one["pnl"] for one in found["within"]] == [-1.0, 1.0]
-    told = _latency_line(found)
+    told = _latency_line(found, output.money)
     assert "the profit begins between 3ms/4200us (-1.00) and" in told
     assert "looked for between 0 (-1.00) and 5ms/7ms (1.00)" in told
     assert "a jump: P&L does not pass through zero there" in told

@@ -70,10 +70,14 @@ def _tell(word: str, status: dict[str, Any]) -> None:
         write(f"{run}: {word} done; trading is {trading}, {len(orders)} live orders, {len(held)} open positions")
         return
     counts = status["counts"]
+
+    def amount(key: str) -> str:
+        return money(status[key], status["currency"])
+
     write(f"{run}: trading is {trading}" + (", drawdown limit breached" if status["breached"] else ""))
     write(
-        f"equity {money(status['equity'])} {status['currency']}, P&L {money(status['pnl'])},"
-        f" drawdown {percent(status['drawdown'])}, fees {money(status['fees'])}"
+        f"equity {amount('equity')} {status['currency']}, P&L {amount('pnl')},"
+        f" drawdown {percent(status['drawdown'])}, fees {amount('fees')}"
     )
     write(
         f"{counts['events']:,} events to {status['last_event']}; {counts['orders']:,} orders,"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tradectl.cli.output import count, money, percent, seconds
+from tradectl.report.text import unmarked
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,6 +59,7 @@ def execution_notes(summary: Mapping[str, Any]) -> list[str]:
     if not told:
         return []
     lines = []
+    amount = partial(money, currency=str(summary.get("currency", "")))
     if told["orders"]:
         times = ", ".join(f"{name} {seconds(told['first_fill_s'][name])}" for name in ("median", "p90"))
         lots = "" if told["fill_ratio_qty"] is None else f", {percent(told['fill_ratio_qty'])} of the quantity"
@@ -68,19 +71,18 @@ def execution_notes(summary: Mapping[str, Any]) -> list[str]:
         lines.append(f"queue ahead, median lots: {count(post)} at post, {count(fill)} at fill")
     cost = told["shortfall"]
     if cost["shortfall"] is not None:
-        parts = " + ".join(f"{name} {money(cost[name])}" for name in ("delay", "impact", "fee", "opportunity"))
+        parts = " + ".join(f"{name} {amount(cost[name])}" for name in ("delay", "impact", "fee", "opportunity"))
         bps = "–" if cost["bps"] is None else f"{cost['bps']:,.2f}"
-        lines.append(f"shortfall {money(cost['shortfall'])} ({bps} bps) = {parts}")
+        left = told["orders"] - cost["orders"]
+        less = f"; {count(left)} orders of which a mid is not known are left out" if left else ""
+        lines.append(f"shortfall {amount(cost['shortfall'])} ({bps} bps) = {parts}{less}")
     lines += _messages(told["messages"]) + _inventory(told["instruments"])
     profit = told["pnl"]
     names = ("spread", "inventory", "fees", "funding") + (("conversion",) if profit["conversion"] else ())
-    parts = " + ".join(f"{name} {money(profit[name])}" for name in names)
-    lines.append(f"profit {money(profit['total'])} = {parts}")
+    parts = " + ".join(f"{name} {amount(profit[name])}" for name in names)
+    lines.append(f"profit {amount(profit['total'])} = {parts}")
     if told["unmarked_fills"]:
-        lines.append(
-            f"[yellow]mark-outs[/] {count(told['unmarked_fills'])} fills have none: too many at once "
-            "(engine.order_capacity)"
-        )
+        lines.append(f"[yellow]mark-outs[/] {count(told['unmarked_fills'])} fills lack some: {unmarked(summary)}")
     return lines
 
 
@@ -97,8 +99,9 @@ def _inventory(instruments: Mapping[str, Any]) -> list[str]:
     for symbol, one in list(instruments.items())[:MOST_LISTED]:
         held = one["inventory"]
         if held["max_abs"]:
-            mean = "–" if held["mean_abs"] is None else f"{held['mean_abs']:,.6g}"
-            text = f"mean {mean}, largest {held['max_abs']:,.6g}, none {percent(held['flat_share'])} of the time"
+            mean, size = ("–" if held[key] is None else f"{held[key]:,.6g}" for key in ("mean", "mean_abs"))
+            text = f"mean {mean}, mean size {size}, largest {held['max_abs']:,.6g}"
+            text += f", none {percent(held['flat_share'])} of the time"
             lines.append(f"inventory {escape(symbol)}: {text}")
     return lines
 
@@ -112,7 +115,7 @@ def feed_notes(summary: Mapping[str, Any]) -> list[str]:
     for one in books[:MOST_LISTED]:
         parts = [f"{count(one['messages'])} messages"]
         for name, text in (
-            ("late", "late events"), ("gaps", "gaps"), ("crossed", "crossed messages"),
+            ("late", "late events"), ("gaps", "gaps"), ("crossed", "left locked or crossed"),
             ("unknown", "messages of unknown orders"), ("spent", "of orders that own ones had used up"),
             ("remainders", "orders outlived their end in the recording, for own ones took an execution of theirs"),
             ("strayed", "messages showed another touch than the recording's"),

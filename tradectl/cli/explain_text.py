@@ -24,7 +24,7 @@ def _number(value: Any, unit: str = "") -> str:
     if isinstance(value, str):
         return value
     if unit and unit not in ("price", "qty", "orders"):
-        return money(value)
+        return money(value, unit)
     return f"{value:,.10g}"
 
 
@@ -102,7 +102,7 @@ def _moments(moments: Sequence[Told]) -> RenderableType:
         )
         for one in moments
     ]  # fmt: skip
-    return table("course", ("event received", "at the venue", "told", "status", "filled", "limit"), rows, right=(5,))
+    return table("course", ("here", "at the venue", "told", "status", "filled", "limit"), rows, right=(5,))
 
 
 def _queue(points: Sequence[Told]) -> RenderableType:

@@ -1,7 +1,7 @@
 """One order followed through a run that is folded again: its decision, its checks, its queue, its fills.
 
-The fold runs compiled. Only the event in which the order is made is applied once more as plain Python, with an
-observer that reads the state just before each check; then the compiled result of that event is put back.
+The fold runs compiled. Only the event in which the order is made, with an observer that reads the state just before
+each check, and those in which it changes are applied once more as plain Python; then the compiled result is put back.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tradectl.cli.explain_checks import Check, checks_of
+from tradectl.cli.explain_course import FINAL, LOCAL, Course, Moment, looks_of
 from tradectl.core import records
-from tradectl.core.codes import BookLevel, Command, FoldCode, Hook, OrderStatus
+from tradectl.core.codes import BookLevel, Command, FoldCode, Hook
 from tradectl.core.depth_view import shown_best, shown_next, shown_qty
 from tradectl.core.l3_own import lots_ahead
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
@@ -34,30 +35,17 @@ from tradectl.engine.state import State
 from tradectl.engine.step import step
 from tradectl.errors import StoreError
 
-__all__ = ["Moment", "Trace", "follow"]
+__all__ = ["KEPT_COURSES", "Trace", "follow"]
 
 TOP = 5  # levels of a side
 KEPT_BOOKS = 50  # fills whose book is kept
+KEPT_COURSES = 64  # events in which it changes that are applied once more
 KEPT_POINTS = 4096  # changes of the queue held at a time; then every second one goes
 SHOWN_POINTS = 200
 SINGLE = 2_000_000  # events followed one by one; after them chunks in which nothing happens are one step
 REPORT_HOOKS = (Hook.ON_ORDER, Hook.ON_FILL)
 NUMBA_NONE = -2  # status of a compiled function that returned nothing
-FINAL = (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.DENIED, OrderStatus.REJECTED)
 Levels = list[tuple[int, int]]  # (price in ticks, lots), best first
-
-
-@dataclass(frozen=True)
-class Moment:
-    """Something that happened to the order: local time, the venue's time, status, price, stop, quantity, filled."""
-
-    ts: int
-    ts_event: int
-    status: int
-    price_ticks: int
-    trigger_ticks: int
-    qty_lots: int
-    filled_lots: int
 
 
 @dataclass
@@ -82,6 +70,7 @@ class Trace:
     checks: list[Check] = field(default_factory=list)
     same: bool = True  # the plain event gave the compiled one's state
     moments: list[Moment] = field(default_factory=list)
+    courses: int = 0  # events in which it changed; from KEPT_COURSES on only what each left is among the moments
     reports: dict[tuple[int, ...], int] = field(default_factory=dict)  # (kind, status, ts_event, filled) → delivery
     queue: list[tuple[int, float]] = field(default_factory=list)  # (venue's time, lots ahead)
     fills: list[Seen] = field(default_factory=list)
@@ -197,9 +186,9 @@ class Follower:
 
     def _coarse(self, events: Events) -> bool:
         """Fold a chunk as one step; return False, standing before it, where the order changed in it."""
-        before = self._looks()
+        before = looks_of(self.order)
         self.fold(events, 0, len(events))
-        if self._looks() == before and self.order.id == self.trace.order_id:
+        if looks_of(self.order) == before and self.order.id == self.trace.order_id:
             self._note_queue()
             return True
         self._rewind(events, 0)
@@ -216,29 +205,23 @@ class Follower:
                 fills = 0
                 self.advance(self.state.address, address, k, k + 1)
             self.single -= 1
-            if engine.report_tail != tail:
-                self._note_reports(head)
+            told = engine.report_tail != tail and self._note_reports(head)
             if world.n_fills != fills:
                 self._note_fills(events, k, fills)
-            if self._note():
+            if self._note(events, k, told):
                 return True
         return False
 
     # --- looking
 
-    def _looks(self) -> tuple[int, ...]:
-        one = self.order
-        return (one.status, one.price_ticks, one.trigger_ticks, one.qty_lots, one.filled_lots)
-
-    def _note(self) -> bool:
-        """Note what has changed; return whether the order has ended."""
+    def _note(self, events: Events, k: int, told: bool) -> bool:
+        """Note what event `k` has changed, which may have `told` of the order; return whether it has ended."""
         order = self.order
         if order.id != self.trace.order_id:
             return False
-        looks = self._looks()
-        if looks != self.last:
-            self.last = looks
-            self.trace.moments.append(Moment(self.engine.now, order.ts_last, *looks))
+        if looks_of(order) != self.last or told:
+            self._note_course(events, k)
+            self.last = looks_of(order)
             if order.status in FINAL:
                 self.keep_row()
                 self.trace.ended = True
@@ -246,6 +229,24 @@ class Follower:
         if order.note != 0:
             self._note_queue()
         return False
+
+    def _note_course(self, events: Events, k: int) -> None:
+        """Add what the order went through in event `k`, then what that left of it where this is something else."""
+        trace, made = self.trace, list[Moment]()
+        trace.courses += 1
+        if trace.courses <= KEPT_COURSES:
+            self._rewind(events, k)
+            course = Course(self.engine, self.order, trace.order_id)
+            with course.noting():
+                self._plainly(events, k, Hooks(self.state))
+            made = course.moments
+            self._rewind(events, k)
+            self.fold(events, k, k + 1)
+        looks, ts_event = looks_of(self.order), self.order.ts_last
+        made.append(Moment(self.engine.now, 0 if looks[0] in LOCAL else ts_event, looks))
+        for moment in made:
+            if not trace.moments or trace.moments[-1].looks != moment.looks:
+                trace.moments.append(moment)
 
     def _note_queue(self) -> None:
         """Add the quantity ahead where it has changed; thin the points when there are too many."""
@@ -268,13 +269,16 @@ class Follower:
             trace.queue = trace.queue[::2]
             self.skip *= 2
 
-    def _note_reports(self, head: int) -> None:
-        """Note when the reports of the order that are on their way will be delivered."""
+    def _note_reports(self, head: int) -> bool:
+        """Note when the reports of the order that are on their way will be delivered; return whether there are any."""
+        found = False
         for k in range(head, self.engine.report_tail):
             report = report_at(self.world.reports, k & self.world.report_mask)
             if report.order_id == self.trace.order_id:
                 key = (report.kind, report.status, report.ts_event, report.filled_lots)
                 self.trace.reports.setdefault(key, report.ts_deliver)
+                found = True
+        return found
 
     def _note_fills(self, events: Events, k: int, first: int) -> None:
         """Note the order's fills among the rows from `first` on, with what they met just before event `k`."""
@@ -324,10 +328,16 @@ class Follower:
 
         WATCHERS.append(watch)
         try:
+            self._plainly(events, k, hooks)
+        finally:
+            WATCHERS.remove(watch)
+
+    def _plainly(self, events: Events, k: int, hooks: Hooks) -> None:
+        """Apply event `k` as plain Python; its rows are not kept."""
+        try:
             with hooks:
                 step(self.world, self.engine, event_at(events.ctypes.data, k))
         finally:
-            WATCHERS.remove(watch)
             self.state.drain()
 
 

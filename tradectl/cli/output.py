@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 __all__ = [
-    "count", "err", "json_text", "money", "out", "percent", "plain", "print_json", "print_notes",
+    "count", "decimals", "err", "json_text", "money", "out", "percent", "plain", "print_json", "print_notes",
     "seconds", "size", "table", "write",
 ]  # fmt: skip
 
+CENTS = frozenset(
+    "AED ARS AUD BRL CAD CHF CLP CNH CNY COP CZK DAI DKK EUR EURC GBP HKD HUF IDR ILS INR JPY KRW KZT MXN MYR NGN NOK "
+    "NZD PHP PLN RON RUB SAR SEK SGD THB TRY TWD UAH VND ZAR".split()
+)  # of these, and of all kinds of USD, amounts are written to the cent
 PIPE_WIDTH = 100_000  # columns: nothing that goes to a file or pipe is wrapped or cut
 
 _consoles: dict[bool, Console] = {}
@@ -108,10 +112,15 @@ def count(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
 
-def money(value: Any) -> str:
-    """Write an amount with two decimals."""
+def money(value: Any, currency: str = "") -> str:
+    """Write an amount: with two decimals, in a coin of which a cent may be much with those of an atom."""
     number = _number(value)
-    return "–" if number is None else f"{number:,.2f}"
+    return "–" if number is None else f"{number:,.{decimals(currency)}f}"
+
+
+def decimals(currency: str) -> int:
+    """Return with how many decimals amounts of a currency are written; of one without a name with two."""
+    return 2 if not currency or currency in CENTS or "USD" in currency else 8
 
 
 def percent(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.segment import Segment
 
-from tradectl.cli.output import count, percent
+from tradectl.cli.output import count, decimals, percent
 from tradectl.cli.paper_frame import Cell, Column, Line, Table, beside, flow, share, spark, table_lines
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ class Scene:
 
     def _head(self, width: int) -> list[Line]:
         account = self.account
-        gain = f"{account.pnl:+,.2f}"
+        digits = decimals(account.currency)
+        gain = f"{account.pnl:+,.{digits}f}"
         start = account.equity - account.pnl
         part = f" ({account.pnl / start * 100:+,.2f} %)" if start > 0 else ""
         first: list[Cell] = [
@@ -121,8 +122,9 @@ class Scene:
             *([(f"{self.waiting:,} waiting", "warn")] if self.waiting else []), (self.step, "dim"),
         ]  # fmt: skip
         second: list[Cell] = [
-            (f"equity {account.equity:,.2f} {account.currency}", "bold"), (f"P&L {gain}{part}", colour(account.pnl)),
-            (f"fees {account.fees:,.2f}", "dim"),
+            (f"equity {account.equity:,.{digits}f} {account.currency}", "bold"),
+            (f"P&L {gain}{part}", colour(account.pnl)),
+            (f"fees {account.fees:,.{digits}f}", "dim"),
         ]  # fmt: skip
         left = width - sum(len(text) + 2 for text, _ in second)
         second.append((spark(self.equity, min(left, 60)), colour(account.pnl)))

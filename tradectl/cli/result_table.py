@@ -9,7 +9,7 @@ from tradectl.cli.execution_table import execution_notes, execution_table, feed_
 from tradectl.cli.output import count, money, percent, seconds
 from tradectl.cli.paper_table import session_notes
 from tradectl.core.instrument import ATOMS_PER_UNIT
-from tradectl.report.text import unvalued
+from tradectl.report.text import treated, unvalued
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,9 +56,11 @@ def _funding(summary: Mapping[str, Any]) -> float:
 
 def _cell(summary: Mapping[str, Any], key: str, write: Callable[[Any], str]) -> str:
     if key == "funding":
-        return write(_funding(summary))
+        return money(_funding(summary), str(summary.get("currency", "")))
     if key == "denied":
         return f"{count(summary.get('denied'))} / {count(summary.get('rejected'))}"
+    if write is money:
+        return money(summary.get(key), str(summary.get("currency", "")))
     return write(summary.get(key))
 
 
@@ -214,13 +216,10 @@ def _faults(data: Mapping[str, Any]) -> list[str]:
     """Count faults by kind and action, and missing bars."""
     kinds: dict[tuple[str, str], int] = {}
     for fault in data.get("faults") or []:
-        key = (str(fault["kind"]), str(fault["action"]))
+        key = (str(fault["kind"]), treated(fault, data.get("instruments") or []))
         kinds[key] = kinds.get(key, 0) + int(fault["count"])
-    done = {"drop": "dropped", "round": "rounded", "clip": "clipped", "sort": "sorted", "report": "kept"}
     lines = [
-        f"[yellow]data[/] {number:,} {kind}: {done.get(action, action)}"
-        for (kind, action), number in sorted(kinds.items())
-        if kind != "gap"
+        f"[yellow]data[/] {number:,} {kind}: {done}" for (kind, done), number in sorted(kinds.items()) if kind != "gap"
     ]
     gaps = sum(int(one.get("gap_count") or 0) for one in data.get("instruments") or [])
     missing = sum(int(one.get("missing_bars") or 0) for one in data.get("instruments") or [])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tradectl.cli.explain_trace import Seen, Trace, follow
+from tradectl.cli.explain_trace import KEPT_COURSES, Seen, Trace, follow
 from tradectl.cli.runner import Progress
 from tradectl.cli.runner_verify import changed_sources, load_again, refuse_hang
 from tradectl.config.wire import wire
@@ -91,6 +91,8 @@ class _Life:
         differs = compare_frames("orders", stored.select(now.columns) if _same(stored, now) else stored, now)
         ended = trace.ended  # an order that lived on at the end of the data has no last state to compare
         self.doubts = [*doubts, *([str(differs)] if differs is not None and ended else [])]
+        if trace.courses > KEPT_COURSES:
+            self.doubts.append(f"it changed in {trace.courses:,} events; after {KEPT_COURSES} only what each left is told")
         self.doubts += [] if trace.same else ["the event of its decision, in plain Python, gave another state"]
         self.fills = self._stored("fills", pl.col("order_id") == trace.order_id)
         ids = [fill["fill_id"] for fill in self.fills]
@@ -206,21 +208,22 @@ class _Life:
         }
 
     def moments(self) -> list[Told]:
-        """Return each change of its status, prices or quantity, at the venue's time and as it was learnt here."""
+        """Return each change of its status, prices or quantity: here, at the venue (null: only here), when told."""
         due = {(key[1], key[2], key[3]): ts for key, ts in self.trace.reports.items()}
         made = []
         for one in self.trace.moments:
-            delivered = due.get((one.status, one.ts_event, one.filled_lots))
+            status, limit, stop, qty, filled = one.looks
+            delivered = due.get((status, one.ts_event or one.ts, filled))
             made.append(
                 {
                     "ts": iso(one.ts),
-                    "ts_event": iso(one.ts_event),
+                    "ts_event": iso(one.ts_event) if one.ts_event else None,
                     "ts_delivered": None if delivered is None else iso(delivered),
-                    "status": OrderStatus(one.status).name,
-                    "qty": self.qty(one.qty_lots),
-                    "filled": self.qty(one.filled_lots),
-                    "limit": self.price(one.price_ticks) if one.price_ticks else None,
-                    "stop": self.price(one.trigger_ticks) if one.trigger_ticks else None,
+                    "status": OrderStatus(status).name,
+                    "qty": self.qty(qty),
+                    "filled": self.qty(filled),
+                    "limit": self.price(limit) if limit else None,
+                    "stop": self.price(stop) if stop else None,
                 }
             )
         return made
@@ -280,7 +283,7 @@ class _Life:
         """Return what it cost against the price at its decision and at its arrival; positive is a cost."""
         stored, filled = self.stored, int(self.row["filled_lots"])
         left = int(self.row["qty_lots"]) - filled
-        seen = self.trace.decision.get("last_ticks")
+        seen = self.trace.decision.get("last_ticks") if self.level == BookLevel.BARS else None
         decision = stored["mid_submit_ticks"] if stored["mid_submit_ticks"] is not None else seen
         arrival, end = stored["mid_arrival_ticks"], stored["mid_end_ticks"]
         paid = sum(fill["price_ticks"] * fill["qty_lots"] for fill in self.fills) / filled if filled else None

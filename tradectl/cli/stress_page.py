@@ -6,8 +6,17 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from tradectl.cli.output import money
-from tradectl.cli.stress_table import AXIS_NAMES, COLUMNS, axis_rows, colour_of, ink_of, lines_of, titles_of
+from tradectl.cli.stress_table import (
+    AXIS_NAMES,
+    Write,
+    amount_of,
+    axis_rows,
+    colour_of,
+    columns_of,
+    ink_of,
+    lines_of,
+    titles_of,
+)
 
 __all__ = ["page_of"]
 
@@ -40,11 +49,13 @@ tbody th { font-weight: 400; }
 def page_of(result: Mapping[str, Any]) -> str:
     """Return the page of a result of `stress_run.stress`."""
     name, grid = escape(str(result["name"])), result["grid"]
+    writes = {"pnl": amount_of(result), "fill_ratio": _tenths}
     own = ", ".join(f"{AXIS_NAMES[axis]} {result['base'][axis]}" for axis in AXIS_NAMES if result["base"][axis] != "–")
     told = "\n".join(f"<p>{_words(line)}</p>" for line in lines_of(result))
     head = escape(f"{', '.join(result['instruments'])}, {result['events']:,} events. As in the config: {own}.")
     maps = "\n".join(
-        f'<section class="map"><h2>{escape(title)}</h2><div class="wide">{"".join(_map(grid, figure))}</div></section>'
+        f'<section class="map"><h2>{escape(title)}</h2>'
+        f'<div class="wide">{"".join(_map(grid, figure, writes[figure]))}</div></section>'
         for figure, title in titles_of(result).items()
     )
     return f"""<!doctype html>
@@ -83,9 +94,8 @@ def _words(line: str) -> str:
     return made + escape(text.plain[at:])
 
 
-def _map(grid: Mapping[str, Any], figure: str) -> Iterator[str]:
+def _map(grid: Mapping[str, Any], figure: str, write: Write) -> Iterator[str]:
     """Yield the parts of one heat map's table; the config's own cell is framed."""
-    write = money if figure == "pnl" else _tenths
     values = grid[figure]
     scale = max((abs(value) for row in values for value in row if value is not None), default=0.0)
     heads = "".join(f'<th scope="col">{escape(label)}</th>' for label in grid["column_labels"])
@@ -111,10 +121,11 @@ def _tenths(value: float | None) -> str:
 
 def _axes(result: Mapping[str, Any]) -> Iterator[str]:
     """Yield the parts of the table of all axes."""
-    heads = "".join(f'<th scope="col">{title}</th>' for title, _key, _write in COLUMNS)
+    columns = columns_of(result)
+    heads = "".join(f'<th scope="col">{title}</th>' for title, _key, _write in columns)
     yield f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>"
     for row in axis_rows(result):
         marks = " ".join(word for word, there in (("first", row.is_first), ("own", row.is_own)) if there)
         yield f'<tr class="{marks}"><th scope="row">{escape(f"{AXIS_NAMES[row.axis]} {row.value}")}</th>'
-        yield "".join(f"<td>{write(row.cell[key])}</td>" for _, key, write in COLUMNS) + "</tr>"
+        yield "".join(f"<td>{write(row.cell[key])}</td>" for _, key, write in columns) + "</tr>"
     yield "</tbody></table>"

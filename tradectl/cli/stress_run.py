@@ -30,7 +30,8 @@ from tradectl.cli.stress_axes import (
 from tradectl.cli.stress_cell import Cell
 from tradectl.cli.stress_fold import Folds
 from tradectl.config.load import load_config
-from tradectl.config.wire import wire
+from tradectl.config.wire import Wired, wire
+from tradectl.config.wire_latency import outrun_latencies
 from tradectl.core.codes import BookLevel
 from tradectl.metrics.breakeven import crossings, fee_factor, flat_rate, narrow
 
@@ -100,7 +101,7 @@ def stress(asked: Asked, progress: Progress) -> dict[str, Any]:
         "cells": [one.row() for one in cells],
         "grid": grid_of(axes, base, found),
         "break_even": even,
-        "notes": _notes(base, cells),
+        "notes": [*_notes(base, cells), *_outrun(wired, axes)],
         "timing": {
             "load_s": round(wired.timings.load_s, 6),
             "compile_s": round(wired.timings.compile_s, 6),
@@ -221,6 +222,14 @@ def _tried(base: Cell, level: FeeLevel, fold: Fold) -> dict[str, Any]:
 
 
 # --- notes
+
+
+def _outrun(wired: Wired, axes: Axes) -> list[str]:
+    """Say of which data the latencies of the axis, or some of them, are not simulated."""
+    if wired.data.report is None or wired.data.whole:
+        return []
+    entries_ns = [one.entry_ns for one in axes.latency if not one.recorded]
+    return outrun_latencies(wired.data.report, wired.spec, entries_ns)
 
 
 def _notes(base: Point, cells: Sequence[Cell]) -> list[str]:

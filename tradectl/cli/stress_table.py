@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tradectl.cli.output import count, money, percent, seconds
@@ -12,22 +13,36 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-__all__ = ["AXIS_NAMES", "COLUMNS", "axis_rows", "colour_of", "ink_of", "lines_of", "print_stress", "titles_of"]
+__all__ = [
+    "AXIS_NAMES", "Write", "amount_of", "axis_rows", "colour_of", "columns_of", "ink_of", "lines_of", "print_stress",
+    "titles_of",
+]  # fmt: skip
 
 AXIS_NAMES = {"queue": "queue model", "latency": "latency", "fee_level": "fees", "slippage": "ticks of slippage"}
 LOSS, GAIN, FILLED = (178, 24, 43), (0, 119, 72), (8, 88, 158)  # ends of the scales; their other end is PAPER
 PAPER = (238, 238, 238)
-COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
-    ("P&L", "pnl", money),
-    ("return", "total_return", percent),
-    ("fees", "fees", money),
-    ("orders", "orders", count),
-    ("fills", "fills", count),
-    ("filled orders", "fill_ratio_orders", percent),
-    ("filled quantity", "fill_ratio_qty", percent),
-    ("maker", "maker_share_notional", percent),
-    ("max drawdown", "max_drawdown", percent),
-)
+Write = Callable[[Any], str]
+
+
+def columns_of(result: Mapping[str, Any]) -> tuple[tuple[str, str, Write], ...]:
+    """Return the columns of the table of axes: title, figure, how it is written."""
+    amount = amount_of(result)
+    return (
+        ("P&L", "pnl", amount),
+        ("return", "total_return", percent),
+        ("fees", "fees", amount),
+        ("orders", "orders", count),
+        ("fills", "fills", count),
+        ("filled orders", "fill_ratio_orders", percent),
+        ("filled quantity", "fill_ratio_qty", percent),
+        ("maker", "maker_share_notional", percent),
+        ("max drawdown", "max_drawdown", percent),
+    )
+
+
+def amount_of(result: Mapping[str, Any]) -> Write:
+    """Return what writes money in a result's currency."""
+    return partial(money, currency=str(result["currency"]))
 
 
 def print_stress(console: Console, result: Mapping[str, Any]) -> None:
@@ -37,7 +52,8 @@ def print_stress(console: Console, result: Mapping[str, Any]) -> None:
     console.print(f"[bold]{escape(str(result['name']))}[/]: each axis alone, the others as in the config (•)")
     console.print(axes_table(result))
     for figure, title in titles_of(result).items():
-        console.print(heat_map(result["grid"], figure, title))
+        write = amount_of(result) if figure == "pnl" else percent
+        console.print(heat_map(result["grid"], figure, title, write))
     for line in lines_of(result):
         console.print(line)
 
@@ -50,12 +66,13 @@ def axes_table(result: Mapping[str, Any]) -> Table:
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     made.add_column("")
-    for title, _key, _write in COLUMNS:
+    columns = columns_of(result)
+    for title, _key, _write in columns:
         made.add_column(title, justify="right")
     for row in axis_rows(result):
         title = AXIS_NAMES[row.axis]
         name = f"{title if row.is_first else ' ' * len(title)} {row.value}"
-        figures = [Text(write(row.cell[key]), style=_sign_style(key, row.cell[key])) for _, key, write in COLUMNS]
+        figures = [Text(write(row.cell[key]), style=_sign_style(key, row.cell[key])) for _, key, write in columns]
         made.add_row(name + (" •" if row.is_own else ""), *figures, end_section=row.is_last)
     return made
 
@@ -93,7 +110,7 @@ def _sign_style(key: str, value: float | None) -> str:
     return "green" if value > 0 else "red" if value < 0 else ""
 
 
-def heat_map(grid: Mapping[str, Any], figure: str, title: str) -> Table:
+def heat_map(grid: Mapping[str, Any], figure: str, title: str, write: Write) -> Table:
     """Return a product of two axes with a coloured cell for each figure."""
     from rich import box
     from rich.table import Table
@@ -109,15 +126,14 @@ def heat_map(grid: Mapping[str, Any], figure: str, title: str) -> Table:
     values = grid[figure]
     scale = max((abs(value) for row in values for value in row if value is not None), default=0.0)
     for label, row in zip(grid["row_labels"], values, strict=True):
-        cells = [_coloured(value, figure, scale) for value in row]
+        cells = [_coloured(value, figure, scale, write) for value in row]
         made.add_row(label + (" •  " if label == own_row else "  "), *cells)
     return made
 
 
-def _coloured(value: float | None, figure: str, scale: float) -> Text:
+def _coloured(value: float | None, figure: str, scale: float, write: Write) -> Text:
     from rich.text import Text
 
-    write = money if figure == "pnl" else percent
     if value is None:
         return Text(" – ")
     colour = colour_of(value, figure, scale)
@@ -145,8 +161,9 @@ def lines_of(result: Mapping[str, Any]) -> list[str]:
     """Return lines with markup: best and worst variant, break-even points, notes, speed."""
     from rich.markup import escape
 
-    lines = [*_extremes(result["cells"]), _latency_line(result["break_even"]["latency"])]
-    lines += _fee_lines(result["break_even"]["fee"])
+    amount = amount_of(result)
+    lines = [*_extremes(result["cells"], amount), _latency_line(result["break_even"]["latency"], amount)]
+    lines += _fee_lines(result["break_even"]["fee"], amount)
     lines += [f"[cyan]note[/] {escape(str(note))}" for note in result["notes"]]
     timing, total = result["timing"], result["events"] * len(result["cells"])
     speed = f", {count(total / timing['cells_s'])} events/s" if timing["cells_s"] > 0 else ""
@@ -158,18 +175,18 @@ def lines_of(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _extremes(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+def _extremes(cells: Sequence[Mapping[str, Any]], amount: Write) -> list[str]:
     known = sorted((one for one in cells if one["pnl"] is not None), key=lambda one: one["pnl"])
     if len(known) < 2:
         return []
     made = []
     for name, one in (("worst", known[0]), ("best", known[-1])):
         place = ", ".join(f"{AXIS_NAMES[axis]} {one[axis]}" for axis in AXIS_NAMES if one[axis] != "–")
-        made.append(f"[bold]{name}[/]  {money(one['pnl'])} at {place}")
+        made.append(f"[bold]{name}[/]  {amount(one['pnl'])} at {place}")
     return made
 
 
-def _latency_line(found: Mapping[str, Any]) -> str:
+def _latency_line(found: Mapping[str, Any], amount: Write) -> str:
     head = "[bold]break-even latency[/]"
     words = {
         "always_profit": "none: a profit at every latency tried",
@@ -181,16 +198,16 @@ def _latency_line(found: Mapping[str, Any]) -> str:
     low, high = found["low"], found["high"]
     verb = "ends" if found["status"] == "profit_ends" else "begins"
     more = f"; the first of {found['crossings']} changes of sign" if found["crossings"] > 1 else ""
-    around = " and ".join(f"{one['latency']} ({money(one['pnl'])})" for one in found["within"])
+    around = " and ".join(f"{one['latency']} ({amount(one['pnl'])})" for one in found["within"])
     if found["is_jump"]:
         more += "; [yellow]a jump: P&L does not pass through zero there, and may turn again nearby[/]"
     return (
-        f"{head} the profit {verb} between {low['latency']} ({money(low['pnl'])}) and {high['latency']} "
-        f"({money(high['pnl'])}) [dim](looked for between {around})[/]{more}"
+        f"{head} the profit {verb} between {low['latency']} ({amount(low['pnl'])}) and {high['latency']} "
+        f"({amount(high['pnl'])}) [dim](looked for between {around})[/]{more}"
     )
 
 
-def _fee_lines(found: Mapping[str, Any]) -> list[str]:
+def _fee_lines(found: Mapping[str, Any], amount: Write) -> list[str]:
     head = "[bold]break-even fee[/]"
     if found["status"] == "no_fills":
         return [f"{head} none: the run fills nothing"]
@@ -199,8 +216,8 @@ def _fee_lines(found: Mapping[str, Any]) -> list[str]:
     told = f"{head} {what} {abs(rate) * 1e4:,.4f} bps of notional on every fill"
     if factor == factor and factor >= 0:
         told += f", or {factor:,.4f} × the fees paid"
-    lines = [f"{told} [dim](linear: {money(found['gross'])} before fees)[/]"]
+    lines = [f"{told} [dim](linear: {amount(found['gross'])} before fees)[/]"]
     for one in found["tried"]:
         same = "the same fills" if one["same_fills"] else "[yellow]other fills, so it is not exact[/]"
-        lines.append(f"  [dim]a run with {one['fee_level']}:[/] P&L {money(one['pnl'])}, {same}")
+        lines.append(f"  [dim]a run with {one['fee_level']}:[/] P&L {amount(one['pnl'])}, {same}")
     return lines

@@ -13,7 +13,7 @@ from tradectl.config.load import Loaded
 from tradectl.config.wire_calendars import hours_of
 from tradectl.config.wire_data import Opened, find_instrument, open_data
 from tradectl.config.wire_hooks import unheard
-from tradectl.config.wire_latency import recorded_latencies
+from tradectl.config.wire_latency import outrun_latencies, recorded_latencies
 from tradectl.config.wire_numbers import (
     account_spec,
     counted_frames,
@@ -111,6 +111,8 @@ def wire(
         data.report.notes += left_out
         for block, one in zip(config.strategies, strategies, strict=True):
             data.report.notes += unheard(block.label, one, data.kinds)
+        if not data.whole:  # the stamps of a journal are those of its session
+            data.report.notes += outrun_latencies(data.report, spec)
     return Wired(config, spec, data, strategies, hooks, timings)
 
 

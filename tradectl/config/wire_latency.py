@@ -1,4 +1,4 @@
-"""Recorded latencies: a table of when orders were sent, reached the venue, and were answered."""
+"""Latencies of orders: recorded ones, when each was sent, reached the venue, was answered; and what outruns them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tradectl.config.models import Latency
+    from tradectl.engine.spec import RunSpec
+    from tradectl.history.model import DataReport
 
-__all__ = ["recorded_latencies"]
+__all__ = ["outrun_latencies", "recorded_latencies"]
 
 COLUMNS = ("request", "exchange", "response")
 EARLIEST, LATEST = 315_532_800 * 10**9, 7_258_118_400 * 10**9  # 1980 and 2200 in ns: no other unit falls between
@@ -69,3 +71,22 @@ def _read(path: Path) -> pl.DataFrame:
         if not frame[name].dtype.is_integer():
             raise DataError(f"{path}: column {name!r} holds {frame[name].dtype}, expected whole ns")
     return frame
+
+
+def outrun_latencies(report: DataReport, spec: RunSpec, entries_ns: Sequence[int] = ()) -> list[str]:
+    """Say of which data no latency is simulated: receipts lie further before the exchange's time than orders take.
+
+    `entries_ns`: what they take to arrive, ns; without any those of the run. No latency at all is what was asked for.
+    """
+    entries_ns = entries_ns or [row[1] - row[0] for row in spec.latencies] or [spec.execution.latency_entry_ns]
+    taken = [ns for ns in (one + spec.execution.latency_compute_ns for one in entries_ns) if ns > 0]
+    told = []
+    for one in report.instruments:
+        behind_ns = -(one.lag_min_ns + one.shift_ns) if one.has_receive_clock else 0
+        if taken and min(taken) < behind_ns:
+            told.append(
+                f"{one.instrument}: receive stamps lie up to {behind_ns / 1e6:,.6g} ms before the exchange's own time: "
+                f"orders that take less (here {min(taken) / 1e6:,.6g} ms) arrive in its past, as if they took no time; "
+                "`clock: correct` in the data block shifts the stamps"
+            )
+    return told

@@ -131,7 +131,7 @@ ORDER = record(  # a cache line each: what matching looks at, what is reserved, 
     *words("<i4", "reason n_fills"),
     *words("<f8", "front front_post"),  # quantity ahead in the queue, lots: now and when it began to rest
     *words("<i4", "note n_unseen"),  # 1 + its place in the book's notes; reports on their way
-    *words("<i8", "twice_submit twice_arrival"),  # the mark when it was sent and when it arrived
+    *words("<i8", "twice_submit twice_arrival"),  # the mark when it was sent, when it arrived; 0: not known
     ("ts_response", "<i8"),  # when the last answer about it is here
     ("twice_end", "<i8"),  # and when it ended with something unfilled
     ("seen_leaves", "<i8"),  # what the last delivered report told: what was left,
@@ -176,7 +176,7 @@ ENGINE = record(
     ("n_dues", "<i8"),  # settlements of funding that wait for their bar
     *words("<i8", "n_warmup warm_end"),  # bars of warm-up; it is over when `n_events` gets there
     *words("<i8", "fault_strategy fault_reason ts_breach n_cancels n_modifies"),
-    *words("<i8", "mark_free mark_fresh n_unmarked"),  # the pool of pending mark-outs; fills without room in it
+    *words("<i8", "mark_free mark_fresh n_unmarked"),  # the pool of pending mark-outs; fills that miss a mark-out
     *words("u1", "account_type fill_at path limit_gap_open limit_touch entry_bar write_off trading_state"),
     *words("u1", "on_breach wants_reports source_hook started stopped breached batch_open local_view has_hours"),
 )

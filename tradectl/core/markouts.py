@@ -2,7 +2,8 @@
 
 Fills wait in a pool that all instruments share, each instrument's in a list in the order in which they happened, with
 one cursor a horizon. A horizon of a fill is settled before the first event of its instrument that is later: the mid
-that stands then is the last one at or before it. A late fill is not settled before the fill ahead of it.
+that stands then is the last one at or before it. A late fill is not settled before the fill ahead of it. While a
+book is broken by a gap its mid is not known.
 """
 
 from __future__ import annotations
@@ -11,12 +12,20 @@ from tradectl.core.jit import kernel, routine
 from tradectl.core.layout import MARKOUT, NEVER, market_at, markout_at, venue_at
 from tradectl.core.records import copy_words
 
-__all__ = ["HORIZONS_NS", "await_markout", "flush_markouts", "settle_markouts"]
+__all__ = ["HORIZONS_NS", "await_markout", "flush_markouts", "known_mark", "settle_markouts"]
 
 HORIZONS_NS = (1_000_000_000, 10_000_000_000, 60_000_000_000)
 N_HORIZONS = len(HORIZONS_NS)
 LAST = N_HORIZONS - 1
 WORDS = MARKOUT.itemsize // 8
+
+
+@routine
+def known_mark(world, market):
+    """Return a market's mark, twice the mid; 0 while its book is broken: what that shows is not the market."""
+    if market.level != 0 and venue_at(world.venues, market.index).broken != 0:
+        return 0
+    return market.twice_mark
 
 
 @routine
@@ -81,15 +90,23 @@ def release(world, engine, venue):
 
 @routine
 def settle_markouts(world, engine, market, venue, until):
-    """Settle the horizons of an instrument's fills that lie before `until` (exchange time) at the present mid."""
-    due = NEVER
+    """Settle the horizons of an instrument's fills that lie before `until` (exchange time) at the present mid.
+
+    A fill of which a horizon stays unknown is counted, once.
+    """
+    due, mark = NEVER, known_mark(world, market)
     for h in range(N_HORIZONS):
         while venue.mark_heads[h] != 0:  # at most as many steps as pending fills
             row = markout_at(world.markouts, venue.mark_heads[h] - 1)
             if row.ts_event + HORIZONS_NS[h] >= until:
                 due = min(due, row.ts_event + HORIZONS_NS[h])
                 break
-            row.twice[h] = market.twice_mark
+            row.twice[h] = mark
+            missing = 0
+            for settled in range(h + 1):
+                missing += row.twice[settled] == 0
+            if mark == 0 and missing == 1:
+                engine.n_unmarked += 1
             if h == LAST:
                 release(world, engine, venue)
             else:

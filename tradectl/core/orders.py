@@ -32,6 +32,7 @@ from tradectl.core.layout import (
     report_at,
     venue_at,
 )  # fmt: skip
+from tradectl.core.markouts import known_mark
 from tradectl.core.money import muldiv_ceil
 from tradectl.core.records import copy_words
 from tradectl.core.units import price_of_ticks, qty_of_lots
@@ -310,7 +311,7 @@ def finish_order(world, engine, market, currency, slot, status, reason):
     if reason != 0:
         order.reason = reason
     order.ts_last = market.start if market.level != 0 else engine.now
-    order.twice_end = market.twice_mark
+    order.twice_end = known_mark(world, market)
     release_reserves(world, engine, currency, order, 0)
     unlink_order(world, market, slot)
     engine.n_live -= 1

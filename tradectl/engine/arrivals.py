@@ -22,6 +22,7 @@ from tradectl.core.jit import kernel, routine
 from tradectl.core.l3_own import rest_in_queue
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
 from tradectl.core.layout import NONE, currency_at, order_at
+from tradectl.core.markouts import known_mark
 from tradectl.core.orders import (
     acts_at,
     arrives_at,
@@ -186,7 +187,7 @@ def begin_life(world, engine, market, venue, slot):
     """Let the venue accept or reject an order that has arrived; it meets the book, a stop waits for its price."""
     order = order_at(world.orders, slot)
     order.ts_last = order.ts_arrival
-    order.twice_arrival = market.twice_mark
+    order.twice_arrival = known_mark(world, market)
     code = venue_code(world, engine, market, order)
     if code != 0:
         reject_order(world, engine, market, slot, code)

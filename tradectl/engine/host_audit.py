@@ -41,7 +41,8 @@ def live_orders(state: State) -> Rows:
     status = table["status"]
     rows = table[(status >= OrderStatus.SUBMITTED) & (status <= OrderStatus.PENDING_CANCEL)]
     rows = rows[np.argsort(rows["id"])]
-    rows["twice_end"] = state.markets["twice_mark"][rows["instrument"]]  # where the data end
+    mark = np.where(state.venues["broken"] == 0, state.markets["twice_mark"], 0)
+    rows["twice_end"] = mark[rows["instrument"]]  # where the data end
     return rows
 
 

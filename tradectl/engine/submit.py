@@ -21,6 +21,7 @@ from tradectl.core.jit import kernel, routine
 from tradectl.core.ladder_layout import NO_ASK, NO_BID
 from tradectl.core.latency import entry_latency
 from tradectl.core.layout import NEVER, NONE, currency_at, market_at, order_at, position_at, venue_at
+from tradectl.core.markouts import known_mark
 from tradectl.core.orders import (
     emit_order,
     finish_order,
@@ -279,7 +280,7 @@ def admit_order(world, engine, market, slot):
     link_order(world, engine, market, slot)
     order.ts_arrival = arrival_of(world, engine, market)
     set_expiry(world, market, order)
-    order.twice_submit = market.twice_mark
+    order.twice_submit = known_mark(world, market)
     if market.travels == 0:
         return accept_order(world, engine, market, slot)
     market.attention = 1

@@ -82,6 +82,7 @@ def _fill_sums() -> list[pl.Expr]:
 def _order_sums() -> list[pl.Expr]:
     """Return all sums over orders."""
     touched, status = pl.col("filled_lots") > 0, pl.col("status").cast(pl.String)
+    priced = pl.col("shortfall").is_not_null()  # of an order all parts are counted, or none
     expressions = [
         pl.len().alias("sent"),
         (status == "FILLED").sum().alias("filled"),
@@ -89,9 +90,8 @@ def _order_sums() -> list[pl.Expr]:
         status.is_in(["CANCELED", "EXPIRED"]).sum().alias("canceled"),
         pl.col("qty_lots").sum().alias("ordered_lots"),
         pl.col("filled_lots").sum().alias("filled_lots"),
-        pl.col("wanted").sum().alias("wanted"),
-        *(pl.col(name).sum().alias(name) for name in COSTS),
-        pl.col("shortfall").count().alias("priced"),
+        *(pl.col(name).filter(priced).sum().alias(name) for name in ("wanted", *COSTS)),
+        priced.sum().alias("priced"),
     ]
     for name in ("first_fill_s", "done_s", "queue_at_post"):
         expressions += [

@@ -64,9 +64,9 @@ def fills_frame(fills: pl.LazyFrame, markouts: pl.LazyFrame, scale: pl.LazyFrame
 def orders_frame(orders: pl.LazyFrame, fills: pl.LazyFrame, scale: pl.LazyFrame) -> pl.LazyFrame:
     """Return one row an order that left (was not DENIED): times, queue, mids and what it cost against them.
 
-    With decision mid D, arrival mid A, mid at its end E (D where one is not known), side s, filled lots f of q and
-    Σ price × lots P, in money: delay = s(A − D)f, impact = s(P − A f), opportunity = s(E − D)(q − f), fee as paid;
-    shortfall is their sum (A. F. Perold, 1988: The implementation shortfall).
+    With decision mid D, arrival mid A, mid at its end E, side s, filled lots f of q and Σ price × lots P, in money:
+    delay = s(A − D)f, impact = s(P − A f), opportunity = s(E − D)(q − f), fee as paid; shortfall is their sum
+    (A. F. Perold, 1988: The implementation shortfall). What needs a mid that is not known is null.
     """
     done = (
         fills.filter(pl.col("order_id") != 0)
@@ -79,12 +79,11 @@ def orders_frame(orders: pl.LazyFrame, fills: pl.LazyFrame, scale: pl.LazyFrame)
     )
     sent = orders.filter((pl.col("status").cast(pl.String) != "DENIED") & (pl.col("order_id") != 0))
     frame = _with_scales(sent, scale).join(done, on="order_id", how="left", maintain_order="left")
-    decision = pl.col("mid_submit_ticks")
-    arrival = pl.coalesce("mid_arrival_ticks", "mid_submit_ticks")
+    decision, arrival = pl.col("mid_submit_ticks"), pl.col("mid_arrival_ticks")
     filled, left = pl.col("filled_lots"), pl.col("qty_lots") - pl.col("filled_lots")
-    moved = pl.when(left > 0).then(pl.coalesce("mid_end_ticks", "mid_submit_ticks") - decision).otherwise(0.0)
     worth = SIGN * pl.col("tick_money")
     priced = decision.is_not_null()
+    idle, whole = priced & (filled == 0), priced & (left == 0)  # what a mid that is not known does not matter to
     waited = (pl.col("ts_first_fill") - pl.col("ts_accepted")).dt.total_nanoseconds() / SECOND
     lived = (pl.col("ts_last") - pl.col("ts_accepted")).dt.total_nanoseconds() / SECOND
     frame = frame.with_columns(
@@ -92,10 +91,10 @@ def orders_frame(orders: pl.LazyFrame, fills: pl.LazyFrame, scale: pl.LazyFrame)
         first_fill_s=waited,
         done_s=pl.when(pl.col("status").cast(pl.String) == "FILLED").then(lived),
         wanted=pl.col("qty_lots") * decision * pl.col("tick_money"),
-        delay=worth * (arrival - decision) * filled,
-        impact=pl.when(priced).then(worth * (pl.col("paid").fill_null(0.0) - arrival * filled)),
+        delay=pl.when(idle).then(0.0).otherwise(worth * (arrival - decision) * filled),
+        impact=pl.when(idle).then(0.0).when(priced).then(worth * (pl.col("paid") - arrival * filled)),
         fee=pl.when(priced).then(pl.col("fees_atoms") / ATOMS * pl.col("rate")),
-        opportunity=worth * moved * left,
+        opportunity=pl.when(whole).then(0.0).otherwise(worth * (pl.col("mid_end_ticks") - decision) * left),
     ).with_columns(shortfall=pl.sum_horizontal("delay", "impact", "fee", "opportunity", ignore_nulls=False))
     return frame.select(*ORDER_COLUMNS)
 

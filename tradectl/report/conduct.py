@@ -10,12 +10,11 @@ import polars as pl
 from tradectl.core.codes import MESSAGES, Reason
 from tradectl.report.html import Section, details, note, table
 from tradectl.report.model import Report
-from tradectl.report.text import count, counted, duration, money, ns_of, percent, share, signed, tone
+from tradectl.report.text import count, counted, duration, money, ns_of, percent, share, signed, tone, treated
 
 __all__ = ["data", "orders", "path"]
 
 SCENARIOS = (("adverse", "Adverse"), ("base", "Base (as run)"), ("favourable", "Favourable"))
-ACTIONS = {"drop": "dropped", "round": "rounded", "clip": "clipped", "sort": "sorted", "report": "kept"}
 MOST = 30  # rows that a table shows before it is folded
 
 
@@ -102,7 +101,7 @@ def data(report: Report) -> Section | None:
     spans = table(heads, rows, left=(0, 1))
     made.add(spans if len(rows) <= MOST else details(f"{len(rows)} instruments", spans))
     faults = [
-        (one["kind"].replace("_", " "), one["instrument"], ACTIONS.get(one["action"], ""), count(one["count"]))
+        (one["kind"].replace("_", " "), one["instrument"], treated(one, each), count(one["count"]))
         for one in told.get("faults") or [] if one["kind"] != "gap"
     ]  # fmt: skip
     made.add(table(("Fault", "Instrument", "What was done", "Rows"), faults, caption="Faults", left=(0, 1, 2)))

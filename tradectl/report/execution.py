@@ -9,7 +9,20 @@ from tradectl.metrics.conventions import marks_of
 from tradectl.report.draw import bars
 from tradectl.report.html import Chart, Section, note, table, tiles
 from tradectl.report.model import Report
-from tradectl.report.text import DASH, TICKS, count, decimal, duration, money, quantity, share, signed, tone
+from tradectl.report.text import (
+    DASH,
+    TICKS,
+    count,
+    counted,
+    decimal,
+    duration,
+    money,
+    quantity,
+    share,
+    signed,
+    tone,
+    unmarked,
+)
 
 __all__ = ["execution"]
 
@@ -44,7 +57,8 @@ def execution(report: Report) -> Section | None:
             "event, however short the response latency is.", "warn",
         ))  # fmt: skip
     if told.get("unmarked_fills"):
-        made.add(note(f"{count(told['unmarked_fills'])} fills have no mark-out: too many at once.", "warn"))
+        fills = counted(told["unmarked_fills"], "fill")
+        made.add(note(f"{fills} without all mark-outs: {unmarked(report.summary)}.", "warn"))
     return made
 
 
@@ -93,6 +107,8 @@ def _shortfall(told: Told, currency: str, against: str) -> Chart:
     total = told["shortfall"]["shortfall"]
     made = f"{money(total)} {currency} = {words or 'nothing'}"
     words = f"Cost against the {against} at each decision, below 0 a gain: {made}."
+    left = told["orders"] - told["shortfall"]["orders"]
+    words += f" {counted(left, 'order')} without a known {against} left out." if left else ""
     trace = _amount_bars(names, values)
     trace["marker"] = {"color": ["@loss" if value > 0 else "@gain" for value in values]}
     return Chart("shortfall-chart", "Implementation shortfall", words, [trace], _PLAIN, 260)
@@ -144,7 +160,7 @@ def _instruments(found: Mapping[str, Told]) -> str:
 
 
 def _books(found: list[Told]) -> str:
-    names = (("late", "Late"), ("gaps", "Gaps"), ("crossed", "Crossed"), ("unknown", "Unknown orders"))
+    names = (("late", "Late"), ("gaps", "Gaps"), ("crossed", "Locked or crossed"), ("unknown", "Unknown orders"))
     rows = [
         (one["instrument"], one["level"], count(one["messages"]), *(count(one.get(key)) for key, _ in names))
         for one in found[:MOST] if one["messages"] or one["late"] or one["gaps"]

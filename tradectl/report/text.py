@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 __all__ = [
     "DASH", "TICKS", "Write", "count", "counted", "days", "decimal", "duration", "money", "ns_of", "percent",
-    "quantity", "share", "signed", "stamp", "tone", "unvalued",
+    "quantity", "share", "signed", "stamp", "tone", "treated", "unmarked", "unvalued",
 ]  # fmt: skip
 
 DASH = "–"
 TICKS = ",.12~r"  # how an axis writes its numbers: with as many digits as tell two ticks apart
+DONE = {"drop": "dropped", "round": "rounded", "clip": "clipped", "sort": "sorted", "report": "kept"}
 Write = Callable[[Any], str]
 STEPS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
@@ -139,3 +140,17 @@ def unvalued(summary: Mapping[str, Any]) -> str:
         f"no price in the run's time gave {', '.join(names) or 'a currency'} a rate: equity and returns are not known, "
         "and the final equity is without it"
     )
+
+
+def unmarked(summary: Mapping[str, Any]) -> str:
+    """Say why fills of a run may lack mark-outs."""
+    crowded = "too many waited at once (engine.order_capacity)"
+    broken = any(one.get("gaps") for one in summary.get("book") or ())
+    return f"a gap had broken the book by then, or {crowded}" if broken else crowded
+
+
+def treated(fault: Mapping[str, Any], instruments: Sequence[Mapping[str, Any]]) -> str:
+    """Say what was done about a fault of the data; `instruments` as in the summary, with the shifts of clocks."""
+    of = fault["instrument"] if fault["kind"] == "clock" else None
+    shift_ns = max((int(one.get("shift_ns") or 0) for one in instruments if one["instrument"] == of), default=0)
+    return f"corrected by {shift_ns / 1e6:,.6g} ms" if shift_ns else DONE.get(str(fault["action"]), fault["action"])

@@ -7,8 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tradectl.config.load import load_config
 from tradectl.config.models import Latency
-from tradectl.config.wire_latency import recorded_latencies
+from tradectl.config.wire import wire
+from tradectl.config.wire_latency import outrun_latencies, recorded_latencies
 from tradectl.errors import DataError
 
 T0 = 1_700_000_000_000_000_000
@@ -19,6 +21,55 @@ def told(folder: Path, rows: list[tuple[int, int, int]], name: str = "orders.csv
     frame = pl.DataFrame(rows, ["request", "exchange", "response"], orient="row")
     (frame.write_parquet if name.endswith(".parquet") else frame.write_csv)(folder / name)
     return list(recorded_latencies(Latency(recorded=name), folder))
+
+
+BEHIND = """
+strategy: {{path: idle.py, jit: false}}
+data: {{source: depth.csv, kind: depth, symbols: [X/USD], clock: {clock}}}
+execution: {{latency: {{entry: {entry}, compute: {compute}}}}}
+"""
+IDLE = '''
+"""Does nothing."""
+from tradectl.strategy import strategy
+
+
+@strategy
+class Idle:
+    """It does nothing."""
+
+    def on_depth(ctx, p, s):
+        pass
+'''
+LATE = "lie up to 1,250 ms before the exchange's own time: orders that take less (here {} ms) arrive in its past"
+
+
+@pytest.mark.parametrize(
+    ("clock", "entry", "compute", "ms"),
+    [
+        ("keep", "5ms", "0", "5"),
+        ("keep", "5ms", "1ms", "6"),
+        ("keep", "1249ms", "0", "1,249"),
+        ("keep", "1249ms", "1ms", None),
+        ("keep", "0", "0", None),  # none was asked for
+        ("correct", "5ms", "0", None),
+    ],
+)
+def test_latencies_that_a_clock_behind_outruns_are_told(
+    tmp_path: Path, clock: str, entry: str, compute: str, ms: str | None
+) -> None:
+    rows = ["timestamp,local_timestamp,is_snapshot,side,price,amount"]
+    for k in range(4):
+        ts = T0 // 1_000 + k * 10**6
+        rows.append(f"{ts},{ts - 1_250_000 + k},{'false' if k else 'true'},bid,{k + 9}.{k},1")
+    (tmp_path / "depth.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "idle.py").write_text(IDLE)
+    (tmp_path / "run.yaml").write_text(BEHIND.format(clock=clock, entry=entry, compute=compute))
+    wired = wire(load_config(tmp_path / "run.yaml"))
+    assert wired.data.report is not None
+    notes = [note for note in wired.data.report.notes if "receive stamps" in note]
+    assert [LATE.format(ms) in note for note in notes] == [True] * (ms is not None)
+    found = outrun_latencies(wired.data.report, wired.spec, [0, 7 * MS, 2_000 * MS])
+    assert ("here 7 ms" in "".join(found)) == (clock == "keep" and compute == "0")
 
 
 def test_a_table_is_taken(tmp_path: Path) -> None:

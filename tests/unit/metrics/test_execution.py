@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.unit.metrics.ticks import Ran, market_events, run
-from tradectl.core.codes import EventKind
+from tests.unit.metrics.ticks import Ran, broken, market_events, run
+from tradectl.core.codes import EventFlag, EventKind
 from tradectl.core.markouts import HORIZONS_NS
 from tradectl.db.audit import Market
 from tradectl.db.tables import HORIZONS
@@ -36,12 +36,33 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return run(tmp_path_factory.mktemp("run"), rows, GRIDS)
 
 
-def mids_of(events: Any) -> dict[int, list[tuple[int, float]]]:
-    """Return (time, mid in ticks) after each message of each instrument; trades and depth tell the time alike."""
+@pytest.fixture(scope="module")
+def ran_with_gaps(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """The same with gaps; the last one of the second instrument lasts until the data end."""
+    first = broken(market_events(420, 1, 0), [(60, 75), (140, 142), (200, 260), (330, 331)])
+    second = broken(market_events(380, 2, 1, 400), [(90, 130), (355, None)])
+    return run(tmp_path_factory.mktemp("gaps"), first + second, GRIDS)
+
+
+Mids = list[tuple[int, float | None]]
+
+
+def mids_of(events: Any) -> dict[int, Mids]:
+    """Return (time, mid in ticks) after each message of each instrument; trades and depth tell the time alike.
+
+    From a gap until the book is told whole the mid is None.
+    """
     books: dict[int, dict[int, dict[int, int]]] = defaultdict(lambda: {1: {}, -1: {}})
-    made: dict[int, list[tuple[int, float]]] = defaultdict(list)
+    made: dict[int, Mids] = defaultdict(list)
+    blind = set()
     for event in events:
         where, side = int(event["instrument"]), int(event["side"])
+        if event["kind"] == EventKind.GAP:
+            blind.add(where)
+        if event["flags"] & EventFlag.SNAPSHOT_BEGIN:
+            books[where] = {1: {}, -1: {}}
+        if event["flags"] & EventFlag.SNAPSHOT_END:
+            blind.discard(where)
         if event["kind"] == EventKind.DEPTH:
             level = books[where][side]
             level[int(event["w0"])] = int(event["w1"])
@@ -49,11 +70,11 @@ def mids_of(events: Any) -> dict[int, list[tuple[int, float]]]:
                 del level[int(event["w0"])]
         bids, asks = books[where][1], books[where][-1]
         if bids and asks:
-            made[where].append((int(event["ts_event"]), (max(bids) + min(asks)) / 2))
+            made[where].append((int(event["ts_event"]), None if where in blind else (max(bids) + min(asks)) / 2))
     return made
 
 
-def mid_at(mids: list[tuple[int, float]], ts: int, strictly: bool = False) -> float | None:
+def mid_at(mids: Mids, ts: int, strictly: bool = False) -> float | None:
     found = [mid for at, mid in mids if at < ts or (at == ts and not strictly)]
     return found[-1] if found else None
 
@@ -69,9 +90,12 @@ def facts(ran: Ran) -> tuple[Rows, Rows]:
         fill["worth"] = ran.markets[symbols.index(fill["symbol"])]
         # what is filled by an event is measured by what stood before it, an arrival lies between two events
         fill["before"] = mid_at(mine, fill["at"], strictly=True)
+        if fill["before"] is None:  # the message that told the book whole again let it fill
+            fill["before"] = mid_at(mine, fill["at"])
         for label, horizon in zip(HORIZONS, HORIZONS_NS, strict=True):
             known = fill["at"] + horizon <= mine[-1][0]
             fill[label] = mid_at(mine, fill["at"] + horizon) if known else None
+            fill["blind"] = fill.get("blind", False) or (known and fill[label] is None)
     orders = ran.tables["orders"].with_columns(
         sent=pl.col("ts_submitted").cast(pl.Int64), came=pl.col("ts_accepted").cast(pl.Int64),
         over=pl.col("ts_last").cast(pl.Int64),
@@ -80,7 +104,7 @@ def facts(ran: Ran) -> tuple[Rows, Rows]:
         mine = mids[symbols.index(order["symbol"])]
         order["sign"] = 1 if order["side"] == "BUY" else -1
         order["decision"] = mid_at(mine, order["sent"])
-        order["arrival"] = mid_at(mine, order["came"])
+        order["arrival"] = None if order["came"] is None else mid_at(mine, order["came"])
         live = order["status"] not in ("FILLED", "CANCELED")
         order["end"] = mine[-1][1] if live else mid_at(mine, order["over"])
         order["fills"] = [fill for fill in fills if fill["order_id"] == order["order_id"]]
@@ -167,27 +191,57 @@ def expected(ran: Ran, orders: Rows, fills: Rows, one_grid: bool) -> dict[str, A
             "realised_spread": {label: moved(ran, group, partial(apart, at=label)) for label in HORIZONS},
         }
     cost = dict.fromkeys(("delay", "impact", "fee", "opportunity"), 0.0)
-    for order in orders:
+    priced = [order for order in orders if is_priced(order)]
+    for order in priced:
         worth = order["sign"] * tick_money(ran, order["symbol"])
         filled = order["filled_lots"]
         paid = sum(fill["price_ticks"] * fill["qty_lots"] for fill in order["fills"])
-        cost["delay"] += worth * (order["arrival"] - order["decision"]) * filled
-        cost["impact"] += worth * (paid - order["arrival"] * filled)
+        if filled:
+            cost["delay"] += worth * (order["arrival"] - order["decision"]) * filled
+            cost["impact"] += worth * (paid - order["arrival"] * filled)
         cost["fee"] += sum(fill["fee_atoms"] for fill in order["fills"]) / 1e8
         left = order["qty_lots"] - filled
-        cost["opportunity"] += worth * (order["end"] - order["decision"]) * left
-    wanted = sum(o["qty_lots"] * o["decision"] * tick_money(ran, o["symbol"]) for o in orders)
+        cost["opportunity"] += worth * (order["end"] - order["decision"]) * left if left else 0.0
+    wanted = sum(o["qty_lots"] * o["decision"] * tick_money(ran, o["symbol"]) for o in priced)
     total = sum(cost.values())
-    made["shortfall"] = {**cost, "shortfall": total, "bps": total / wanted * 1e4, "orders": len(orders)}
+    made["shortfall"] = {**cost, "shortfall": total, "bps": total / wanted * 1e4, "orders": len(priced)}
     return made
+
+
+def is_priced(order: dict[str, Any]) -> bool:
+    """Return whether the mids that an order's cost is measured by are known."""
+    arrived = order["arrival"] is not None or order["filled_lots"] == 0
+    ended = order["end"] is not None or order["filled_lots"] == order["qty_lots"]
+    return order["decision"] is not None and arrived and ended
+
+
+def test_figures_leave_out_what_a_broken_book_hides(ran_with_gaps: Ran) -> None:
+    orders, fills = facts(ran_with_gaps)
+    for name in ("decision", "arrival", "end"):
+        assert any(order[name] is None for order in orders), name
+    assert not all(map(is_priced, orders))
+    assert 0 < sum(fill["blind"] for fill in fills) == ran_with_gaps.state.engine[0]["n_unmarked"]
+    live = [order for order in orders if order["status"] in ("SUBMITTED", "ACCEPTED", "PARTIALLY_FILLED")]
+    assert any(order["end"] is None for order in live)
+    compare_walk(ran_with_gaps)
 
 
 def test_figures_are_those_of_a_walk_through_the_events(ran: Ran) -> None:
     orders, fills = facts(ran)
     assert {fill["phase"] for fill in fills} == {"BOOK", "QUEUE", "THROUGH"}
     assert any(fill["60s"] is None for fill in fills)
+    assert all(map(is_priced, orders))
+    compare_walk(ran)
+
+
+def compare_walk(ran: Ran) -> None:
+    """Compare mids, mark-outs and figures of a run with those of the events themselves."""
+    orders, fills = facts(ran)
     for fill in fills:
         assert fill["mid_ticks"] == fill["before"], fill
+    marks = {row["fill_id"]: row for row in ran.tables["markouts"].to_dicts()}
+    for fill in fills:
+        assert [marks[fill["fill_id"]][f"mid_{label}_ticks"] for label in HORIZONS] == [fill[x] for x in HORIZONS]
     for order in orders:
         assert (order["mid_submit_ticks"], order["mid_arrival_ticks"]) == (order["decision"], order["arrival"])
         assert order["filled_lots"] == order["qty_lots"] or order["mid_end_ticks"] == order["end"]

@@ -123,6 +123,24 @@ def market_events(n: int, seed: int, instrument: int = 0, price: int = 1_000) ->
     return rows
 
 
+def broken(rows: list[tuple[Any, ...]], spans: list[tuple[int, int | None]]) -> list[tuple[Any, ...]]:
+    """Return rows with gaps: one after each first row, and the whole book told after the second (None: not again)."""
+    made, book = list(rows), dict[tuple[int, int], int]()
+    opening, closing = dict(spans), {last for _, last in spans}
+    for k, (ts, kind, side, _, instrument, price, lots) in enumerate(rows):
+        if kind == EventKind.DEPTH:
+            book[side, price] = lots
+        if k in opening:
+            made.append((ts + 1, EventKind.GAP, 0, END, instrument, 0, 0))
+        if k in closing:
+            levels = [(at, shown) for at, shown in book.items() if shown]
+            for n, ((of, at), shown) in enumerate(levels):
+                flags = int(EventFlag.SNAPSHOT_BEGIN) if n == 0 else 0
+                flags |= END | int(EventFlag.SNAPSHOT_END) if n == len(levels) - 1 else 0
+                made.append((ts + 1, EventKind.DEPTH, of, flags, instrument, at, shown))
+    return made
+
+
 def records(rows: list[tuple[Any, ...]]) -> Any:
     """Write rows as events in order of time."""
     made = empty_events(len(rows))
