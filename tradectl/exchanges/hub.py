@@ -249,11 +249,10 @@ class Hub:
         if self._ticker is not None:
             self._ticker.cancel()
             await asyncio.gather(self._ticker, return_exceptions=True)
-        for feed in self._feeds:
-            await feed.close()
-        for exchange in self._exchanges[len(self._feeds) :]:  # opened, but refused before it was a feed
+        refused = self._exchanges[len(self._feeds) :]  # opened, but refused before they were feeds
+        for exchange in refused:
             exchange.timeout_on_exit = 0
-            await exchange.close()
+        await asyncio.gather(*(one.close() for one in [*self._feeds, *refused]))
         self._tally.settle()
 
     def _note(self, note: FeedNote) -> None:
