@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from tests.feeds import watched
+from tests.feeds.served import until
 from tests.feeds.watched import BOTH, PATIENT, QUICK, Watched
 from tradectl.errors import FeedError
+from tradectl.exchanges import tap
 from tradectl.exchanges.clock import Clock
 from tradectl.exchanges.hub import Hub
 from tradectl.exchanges.model import Channel, ExchangePlan, Position
@@ -114,6 +117,35 @@ def test_instruments_of_all_exchanges_are_sorted_and_wait_in_one_queue() -> None
             await hub.close()
 
     run(test)
+
+
+def test_venues_that_are_frozen_do_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tap, "CLOSE_S", 0.2)
+    complaints: list[str] = []
+
+    async def test() -> None:
+        others = asyncio.all_tasks()
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(str(context)))
+        names = ("binance", "kraken")
+        async with Sandbox(names, SYMBOLS, rate=200.0) as server:
+            hub = Hub([ExchangePlan(name, SYMBOLS, watched.BOTH, 0, server.endpoint) for name in names], QUICK, Clock())
+            await hub.open()
+            await hub.start(hub.take)
+            await until(lambda: {one.state for one in hub.health()} == {"live"})
+            links = [link for feed in hub._feeds for link in feed.links]
+            for link in links:  # nothing comes any more, the answer to a close neither
+                link.client.connection._conn.transport.pause_reading()
+            before = asyncio.get_running_loop().time()
+            await hub.close()
+            assert asyncio.get_running_loop().time() - before < 5  # each of them would be waited for 10 s
+            assert {link.client.connection.closed for link in links} == {True}
+            assert {one.state for one in hub.health()} == {"closed"}
+        gc.collect()
+        await asyncio.sleep(0.01)
+        assert asyncio.all_tasks() == others
+
+    run(test)
+    assert not complaints
 
 
 def test_bars_that_closed_while_the_connection_was_away_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:

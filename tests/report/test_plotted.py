@@ -93,6 +93,14 @@ def test_many_series_share_the_points_of_a_page(bars: Report) -> None:
     assert made.traces[0]["packed"]["n"] == pytest.approx(3_000, abs=4)
 
 
+def test_series_that_were_declared_and_never_sent_are_no_fault(bars: Report, tmp_path: Path) -> None:
+    assert bars.summary["plots"]
+    none = replace(bars, data=replace(bars.data, folder=tmp_path))
+    assert none.plots.schema == {**bars.plots.schema, **dict.fromkeys(("strategy", "symbol", "series"), pl.String)}
+    made = plotted(none, SYMBOL, 1)
+    assert (made.traces, made.told) == ([], "")
+
+
 def test_a_damaged_file_is_named(make_run: MakeRun, bars: Report, tmp_path: Path) -> None:
     (tmp_path / "plots.parquet").write_bytes(b"PAR1")
     broken_one = replace(bars, data=replace(bars.data, folder=tmp_path))

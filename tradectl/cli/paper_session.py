@@ -60,8 +60,8 @@ class Session:
     failure: BaseException | None = None
 
     def __post_init__(self) -> None:
-        bars = sum(Channel.OHLCV in one.channels for one in self.hub.markets)
-        self._gate = BarGate(bars, self.feed.bar_grace.ns) if bars > 1 else None
+        frames_ns = {one.index: one.timeframe_ns for one in self.hub.markets if Channel.OHLCV in one.channels}
+        self._gate = BarGate(frames_ns, self.feed.bar_grace.ns) if len(frames_ns) > 1 else None
         assert self.live.journal is not None
         self.journal = self.live.journal
         self._writer = ThreadPoolExecutor(1, "writer")

@@ -75,6 +75,10 @@ def _feed(feed: Feed) -> Iterator[Conflict]:
         if "ohlcv" in one.channels and {"trades", "depth", "quotes"} & set(one.channels):
             text = "`ohlcv` and trades, depth or quotes of one symbol cannot be matched together; `bars:` makes bars"
             yield Conflict((*at, name, "channels"), text)
+        spot = [symbol for symbol in one.symbols if ":" not in symbol]
+        if "funding" in one.channels and spot and (len(spot) == len(one.symbols) or len(one.channels) == 1):
+            text = f"{spot[0]} is spot and pays no funding; a perpetual's symbol names what settles it, e.g. BTC/USDT:USDT"
+            yield Conflict((*at, name, "channels"), text, ((*at, name, "symbols"),))
 
 
 def _data_block(config: RunConfig) -> Iterator[Conflict]:

@@ -69,7 +69,7 @@ class Feed(Block):
         Duration("500ms"), "orders reach a quiet market this long after they would have arrived"
     )
     bar_grace: Annotated[Duration, DurationKind()] = key(
-        Duration("2s"), "how long bars of one time wait for those of the other symbols"
+        Duration("2s"), "how long bars wait for those of the other symbols that end at the same time"
     )
     fsync: Annotated[Duration, DurationKind()] = key(
         Duration("1s"), "how often the journal is forced to the disk; a killed process loses nothing either way"

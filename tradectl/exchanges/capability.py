@@ -9,7 +9,7 @@ from tradectl.errors import FeedError, nearest
 from tradectl.exchanges.model import Channel, ExchangePlan, FeedMarket
 from tradectl.exchanges.rest import timeframe_name
 
-__all__ = ["Watch", "check_plan", "watches"]
+__all__ = ["Watch", "channels_on", "check_plan", "watches"]
 
 Watch = Callable[[], Awaitable[Any]]
 
@@ -56,11 +56,19 @@ def check_plan(exchange: Any, plan: ExchangePlan, markets: Mapping[str, Any]) ->
         market = markets[symbol]
         if market.get("active") is False:
             raise FeedError(f"{plan.name}: {symbol} is not traded now")
-        if Channel.FUNDING in plan.channels and not market.get("swap"):
-            swaps = [name for name, one in markets.items() if one.get("swap")]
-            swap = f"{symbol.partition(':')[0]}:{market.get('quote')}"
-            hint = nearest(symbol, swaps) if swaps else f"perpetuals do, e.g. {swap}"
-            raise FeedError(f"{plan.name}: {symbol} pays no funding", hint=hint)
+    without = [symbol for symbol in plan.symbols if not channels_on(plan, markets[symbol])]
+    if Channel.FUNDING in plan.channels and not any(markets[symbol].get("swap") for symbol in plan.symbols):
+        without = without or list(plan.symbols[:1])
+    if without:
+        swaps = [name for name, one in markets.items() if one.get("swap")]
+        swap = f"{without[0].partition(':')[0]}:{markets[without[0]].get('quote')}"
+        hint = nearest(without[0], swaps) if swaps else f"perpetuals do, e.g. {swap}"
+        raise FeedError(f"{plan.name}: {without[0]} pays no funding", hint=hint)
+
+
+def channels_on(plan: ExchangePlan, market: Mapping[str, Any]) -> frozenset[Channel]:
+    """Return what is subscribed to on one of an exchange's markets: all that is wanted, funding of perpetuals only."""
+    return plan.channels if market.get("swap") else plan.channels - {Channel.FUNDING}
 
 
 def watches(exchange: Any, market: FeedMarket, channel: Channel) -> list[Watch]:

@@ -26,7 +26,7 @@ from tradectl.exchanges.model import (
 )
 from tradectl.exchanges.needs import Needs
 from tradectl.exchanges.rest_call import LIMITED_S, QUICK, call, is_limit
-from tradectl.exchanges.tap import WATCHING, Link, attach, is_refusal
+from tradectl.exchanges.tap import WATCHING, Link, attach, hang_up, is_refusal
 
 __all__ = ["Feed", "Subscription"]
 
@@ -366,12 +366,9 @@ class Feed:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._needs.close()
+        await hang_up(self.links)
         self.exchange.timeout_on_exit = 0
         await self.exchange.close()
-        started = [task for link in self.links for task in link.tasks]
-        for task in started:
-            task.cancel()
-        await asyncio.gather(*started, return_exceptions=True)
         for one in self.subscriptions:
             if one.told().state in ("live", "syncing"):  # any other tells how it was at the end
                 one.health.state = "closed"

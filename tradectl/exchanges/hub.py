@@ -15,7 +15,7 @@ from tradectl.core.codes import EventKind
 from tradectl.engine.ports import Events
 from tradectl.errors import FeedError
 from tradectl.exchanges.backoff import Desk
-from tradectl.exchanges.capability import check_plan
+from tradectl.exchanges.capability import channels_on, check_plan
 from tradectl.exchanges.clock import Clock
 from tradectl.exchanges.codec import EventBuffer
 from tradectl.exchanges.connect import new_exchange
@@ -249,11 +249,10 @@ class Hub:
         if self._ticker is not None:
             self._ticker.cancel()
             await asyncio.gather(self._ticker, return_exceptions=True)
-        for feed in self._feeds:
-            await feed.close()
-        for exchange in self._exchanges[len(self._feeds) :]:  # opened, but refused before it was a feed
+        refused = self._exchanges[len(self._feeds) :]  # opened, but refused before they were feeds
+        for exchange in refused:
             exchange.timeout_on_exit = 0
-            await exchange.close()
+        await asyncio.gather(*(one.close() for one in [*self._feeds, *refused]))
         self._tally.settle()
 
     def _note(self, note: FeedNote) -> None:
@@ -272,6 +271,6 @@ def _market(index: int, one: Opened) -> FeedMarket:
     plan, spec = one.plan, one.spec
     timeframe_ns = plan.timeframe_ns if Channel.OHLCV in plan.channels else 0
     return FeedMarket(
-        index, plan.name, spec.instrument.symbol, spec.raw_id, spec.instrument, plan.channels, spec.qty_step,
-        timeframe_ns, one.raw,
+        index, plan.name, spec.instrument.symbol, spec.raw_id, spec.instrument, channels_on(plan, one.raw),
+        spec.qty_step, timeframe_ns, one.raw,
     )  # fmt: skip

@@ -8,13 +8,15 @@ loop alone, and the end of a connection is told whether or not anybody awaits it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol
 
 from tradectl.exchanges.model import Channel
 
-__all__ = ["WATCHING", "Link", "Listener", "attach", "is_refusal"]
+__all__ = ["WATCHING", "Link", "Listener", "attach", "hang_up", "is_refusal"]
+
+CLOSE_S = 1.0  # venues have for their answer to a close
 
 SUBSCRIBING = ("op", "method", "type")  # where a message says that it subscribes
 # Who calls a watch method: ccxt says to no one over which connection a subscription goes.
@@ -143,6 +145,22 @@ def attach(exchange: Any, listener: Listener) -> list[Link]:
 
     exchange.client = client
     return links
+
+
+async def hang_up(links: Sequence[Link]) -> None:
+    """Close all connections together and end their tasks; those that do not answer within CLOSE_S are cut off."""
+    open_ones = [link.client for link in links if link.client.connection is not None]
+    transports = [one.connection._conn.transport for one in open_ones if one.connection._conn is not None]
+    tasks = {asyncio.create_task(one.close()) for one in open_ones}
+    if tasks:
+        await asyncio.wait(tasks, timeout=CLOSE_S)
+    tasks |= {task for link in links for task in link.tasks}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for transport in transports:
+        if transport is not None:
+            transport.abort()
 
 
 def _tap(link: Link, listener: Listener) -> None:

@@ -21,6 +21,11 @@ from tradectl.report.ladders import Ladder
 
 __all__ = ["Maker", "Market", "Report", "open_report"]
 
+PLOTS = {
+    "ts": pl.Datetime("ns", "UTC"), "strategy": pl.String, "symbol": pl.String, "series": pl.String,
+    "value": pl.Float64,
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Market:
@@ -100,7 +105,7 @@ class Report:
         """Return the series that strategies plotted (plots.parquet), no rows where there are none."""
         place = self.data.folder / "plots.parquet"
         if not place.is_file():
-            return pl.DataFrame(schema=dict.fromkeys(("strategy", "symbol"), pl.String))
+            return pl.DataFrame(schema=PLOTS)
         try:
             return pl.read_parquet(place)
         except (OSError, pl.exceptions.PolarsError) as error:
