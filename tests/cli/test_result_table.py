@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tradectl.cli import output, result_table
+from tradectl.cli import execution_table, output, result_table
 
 PICO = 10**12
 USDT = {"currency": "USDT", "rate_pico": PICO}
@@ -47,3 +47,25 @@ def test_runs_side_by_side_share_the_line() -> None:
         {"name": "spot"}, {"name": "perpetual", "balances": [USDT | {"funding_atoms": 500_000_000}]}
     )
     assert "funding paid 0.00 5.00" in lines
+
+
+def test_lines_on_execution_in_a_coin() -> None:
+    held = {"mean": -0.25, "mean_abs": 0.75, "max_abs": 2.0, "flat_share": 0.1}
+    costs = {"delay": 0.001, "impact": 0.0, "fee": 0.0302, "opportunity": 0.0, "shortfall": 0.0312, "bps": 3.0}
+    parts = {"spread": -0.01, "inventory": 0.0086, "fees": -0.0302, "funding": 0.0, "conversion": 0.0}
+    told = {
+        "orders": 5, "orders_filled": 4, "fill_ratio_orders": 0.8, "fill_ratio_qty": None, "unmarked_fills": 3,
+        "first_fill_s": {"median": 1.0, "p90": 2.0}, "shortfall": {**costs, "orders": 3},
+        "queue_at_post_lots": {"median": None}, "queue_at_fill_lots": {"median": None},
+        "messages": {"total": 5, "per_fill": None, "orders": 5, "cancels": 0, "modifies": 0},
+        "instruments": {"X/BTC": {"inventory": held}}, "pnl": {**parts, "total": -0.0316},
+    }  # fmt: skip
+    lines = "\n".join(execution_table.execution_notes({"currency": "BTC", "execution": told}))
+    assert "profit -0.03160000 = spread -0.01000000 + inventory 0.00860000 + fees -0.03020000 + funding" in lines
+    assert "fee 0.03020000 + opportunity 0.00000000; 2 orders of which a mid is not known are left out" in lines
+    assert "inventory X/BTC: mean -0.25, mean size 0.75, largest 2, none 10.00 % of the time" in lines
+    assert "3 fills lack some: too many waited at once (engine.order_capacity)" in lines
+    book = {"instrument": "X/BTC", "level": "depth", "messages": 9, "late": 0, "gaps": 1, "crossed": 2}
+    lines = "\n".join(execution_table.execution_notes({"execution": told, "book": [book]}))
+    assert "3 fills lack some: a gap had broken the book by then, or too many waited" in lines
+    assert "2 left locked or crossed" in "\n".join(execution_table.feed_notes({"book": [book]}))

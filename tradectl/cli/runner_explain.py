@@ -92,7 +92,8 @@ class _Life:
         ended = trace.ended  # an order that lived on at the end of the data has no last state to compare
         self.doubts = [*doubts, *([str(differs)] if differs is not None and ended else [])]
         if trace.courses > KEPT_COURSES:
-            self.doubts.append(f"it changed in {trace.courses:,} events; after {KEPT_COURSES} only what each left is told")
+            found = f"it changed in {trace.courses:,} events"
+            self.doubts.append(f"{found}; after {KEPT_COURSES} of them only what each left is told")
         self.doubts += [] if trace.same else ["the event of its decision, in plain Python, gave another state"]
         self.fills = self._stored("fills", pl.col("order_id") == trace.order_id)
         ids = [fill["fill_id"] for fill in self.fills]
