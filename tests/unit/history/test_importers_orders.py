@@ -269,6 +269,12 @@ DATABENTO = {
         [("C", "B", 8, 1, 99.0, F_LAST), ("M", "B", 9, 4, 98.0, F_LAST), ("N", "N", 0, 0, 0.0, F_LAST)],
         [("ORDER_ADD", 9, 98.0, 4.0)],
     ),
+    "a fill of an unknown order": (
+        [("T", "B", 0, 9, 101.0, 0), ("F", "A", 9, 3, 101.0, 0), ("F", "A", 2, 5, 101.0, 0), ("F", "A", 9, 1, 101.0, 0),
+         ("M", "A", 9, 2, 101.0, 0), ("C", "A", 2, 5, 101.0, F_LAST)],
+        [("ORDER_EXEC", 9, 101.0, 3.0), ("ORDER_EXEC", 2, 101.0, 5.0), ("ORDER_EXEC", 9, 101.0, 1.0),
+         ("ORDER_ADD", 9, 101.0, 2.0)],
+    ),
     "part of an order canceled": (
         [("C", "B", 1, 2, 99.0, F_LAST), ("C", "B", 1, 3, 99.0, F_LAST), ("C", "B", 1, 3, 99.0, F_LAST)],
         [("ORDER_CANCEL", 1, 99.0, 2.0), ("ORDER_CANCEL", 1, 99.0, 3.0)],
