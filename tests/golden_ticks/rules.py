@@ -32,8 +32,8 @@ _TEXT = """
 8/funding.mark 9/changes 9/cancels 9/not_matched 9/price
 
 8.6/displayed.own 8.6/displayed.lesser 8.6/queue 8.6/own_apart 8.6/execution.queue 8.6/execution.through
-8.6/execution.order 8.6/remainder.place 8.6/remainder.ahead 8.6/remainder.met_first 8.6/remainder.not_displayed
-8.6/remainder.not_taken 8.6/remainder.executed 8.6/remainder.counted 8.6/remainder.passed
+8.6/execution.order 8.6/execution.more 8.6/remainder.place 8.6/remainder.ahead 8.6/remainder.met_first
+8.6/remainder.not_displayed 8.6/remainder.not_taken 8.6/remainder.executed 8.6/remainder.counted 8.6/remainder.passed
 8.6/remainder.passed_beyond 8.6/remainder.passed_by_move 8.6/remainder.canceled 8.6/remainder.less
 8.6/remainder.shows_more 8.6/remainder.moved 8.6/remainder.snapshot 8.6/remainder.cleared 8.6/strayed
 8.6/taking.first 8.6/taking.left 8.6/taking.forgotten 8.6/spent 8.6/crossing 8.6/crossing.moved

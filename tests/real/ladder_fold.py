@@ -99,15 +99,18 @@ def fold_depth(rows, tick, lot):
     return Best(rows, *(column[kept] for column in made[1:]))
 
 
-def fold_orders(rows, tick, lot):
-    """Fold order rows: a dictionary of orders gives each level's quantity, the ladder holds the levels."""
+def fold_orders(rows, tick, lot, *, exact=True):
+    """Fold order rows: a dictionary of orders gives each level's quantity, the ladder holds the levels.
+
+    Every row names an order that is there, and executes no more than is left; if not `exact`, but for executions.
+    """
     rows = rows.head(min(rows.height, MOST))
-    book, last = Orders(), []
+    book, last = Orders(exact), []
     ticks, lots = units(rows["price"], tick).tolist(), units(rows["qty"], lot).tolist()
     columns = (rows["kind"].to_list(), rows["side"].to_list(), rows["id"].to_list(), rows["flags"].to_list())
     for at, (kind, side, key, flags) in enumerate(zip(*columns, strict=True)):
         if flags & EventFlag.SNAPSHOT_BEGIN or kind == EventKind.CLEAR:
-            book = Orders(book.ops)
+            book = Orders(exact, book.ops)
             book.ops.append((CLEAR, 0, 0, 0))
         book.apply(kind, int(side < 0), key, ticks[at], lots[at])
         last.append(len(book.ops) - 1)
@@ -118,7 +121,8 @@ def fold_orders(rows, tick, lot):
 class Orders:
     """Orders by id and the quantities of their levels; `ops` are the changes of levels."""
 
-    def __init__(self, ops=None):
+    def __init__(self, exact, ops=None):
+        self.exact = exact
         self.ops = [] if ops is None else ops
         self.orders = {}
         self.levels = ({}, {})
@@ -128,14 +132,17 @@ class Orders:
             assert key not in self.orders, key
             self.orders[key] = (index, ticks, lots)
             self.change(index, ticks, lots)
+        elif kind == EventKind.ORDER_EXEC and not self.exact and key not in self.orders:
+            self.ops.append((NOTHING, 0, 0, 0))
         elif kind in (EventKind.ORDER_MODIFY, EventKind.ORDER_CANCEL, EventKind.ORDER_EXEC):
-            side, price, had = self.orders.pop(key)  # every row names an order that is there
+            side, price, had = self.orders.pop(key)
             assert side == index
             left = had - lots if lots else 0
             if kind == EventKind.ORDER_MODIFY:
                 left, to = lots, ticks
             else:
                 to = price
+                left = left if self.exact or kind != EventKind.ORDER_EXEC else max(left, 0)
                 assert left >= 0
             self.change(side, price, -had)
             if left:

@@ -160,7 +160,7 @@ def shown_levels(path: Path) -> np.ndarray:
 @pytest.mark.parametrize("folder", ["AMZN_2012-06-21_5", "AMZN_2012-06-21_1", "AAPL_2012-06-21_1"])
 def test_lobster_best_levels_equal_the_file(folder: str, how: str) -> None:
     rows = next(iter(read_rows("lobster", [lobster(folder, "message")], **{"as": how}).values()))
-    made = (fold_orders if how == "orders" else fold_depth)(rows, 0.0001, 1.0)
+    made = fold_depth(rows, 0.0001, 1.0) if how == "depth" else fold_orders(rows, 0.0001, 1.0, exact=False)
     shown = shown_levels(lobster(folder, "orderbook"))
     after = np.searchsorted(made.rows["row"].to_numpy(), np.arange(1, len(shown) + 1), "right") - 1
     if len(rows) > MOST:
@@ -175,10 +175,14 @@ def test_lobster_best_levels_equal_the_file(folder: str, how: str) -> None:
 
 
 def test_lobster_every_level_in_sight_equals_the_file() -> None:
-    """All five levels of every row, for orders with corrections and for depth."""
+    """All five levels of every row, for orders with corrections and for depth; each quantity traded once."""
     shown = shown_levels(lobster("AMZN_2012-06-21_5", "orderbook"))
+    messages = shown_levels(lobster("AMZN_2012-06-21_5", "message"))
+    traded = messages[np.isin(messages[:, 1], (4, 5, 6)), 3].sum()
     for how in ("orders", "depth"):
         rows = read_rows("lobster", [lobster("AMZN_2012-06-21_5", "message")], **{"as": how})["AMZN"]
+        told = rows.filter(pl.col("kind").is_in([int(EventKind.TRADE), int(EventKind.ORDER_EXEC)]))
+        assert told["qty"].sum() == traded == 810_755
         levels: dict[int, dict[int, int]] = {1: {}, -1: {}}
         orders: dict[int, list[int]] = {}
         compared = 0
@@ -192,8 +196,10 @@ def test_lobster_every_level_in_sight_equals_the_file() -> None:
                 orders[key] = [side, price, qty]
                 levels[side][price] = levels[side].get(price, 0) + qty
             elif kind in (EventKind.ORDER_MODIFY, EventKind.ORDER_CANCEL, EventKind.ORDER_EXEC):
+                if kind == EventKind.ORDER_EXEC and key not in orders:
+                    continue
                 had = orders[key][2]
-                left = qty if kind == EventKind.ORDER_MODIFY else had - qty if qty else 0
+                left = qty if kind == EventKind.ORDER_MODIFY else max(had - qty, 0) if qty else 0
                 orders[key][2] = left
                 levels[side][price] += left - had
             if flags & EventFlag.MESSAGE_END and number % 7 == 0:
@@ -212,7 +218,7 @@ def test_lobster_every_level_in_sight_equals_the_file() -> None:
 def test_lobster_messages_alone_give_the_best_prices_but_for_older_orders() -> None:
     """AAPL's level-50 messages, replayed as orders, against the level-1 file at the messages both have."""
     rows = read_rows("lobster", [lobster("AAPL_L50_1h", "message")])["AAPL"]
-    made = fold_orders(rows, 0.0001, 1.0)
+    made = fold_orders(rows, 0.0001, 1.0, exact=False)
     after = np.searchsorted(made.rows["row"].to_numpy(), np.arange(1, 92_000), "right") - 1
 
     def messages(folder: str) -> list[tuple[str, ...]]:

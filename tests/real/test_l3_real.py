@@ -114,8 +114,9 @@ def test_messages_replayed_as_orders_give_the_best_prices() -> None:
     assert world.venue["n_spent"] == 0
 
 
-@pytest.mark.parametrize("folder", ["AMZN_2012-06-21_5", "AMZN_2012-06-21_1"])
-def test_a_seeded_book_has_the_best_level_of_every_row(folder: str) -> None:
+@pytest.mark.parametrize(("folder", "unknown"), [("AMZN_2012-06-21_5", 581), ("AMZN_2012-06-21_1", 994)])
+def test_a_seeded_book_has_the_best_level_of_every_row(folder: str, unknown: int) -> None:
+    """Beside it: executions of orders that were placed out of sight, and that no nameless order stands for."""
     rows = read_rows("lobster", [file_of(folder, "message")], **{"as": "orders"})["AMZN"].head(MOST)
     events = empty_events(rows.height)
     for name, column in (
@@ -135,7 +136,8 @@ def test_a_seeded_book_has_the_best_level_of_every_row(folder: str) -> None:
         side = shown[:, column | 1] > 0  # without orders the file has a price of its own
         assert (shown[side, column] == found[after[side], best]).all(), column
         assert (found[after[~side], best | 1] == 0).all()
-    assert (world.venue["n_unknown"], world.venue["n_crossed"]) == (0, 0)
+    assert DISABLE_JIT or world.venue["n_unknown"] == unknown
+    assert world.venue["n_crossed"] == 0
 
 
 def test_own_orders_among_real_ones_fill_as_the_oracle_says() -> None:

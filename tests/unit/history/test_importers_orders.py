@@ -1,4 +1,4 @@
-"""Order-by-order sources: LOBSTER, Bitstamp and Databento, told so that every row names an order that is there."""
+"""Order-by-order sources: LOBSTER, Bitstamp and Databento, told so that each quantity traded is told once."""
 
 from __future__ import annotations
 
@@ -94,12 +94,34 @@ def test_lobster_levels_that_come_into_sight_are_made_what_is_shown(tmp_path: Pa
     assert rows["flags"].to_list()[4:] == [END, 0, END, 0, 0, 0, END]
 
 
+def test_lobster_executions_of_orders_that_came_out_of_sight_are_told_whole(tmp_path: Path) -> None:
+    """Beyond two levels order 1 is canceled and order 9 placed, first as large as it, then larger."""
+    messages = [
+        "34200,1,1,5,1000000,1", "34201,1,2,5,1010000,1", "34202,1,3,5,1020000,1", "34203,3,3,5,1020000,1",
+        "34204,3,2,5,1010000,1", "34205,4,9,2,1000000,1", "34206,1,4,5,1010000,1", "34207,1,5,5,1020000,1",
+        "34208,3,5,5,1020000,1", "34209,3,4,5,1010000,1", "34210,4,9,6,1000000,1",
+    ]  # fmt: skip
+    bids = [
+        "1000000,5,{},980000,7", "1010000,5,{},1000000,5", "1020000,5,{},1010000,5", "1010000,5,{},1000000,5",
+        "1000000,5,{},980000,7", "1000000,3,{},980000,7", "1010000,5,{},1000000,3", "1020000,5,{},1010000,5",
+        "1010000,5,{},1000000,8", "1000000,8,{},980000,7", "1000000,2,{},980000,7",
+    ]  # fmt: skip
+    rows = lobster(tmp_path, messages, ["1030000,1," + bid.format("1040000,1") for bid in bids])
+    told = rows.filter((pl.col("row") == 6) | (pl.col("row") == 11))
+    assert ids(told) == [
+        ("ORDER_EXEC", 9, 100.0, 2.0), ("ORDER_CANCEL", 1, 100.0, 2.0),
+        ("ORDER_EXEC", -4, 100.0, 6.0), ("ORDER_CANCEL", 1, 100.0, 1.0),
+    ]  # fmt: skip
+    assert told["side"].to_list() == [1] * 4
+    assert told["flags"].to_list() == [0, END, 0, END]
+
+
 def test_lobster_messages_alone(tmp_path: Path) -> None:
     rows = lobster(tmp_path, MESSAGES)
     assert ids(rows)[:3] == [
-        ("ORDER_ADD", 11, 100.0, 5.0), ("TRADE", 0, 101.0, 3.0), ("ORDER_CANCEL", 11, 100.0, 2.0),
+        ("ORDER_ADD", 11, 100.0, 5.0), ("ORDER_EXEC", 77, 101.0, 3.0), ("ORDER_CANCEL", 11, 100.0, 2.0),
     ]  # fmt: skip
-    assert rows["side"].to_list()[1] == 1
+    assert rows["side"].to_list()[1] == -1
     with pytest.raises(DataError, match="no orderbook file beside it, which depth"):
         lobster(tmp_path, MESSAGES, **{"as": "depth"})
 
@@ -246,6 +268,12 @@ DATABENTO = {
     "unknown orders": (
         [("C", "B", 8, 1, 99.0, F_LAST), ("M", "B", 9, 4, 98.0, F_LAST), ("N", "N", 0, 0, 0.0, F_LAST)],
         [("ORDER_ADD", 9, 98.0, 4.0)],
+    ),
+    "a fill of an unknown order": (
+        [("T", "B", 0, 9, 101.0, 0), ("F", "A", 9, 3, 101.0, 0), ("F", "A", 2, 5, 101.0, 0), ("F", "A", 9, 1, 101.0, 0),
+         ("M", "A", 9, 2, 101.0, 0), ("C", "A", 2, 5, 101.0, F_LAST)],
+        [("ORDER_EXEC", 9, 101.0, 3.0), ("ORDER_EXEC", 2, 101.0, 5.0), ("ORDER_EXEC", 9, 101.0, 1.0),
+         ("ORDER_ADD", 9, 101.0, 2.0)],
     ),
     "part of an order canceled": (
         [("C", "B", 1, 2, 99.0, F_LAST), ("C", "B", 1, 3, 99.0, F_LAST), ("C", "B", 1, 3, 99.0, F_LAST)],

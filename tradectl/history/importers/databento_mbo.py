@@ -53,9 +53,10 @@ class MboOrders:
 
     Resting orders that fill (F) become ORDER_EXEC, as far as they were displayed; the trade itself (T) stays
     with what no displayed quantity accounts for (icebergs, implied orders), so that each traded quantity is
-    told once. An iceberg that shows its next part is added anew, at the end of the queue. The cancellation after
-    a whole fill says nothing new and is left out. An aggressor that rested before, and the two-sided fills of an
-    auction (T without side), change the book by the C and M that follow.
+    told once. What was displayed of an order that was never added is not known: all of its fill is told. An iceberg
+    that shows its next part is added anew, at the end of the queue. The cancellation after a whole fill says nothing
+    new and is left out. An aggressor that rested before, and the two-sided fills of an auction (T without side),
+    change the book by the C and M that follow.
     """
 
     def __init__(self) -> None:
@@ -119,20 +120,23 @@ class MboOrders:
         takers = {work.order[k] for k in rows if work.action[k] == TRADE and work.order[k]}
         auction = any(work.action[k] == TRADE and work.side[k] == b"N" for k in rows)
         filled: dict[int, int] = {}
+        ended: set[int] = {0}  # no order has this id
         told = 0
         for k in rows:
             if work.action[k] != FILL:
                 continue
-            order = work.order[k]
-            shown = self.open.get(order, 0)
-            taken = 0 if auction or order in takers else min(work.size[k], shown)
+            order, size = work.order[k], work.size[k]
+            shown = self.open.get(order, 0 if order in ended else size)
+            taken = 0 if auction or order in takers else min(size, shown)
             work.keep[k], work.qty[k] = taken > 0, taken
             if taken:
                 told += taken
-                filled[order] = filled.get(order, 0) + work.size[k]
-                self.open[order] = shown - taken
-                if taken == shown:
-                    del self.open[order]
+                filled[order] = filled.get(order, 0) + size
+                if order in self.open:
+                    self.open[order] = shown - taken
+                    if taken == shown:
+                        del self.open[order]
+                        ended.add(order)
         self._plain(work, (k for k in rows if work.action[k] != FILL), filled)
         for k in rows:
             if work.action[k] == TRADE:

@@ -23,6 +23,10 @@ class OrderStream:
     The messages leave out what happens beyond the levels shown. What a level shows beyond the known orders is
     held as one nameless order with an id below zero; messages of orders never seen act on it. A level that
     comes back into sight is made what is shown: nameless quantity first, then the newest orders.
+
+    So a level may hold other orders than the venue's: what was canceled and placed out of sight is not told. An
+    execution is told with its own quantity all the same, also where less is left of its order here, or nothing
+    (then it has the message's id): what the level shows after it ends as much of the others.
     """
 
     def __init__(self, rows: Rows) -> None:
@@ -82,22 +86,19 @@ class OrderStream:
         self._write(kind, order, side, price, qty)
 
     def _reduce(self, kind: int, order: int, size: int, price: int, side: int) -> None:
-        """Take `size` from a known order, or from the nameless one at its price; else a trade is just that."""
-        if order not in self.orders:
-            order = self.nameless.get((side, price), 0)
-            if order == 0:
-                if kind == EXEC:
-                    self._write(TRADE, 0, -side, price, size)
-                return
-        self._take(kind, order, size)
+        """Take `size` from a known order, or from the nameless one at its price."""
+        there = order if order in self.orders else self.nameless.get((side, price), 0)
+        if there:
+            self._take(kind, there, size)
+        elif kind == EXEC:
+            self._write(EXEC, order, side, price, size)
 
     def _take(self, kind: int, order: int, size: int) -> None:
         side, price, left = self.orders[order]
-        taken = min(size, left)
-        whole = taken == left
-        self._write(kind, order, side, price, 0 if whole and kind == CANCEL else taken)
+        whole = size >= left
+        self._write(kind, order, side, price, 0 if whole and kind == CANCEL else size)
         if not whole:
-            self.orders[order][2] = self.levels[side][price][order] = left - taken
+            self.orders[order][2] = self.levels[side][price][order] = left - size
             return
         del self.orders[order]
         del self.levels[side][price][order]
