@@ -57,7 +57,7 @@ def test_tables_of_data(program: Program) -> None:
 
 def test_partial_first_bars_are_told(program: Program) -> None:
     program("data", "generate", "cat", "--symbols", "BTC/USD", *BARS, "--start", "2024-01-01T00:20:00Z")
-    note = "first bar of 1h is partial: data of SYNTHETIC:BTC/USD begin at 2024-01-01T00:20:00Z"
+    note = "first bar of 1h is partial: data of SYNTHETIC:BTC/USD begin at 2024-01-01T00:20:00Z (33% of it is missing)"
     made = ("data", "resample", "cat", "--to-timeframe", "1h", "--out")
     assert program(*made, "hourly").out.startswith(f"note {note}\n")
     assert program(*made, "again", "--json").objects[0]["notes"] == [note]

@@ -15,7 +15,7 @@ import pytest
 
 import tradectl.cli.paper_reading as reading
 from tests.cli.tools import Program
-from tradectl.cli.paper_control import COMMANDS, LONGEST, PLACE, SOCKET, WORDS, ask, serve_control
+from tradectl.cli.paper_control import COMMANDS, LINE, LONGEST, PLACE, SOCKET, WORDS, ask, serve_control
 from tradectl.errors import ConfigError, StoreError
 
 
@@ -106,18 +106,15 @@ def test_what_is_no_request_is_refused_and_the_next_one_heard(tmp_path: Path, se
     assert (first["ok"], second["ok"]) == (False, True)
 
 
-def test_a_line_without_end_ends_that_connection_only(tmp_path: Path) -> None:
-    def raw_or_error(sent: bytes) -> bytes:
-        try:
-            return raw(tmp_path / SOCKET, sent)
-        except OSError:
-            return b""
+@pytest.mark.parametrize("length", [LINE + 1, LINE + 200, 200_000, 2 * LINE])
+def test_a_line_that_is_too_long_is_answered_and_the_next_one_heard(tmp_path: Path, length: int) -> None:
+    def talk() -> list[Any]:
+        sent = b"x" * length + b'\n{"command": "status"}\n' + b"x" * length
+        return [json.loads(line) for line in raw(tmp_path / SOCKET, sent).splitlines()]
 
-    def ends() -> dict[str, Any]:
-        assert raw_or_error(b"x" * 200_000) == b""
-        return ask(tmp_path, "status")
-
-    assert served(FakeSession(tmp_path), ends) == {"told": 0}
+    first, second, third = served(FakeSession(tmp_path), talk)
+    assert first == third == {"ok": False, "error": "a request is a line of at most 65,536 bytes", "hint": ""}
+    assert second["ok"]
 
 
 def test_a_session_that_failed_says_so(tmp_path: Path) -> None:

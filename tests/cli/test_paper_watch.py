@@ -91,9 +91,15 @@ def test_rows_are_told_once_and_whole(tmp_path: Path) -> None:
 
 def test_the_view_of_a_session(tmp_path: Path) -> None:
     def look(session: Session) -> Any:
-        view = View(session)
-        session.hub.notes.append(FeedNote(session.clock.now_ns(), "binance", "gap", "ALTSYN/USD", "depth", "sequence"))
-        session.hub.noted["gap"] += 1
+        view, now_ns = View(session), session.clock.now_ns()
+        assert view.reader.short == ["ALTSYN/USD"]
+        session.hub.notes += [FeedNote(now_ns, "binance", "gap", "ALTSYN/USD", "depth", "sequence")]
+        session.hub.notes += [FeedNote(now_ns, "binance", "limited", text="slow"), FeedNote(now_ns, "", "clock")]
+        session.hub.noted["gap"] += 3
+        view.reader.short[0] = "BINANCE:ALTSYN/USD"  # as where another exchange has that symbol too
+        view._look()
+        view.reader.short[0] = "ALTSYN/USD"
+        assert [note[2] for note in view._noted] == ["", "binance slow", "BINANCE:ALTSYN/USD depth sequence"]
         scene, texts = view.scene(), []
         for width, height in ((80, 24), (120, 40)):
             console = Console(width=width, height=height, file=io.StringIO(), record=True, legacy_windows=False)

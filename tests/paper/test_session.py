@@ -69,8 +69,9 @@ def run(
 
 
 def test_a_session_equals_its_replay(tmp_path: Path, hub: type[ReplayedHub]) -> None:
-    result = run(config_file(tmp_path), tmp_path / "runs")
+    result = run(config_file(tmp_path, bars=["1h"]), tmp_path / "runs")
     assert result.summary["status"] == "complete"
+    assert result.summary["data"]["notes"][0].startswith("first bar of 1h is partial: data of ")
     assert result.summary["fills"] > 300
     assert result.summary["audit"]["balanced"]
     found = verify_run(result.run_dir)

@@ -15,6 +15,7 @@ import pytest
 from tests.report.conftest import MakeRun, report_of
 from tests.report.test_series import unpack as unpacked
 from tradectl.db.catalogue import Run
+from tradectl.report import conduct
 from tradectl.report.build import build
 from tradectl.report.model import Report
 from tradectl.report.text import money, percent, signed
@@ -118,6 +119,14 @@ def test_what_the_benchmark_leaves_out_is_told(bars: Report) -> None:
     page = build(replace(bars, data=replace(bars.data, prices=bars.prices.with_columns(rated_by=pl.lit("X:GONE")))))
     assert f"leaves out {bars.held_names[0]}: the data has no prices of X:GONE" in page
     assert "; buying and holding" not in page
+
+
+def test_of_a_journal_notes_alone_are_told(bars: Report) -> None:
+    told = {"notes": ["first bar of 1h is partial"]}
+    section = conduct.data(replace(bars, data=replace(bars.data, summary={**bars.data.summary, "data": told})))
+    assert section is not None
+    assert "first bar of 1h is partial" in section.html()
+    assert "rows used" not in section.html()
 
 
 def test_data_faults_and_gaps_are_told(bars: Report) -> None:

@@ -230,7 +230,9 @@ def _journal(found: DataInput) -> tuple[Any, Any]:
 
     opened = open_data(found.config, found.folder)
     is_closed = opened.total_rows is not None
-    return journal_report(opened.chunks(65_536), opened.instruments, opened.frame_of, is_closed), opened
+    report = journal_report(opened.chunks(65_536), opened.instruments, opened.frame_of, is_closed)
+    report.notes += opened.notes
+    return report, opened
 
 
 def _show(shown: Any) -> None:

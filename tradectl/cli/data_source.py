@@ -24,8 +24,8 @@ Kind = Annotated[
     typer.Option(
         "--kind",
         metavar="K",
-        help="What to read: bars, trades, quotes, depth, orders, book (all but bars). Else told from the "
-        "profile, the catalogue or the file's format, else bars.",
+        help="What to read: bars, trades, quotes, depth, orders, book (all but bars), journal (a run's, or an exported "
+        "one). Else told from the profile, the catalogue or the file's format, else bars.",
         show_default=False,
     ),
 ]
@@ -96,7 +96,9 @@ def data_input(sources: Sequence[str], options: Mapping[str, Any], sets: Sequenc
 
 def _kind_of(sources: Sequence[str], options: Mapping[str, Any], sets: Sequence[str]) -> dict[str, str]:
     """Return the kind that a profile, a catalogue of nothing but book data or a file means, where none is given."""
-    if _are_journals(sources):
+    from tradectl.history.recognise import book_kinds, is_journal_table
+
+    if _are_journals(sources) or all(map(is_journal_table, sources)):
         return {"data.kind": "journal"}
     said = options.get("kind") or any(one.startswith(("data.kind=", "data.mapping")) for one in sets)
     if said or any(source.endswith(YAML) for source in sources):
@@ -112,8 +114,6 @@ def _kind_of(sources: Sequence[str], options: Mapping[str, Any], sets: Sequence[
 
         index = read_index(Path(sources[0]))
         return {"data.kind": "book"} if index.get("ticks") and not index["series"] else {}
-    from tradectl.history.recognise import book_kinds
-
     _place, _format, kinds = book_kinds(sources)
     return {"data.kind": kinds[0]} if len(kinds) == 1 else {}
 

@@ -52,8 +52,8 @@ async def serve_control(session: Session) -> None:
     async def client(lines: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.add(writer)
         try:
-            with suppress(ConnectionError, ValueError):  # it went away, or its line is too long
-                while line := await lines.readline():
+            with suppress(ConnectionError):  # it went away
+                while line := await next_line(lines):
                     writer.write(json_line(answer(session, reader, line)))
                     await writer.drain()
         finally:
@@ -70,6 +70,20 @@ async def serve_control(session: Session) -> None:
                 writer.close()
 
 
+async def next_line(lines: asyncio.StreamReader) -> bytes:
+    """Return the next line, empty at the end; of one that is too long a part, which no request is."""
+    begun = b""
+    while True:
+        try:
+            line = await lines.readuntil(b"\n")
+        except asyncio.IncompleteReadError as error:
+            line = error.partial
+        except asyncio.LimitOverrunError as error:
+            begun = await lines.readexactly(error.consumed)
+            continue
+        return begun or line
+
+
 def json_line(value: Any) -> bytes:
     """Return a value as one line of JSON."""
     from tradectl.cli.output import json_text
@@ -81,6 +95,8 @@ def answer(session: Session, reader: Any, line: bytes) -> dict[str, Any]:
     """Do what a request says and return the answer."""
     from tradectl.cli.paper_reading import status_of
 
+    if len(line) > LINE:
+        return {"ok": False, "error": f"a request is a line of at most {LINE:,} bytes", "hint": ""}
     try:
         word = json.loads(line)["command"]
     except (ValueError, TypeError, KeyError):

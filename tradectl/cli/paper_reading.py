@@ -99,6 +99,12 @@ class Reader:
         self.price_places = {name: places(one.tick_size) for name, one in zip(self.short, instruments, strict=True)}
         self.qty_places = {name: places(one.lot_size) for name, one in zip(self.short, instruments, strict=True)}
 
+    def name_of(self, exchange: str, symbol: str) -> str:
+        """Return the short name of an exchange's symbol, or the symbol itself."""
+        markets = self.session.hub.markets
+        found = (self.short[one.index] for one in markets if (one.exchange, one.symbol) == (exchange, symbol))
+        return next(found, symbol)
+
     def price(self, ticks: float, index: int) -> float:
         """Return a price."""
         num, den, _, _ = self.names.grid[index]

@@ -171,7 +171,8 @@ class View:
                 )
             )  # fmt: skip
         for note in self._notes.new():
-            where = " ".join(part for part in (note.symbol or note.exchange, note.channel, note.text) if part)
+            name = reader.name_of(note.exchange, note.symbol) or note.exchange
+            where = " ".join(part for part in (name, note.channel, note.text) if part)
             self._noted.appendleft((clock_text(iso(note.ts_ns)), note.what, where))
 
     def _rate(self, now_ns: int, health: list[ChannelHealth]) -> None:

@@ -23,13 +23,13 @@ from tradectl.cli.runner_fold import start_fold
 from tradectl.cli.runner_write import write_inputs
 from tradectl.config.load import Loaded, load_config
 from tradectl.config.wire import wire
-from tradectl.config.wire_data import of_meta
+from tradectl.config.wire_data import first_bar_notes, of_meta
 from tradectl.config.wire_feed import meta_of, plans_of, replayable, settings_of
 from tradectl.config.wire_hooks import unheard
 from tradectl.core.codes import Command
 from tradectl.db.runfolder import RunFolder
 from tradectl.db.session import SessionFolder
-from tradectl.engine.journal import JournalMeta, JournalWriter
+from tradectl.engine.journal import Journal, JournalMeta, JournalWriter
 from tradectl.errors import FeedError, StoreError
 from tradectl.exchanges.clock import Clock
 from tradectl.exchanges.hub import Hub
@@ -174,6 +174,8 @@ def _ended(session: Session, begun: Begun, seconds: float, progress: Progress) -
     if isinstance(session.failure, StoreError):
         session.failure.hint = f"nothing that was applied is lost: tradectl paper --resume {begun.folder.path}"
         raise session.failure
+    data, events = begun.wired.data, Journal(begun.folder.path / "journal", recover=True)
+    data.notes = first_bar_notes(begun.wired.config, replace(data, chunks=events.chunks))
     summary = write_end(session, begun.loaded, begun.wired, seconds, progress)
     if session.failure is not None:
         raise session.failure

@@ -74,10 +74,12 @@ def summarise(folded: Folded, extra: Mapping[str, Any]) -> dict[str, Any]:
     engine, trips = folded.state.engine[0], folded.trips
     config, outcome = folded.wired.config, folded.outcome
     metrics = _metrics(folded)
-    report = folded.wired.data.report
+    report, noted = folded.wired.data.report, list(folded.wired.data.notes)
     data = report.to_dict() if report is not None else {}
     if data:
         data["gaps"] = data["gaps"][:KEPT_GAPS]
+    if noted:
+        data["notes"] = [*data.get("notes", ()), *noted]
     fills = int(engine["n_fills"])
     return {
         "run_dir": "",

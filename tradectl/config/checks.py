@@ -77,8 +77,8 @@ def _feed(feed: Feed) -> Iterator[Conflict]:
             yield Conflict((*at, name, "channels"), text)
         spot = [symbol for symbol in one.symbols if ":" not in symbol]
         if "funding" in one.channels and spot and (len(spot) == len(one.symbols) or len(one.channels) == 1):
-            text = f"{spot[0]} is spot and pays no funding; a perpetual's symbol names what settles it, e.g. BTC/USDT:USDT"
-            yield Conflict((*at, name, "channels"), text, ((*at, name, "symbols"),))
+            text = f"{spot[0]} is spot and pays no funding; perpetuals do, whose symbols name what settles them"
+            yield Conflict((*at, name, "channels"), f"{text}: BTC/USDT:USDT", ((*at, name, "symbols"),))
 
 
 def _data_block(config: RunConfig) -> Iterator[Conflict]:

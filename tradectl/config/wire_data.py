@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tradectl.history.model import DataReport, InstrumentSpec
 
 __all__ = [
-    "Opened", "block_of", "find_instrument", "journal_folder", "of_meta", "open_data", "places_of",
+    "Opened", "block_of", "find_instrument", "first_bar_notes", "journal_folder", "of_meta", "open_data", "places_of",
     "stamped_block",
 ]  # fmt: skip
 
@@ -39,7 +39,7 @@ class Opened:
 
     `kinds` are each instrument's kinds of data (bars, trades, quotes, depth, orders, funding, mark), empty where
     nothing but the stream says it (a journal); `has_receive_clock`: its ts_recv is no copy of ts_event.
-    `whole`: the stream holds its own START and STOP (a journal).
+    `whole`: the stream holds its own START and STOP (a journal). `notes`: what to know of it beside its `report`.
     """
 
     instruments: Sequence[Instrument]
@@ -53,6 +53,7 @@ class Opened:
     report: DataReport | None = None
     kinds: Sequence[frozenset[str]] = ()
     has_receive_clock: Sequence[bool] = ()
+    notes: Sequence[str] = ()
 
     def meta(self) -> JournalMeta:
         """Return what a journal of this run writes about its events."""
@@ -159,8 +160,8 @@ def _open_history(config: RunConfig, folder: Path, progress: Callable[[int], Non
         for one in history.instruments
         if _INVERSE.search(one.symbol)
     ]
-    if config.bars and any(frame_of):
-        from tradectl.history.resample import partial_firsts
+    if config.bars:
+        from tradectl.history.first_bars import partial_firsts
 
         history.report.notes += partial_firsts(history, [bar.ns for bar in config.bars if bar.ns])
     return Opened(
@@ -229,7 +230,18 @@ def _open_journal(config: RunConfig, block: DataBlock, folder: Path) -> Opened:
         if value is not None:
             raise ConfigError(f"data.{name}: a journal is replayed whole; `{name}` is only for `kind: bars`")
     journal = _journal(places_of(block, folder)[0])
-    return replace(of_meta(journal.meta, config), chunks=journal.chunks, paths=journal.paths)
+    opened = replace(of_meta(journal.meta, config), chunks=journal.chunks, paths=journal.paths)
+    return replace(opened, notes=first_bar_notes(config, opened))
+
+
+def first_bar_notes(config: RunConfig, opened: Opened) -> list[str]:
+    """Say which derived bars an opened journal begins inside of; its first events are read."""
+    from tradectl.history.first_bars import partial_of_journal
+
+    names = [one.id for one in opened.instruments]
+    hours = [sessions_for(config, one.venue, one.symbol) for one in opened.instruments]
+    frames_ns = [bar.ns for bar in config.bars if bar.ns]
+    return partial_of_journal(opened.chunks(4096), names, opened.frame_of, hours, frames_ns)
 
 
 def of_meta(meta: JournalMeta, config: RunConfig) -> Opened:

@@ -125,14 +125,19 @@ class JournalWriter:
     def resume(cls, journal: Journal, sync_s: float = SYNC_S) -> JournalWriter:
         """Go on behind the last whole block of a journal that was read to its end; what is behind it goes.
 
-        StoreError where the damage is not at the end: then more than a cut-off block is missing.
+        StoreError where the damage is not at the end, or the journal was closed: then more than a cut-off block is
+        missing.
         """
         segments = journal.paths[1:]
         with _told(journal.folder):
             if journal.damage_at is not None:
                 path, offset = journal.damage_at
-                closed = journal.meta.events is not None
-                if closed or not segments or path != segments[-1] or journal.goes_on(path, offset):
+                closed = journal.meta.events
+                in_last = bool(segments) and path == segments[-1] and not journal.goes_on(path, offset)
+                if closed is not None and (in_last or path == journal.folder):
+                    told = f"it was closed with {closed:,} events and has {journal.end:,} whole ones now"
+                    raise StoreError(f"damaged journal: {told}: {journal.damage}")
+                if not in_last:
                     raise StoreError(f"damaged journal, not only at its end: {journal.damage}")
                 if offset < HEADER.size:
                     path.unlink()

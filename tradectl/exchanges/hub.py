@@ -126,7 +126,7 @@ class Hub:
         self._exchanges.append(exchange)
 
         def told(text: str) -> None:
-            self.note("limited", text, plan.name)
+            self.note("limited", text.removeprefix(f"{plan.name}: "), plan.name)
 
         most_s = self._desk.settings.connect_ns / 1e9
         try:

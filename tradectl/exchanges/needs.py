@@ -160,7 +160,7 @@ class Needs:
         settings = self._desk.settings
         patience = Patience(8, settings.backoff_min_ns / 1e9, settings.backoff_max_ns / 1e9)
         try:
-            return await call(self._exchange, work, patience, lambda text: self._note("limited", need, text))
+            return await call(self._exchange, work, patience, partial(self._limited, need))
         except FeedError:
             raise
         except (KeyError, TypeError, ValueError, IndexError, StopIteration) as error:
@@ -199,6 +199,9 @@ class Needs:
         """Put an answer into the inbox; it may be taken at once, and the decoder may need the same again."""
         self._tasks.pop(key, None)
         self._desk.inbox.put(self._desk.clock.now_ns(), self._feed, CALL, act)
+
+    def _limited(self, need: Need, text: str) -> None:
+        self._note("limited", need, text.removeprefix(f"{self._exchange.id}: "))
 
     def _note(self, what: str, need: Need, text: str) -> None:
         now_ns = self._desk.clock.now_ns()

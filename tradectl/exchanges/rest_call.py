@@ -52,14 +52,14 @@ async def call(
             asked_s = _retry_after(exchange)
             if attempt == patience.attempts or asked_s > patience.asked_s:
                 hint = f"it asks to wait {asked_s:,.0f} s" if asked_s else f"tried {attempt} times"
-                raise FeedError(f"{exchange.id}: {host_of(exchange)}: {_said(error)}", hint=hint) from error
+                raise FeedError(f"{exchange.id}: {host_of(exchange)}: {_said(exchange, error)}", hint=hint) from error
             pause_s = max(asked_s or (LIMITED_S if is_limit(error) else 0.0), wait_s)
             if told is not None:
-                told(f"{exchange.id}: {_said(error)}; again in {pause_s:g} s")
+                told(f"{exchange.id}: {_said(exchange, error)}; again in {pause_s:g} s")
             await asyncio.sleep(pause_s)
             wait_s = min(wait_s * 2, patience.longest_s)
         except BaseError as error:
-            raise FeedError(f"{exchange.id}: {host_of(exchange)} refused: {_said(error)}") from error
+            raise FeedError(f"{exchange.id}: {host_of(exchange)} refused: {_said(exchange, error)}") from error
     raise FeedError(f"{exchange.id}: no attempt was allowed")
 
 
@@ -114,9 +114,9 @@ def _retry_after(exchange: Any) -> float:
     return 0.0
 
 
-def _said(error: BaseException) -> str:
-    """Return an error's text on one line, no longer than is read."""
-    text = " ".join(str(error).split()) or type(error).__name__
+def _said(exchange: Any, error: BaseException) -> str:
+    """Return an error's text on one line, no longer than is read, without the exchange, which its messages name."""
+    text = " ".join(str(error).split()).removeprefix(f"{exchange.id} ") or type(error).__name__
     cause = error.__cause__
     text += f" ({' '.join(str(cause).split())})" if cause is not None and str(cause) not in text else ""
     return text if len(text) <= 240 else f"{text[:240]}…"

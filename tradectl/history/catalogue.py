@@ -159,7 +159,7 @@ def _chosen(
         raise DataError(f"{root}: no bars of timeframe {block.timeframe}", hint=f"there is {there}")
     if asked is None and len(frames) > 1:
         there = ", ".join(stamps.format_timeframe(t) for t in sorted(frames))
-        raise DataError(f"{root}: bars of several timeframes", hint=f"set data.timeframe to one of {there}")
+        raise DataError(f"{root}: bars of several timeframes", hint=f"set data.timeframe (--timeframe): {there}")
     left = of_venue(root, block, {k: one for k, one in series.items() if asked in (None, one["timeframe_ns"])})
     refuse_absent(root, block, specs, {entry["symbol"] for entry in left.values()})
     return [folder for folder, entry in sorted(left.items()) if keys is None or key_of(entry["symbol"]) in keys]

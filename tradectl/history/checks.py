@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from tradectl.history.book_check import check_books
+from tradectl.history.first_bars import partial_firsts
 from tradectl.history.model import DataBlock, DataReport, InstrumentSpec
 from tradectl.history.open import open_history
-from tradectl.history.resample import partial_firsts
 
 __all__ = ["check_data"]
 

@@ -165,7 +165,7 @@ def _of_timeframe(files: list[SourceFile], block: DataBlock) -> list[SourceFile]
         if len(said) > 1:
             raise DataError(
                 f"{block.sources[0]}: files of several timeframes",
-                hint=f"set data.timeframe to one of {listed}",
+                hint=f"set data.timeframe (--timeframe): {listed}",
             )
         return files
     asked = stamps.parse_timeframe(block.timeframe)
@@ -203,7 +203,8 @@ def _timeframe(files: Sequence[SourceFile], block: DataBlock) -> int:
     if not steps:
         if asked:
             return asked
-        raise DataError(f"{block.sources[0]}: too few rows to infer the timeframe", hint="set data.timeframe")
+        hint = "set data.timeframe (--timeframe)"
+        raise DataError(f"{block.sources[0]}: too few rows to infer the timeframe", hint=hint)
     common = _nominal(max(steps, key=lambda step: (steps[step], -step)))
     if not asked:
         return common

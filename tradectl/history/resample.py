@@ -7,18 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from tradectl.core.calendars import DAY_NS
 from tradectl.errors import ConfigError, DataError
+from tradectl.history.first_bars import partial_firsts
 from tradectl.history.importing import names_of, windowed
-from tradectl.history.model import DataBlock, InstrumentSpec, iso
+from tradectl.history.model import DataBlock, InstrumentSpec
 from tradectl.history.open import open_history
 from tradectl.history.rows import Rows, concat_rows
-from tradectl.history.source import Source
 from tradectl.history.stamps import MONTH_NS, format_timeframe, parse_timeframe
-from tradectl.history.stream import Feed, History, window
+from tradectl.history.stream import History
 from tradectl.history.writer import Summary, Writer
 
-__all__ = ["partial_firsts", "resample", "resample_data"]
+__all__ = ["resample", "resample_data"]
 
 
 def resample(
@@ -27,7 +26,7 @@ def resample(
     """Yield bars of `target_ns` from sorted bars of `source_ns`; stamps are the buckets' exclusive ends.
 
     A bucket without bars gives none. The first bucket is kept even if the data begin inside it (see
-    `partial_firsts`). The last one is partial if no bar ends with it: it is left out unless `keep_partial`.
+    `first_bars`). The last one is partial if no bar ends with it: it is left out unless `keep_partial`.
     Origins are those of each bucket's first bar.
     """
     if target_ns % source_ns or target_ns >= MONTH_NS:
@@ -87,39 +86,3 @@ def resample_data(
             bars = resample(windowed(source), source.timeframe_ns, target_ns, keep_partial=keep_partial)
             writer.add(names, target_ns, bars, loaded.log.actions["conflict"] == "drop")
     return writer.summary, history
-
-
-def partial_firsts(history: History, targets_ns: Sequence[int]) -> list[str]:
-    """Say of each coarser timeframe, ns, for which instruments the data begin inside the first bar made of them."""
-    notes = []
-    for target_ns in sorted(set(targets_ns)):
-        begins = []
-        for target in history.targets:
-            for source, loaded in target.sources:
-                length_ns = source.timeframe_ns
-                if 0 < length_ns < target_ns and target_ns % length_ns == 0 and not source.block.detail:
-                    first_ns = _first_stamp(Feed(target, source, loaded, (0, 0)))
-                    begin_ns = first_ns - length_ns
-                    if first_ns and begin_ns > _first_begin(source, first_ns, target_ns):
-                        begins.append((target.id, begin_ns))
-        if begins:
-            name, begin_ns = begins[0]
-            rest = f", and of {len(begins) - 1:,} more" if len(begins) > 1 else ""
-            where = f"data of {name} begin at {iso(begin_ns)}{rest}"
-            notes.append(f"first bar of {format_timeframe(target_ns)} is partial: {where}")
-    return notes
-
-
-def _first_begin(source: Source, first_ns: int, target_ns: int) -> int:
-    """Return when the derived bar began that a source's first bar lies in, ns UTC; of hours a session's open."""
-    if source.sessions is None:
-        return (first_ns - 1) // target_ns * target_ns
-    return source.sessions.opened(first_ns) if target_ns % DAY_NS == 0 else first_ns
-
-
-def _first_stamp(feed: Feed) -> int:
-    """Return the end stamp, ns UTC, of the first bar in the window; 0 if there is none."""
-    start, end = window(feed.target.spec, feed.source.block)
-    if start < feed.source.first_ns <= end:
-        return feed.source.first_ns
-    return next((int(rows.ts[0]) for rows in feed.rows(1)), 0)

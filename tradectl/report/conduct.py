@@ -80,13 +80,17 @@ def path(report: Report) -> Section | None:
 
 
 def data(report: Report) -> Section | None:
-    """Return what the run read: spans, grids, faults and gaps; None for live sessions, whose feeds are told instead."""
+    """Return what the run read: spans, grids, faults and gaps; of a journal, whose feeds are told, notes alone."""
     told = report.summary.get("data") or {}
     if not told:
         return None
+    made = Section("data", "Data")
+    noted = [note(str(text)) for text in told.get("notes") or ()]
+    if "rows_used" not in told:
+        made.add(*noted)
+        return made
     each = told.get("instruments") or []
     gaps, missing = (sum(int(one.get(key) or 0) for one in each) for key in ("gap_count", "missing_bars"))
-    made = Section("data", "Data")
     made.lead = f"{count(told.get('rows_used'))} of {count(told.get('rows_read'))} rows used; " + (
         f"{counted(gaps, 'gap')}, {counted(missing, 'bar')} missing. Nothing fills in a gap." if gaps else "no gaps."
     )
@@ -111,7 +115,7 @@ def data(report: Report) -> Section | None:
     if report.summary.get("synthetic_bars"):
         made_up = count(report.summary["synthetic_bars"])
         made.add(note(f"{made_up} bars are made up to fill gaps; nothing fills in them."))
-    made.add(*(note(str(text)) for text in told.get("notes") or ()))
+    made.add(*noted)
     return made
 
 

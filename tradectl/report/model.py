@@ -21,9 +21,9 @@ from tradectl.report.ladders import Ladder
 
 __all__ = ["Maker", "Market", "Report", "open_report"]
 
-PLOTS = {
-    "ts": pl.Datetime("ns", "UTC"), "strategy": pl.String, "symbol": pl.String, "series": pl.String,
-    "value": pl.Float64,
+PLOTS: dict[str, pl.DataType] = {
+    "ts": pl.Datetime("ns", "UTC"), "strategy": pl.String(), "symbol": pl.String(), "series": pl.String(),
+    "value": pl.Float64(),
 }  # fmt: skip
 
 

@@ -268,14 +268,6 @@ WHOLE: dict[str, tuple[str, tuple[str, ...]]] = {
         "strategy: a.py\nfeed: {exchanges: {binance: {symbols: [A/B], channels: [trades, ohlcv]}}}\n",
         ("`ohlcv` and trades, depth or quotes of one symbol cannot be matched together",),
     ),
-    "funding of spot": (
-        "strategy: a.py\nfeed: {exchanges: {binance: {symbols: [A/B, C/B], channels: [ohlcv, funding], timeframe: 1m}}}\n",
-        ("c.yaml:2: feed.exchanges.binance.channels: A/B is spot and pays no funding", "e.g. BTC/USDT:USDT"),
-    ),
-    "funding alone, of spot too": (
-        'strategy: a.py\nfeed: {exchanges: {binance: {symbols: ["A/B:B", A/B], channels: [funding]}}}\n',
-        ("feed.exchanges.binance.channels: A/B is spot and pays no funding",),
-    ),
     "no path": (
         "strategy:\n  params: {a: 1}\ndata: btc.csv\n",
         ("c.yaml:1: strategy.path: this key is required (its file, relative to the config file",),

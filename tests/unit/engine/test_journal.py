@@ -210,6 +210,20 @@ def test_a_full_disk_takes_the_block_back(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(read(tmp_path / "j")) == 5
 
 
+@pytest.mark.parametrize("torn", [1, 3 * EVENT.itemsize + BLOCK.size])
+def test_a_closed_journal_that_lost_its_end_is_refused_as_such(tmp_path: Path, torn: int) -> None:
+    writer = JournalWriter(tmp_path / "j", META)
+    for seed in range(2):
+        writer.append(events_of(3, seed))
+    writer.close()
+    path = next((tmp_path / "j").glob("*.tcj"))
+    os.truncate(path, path.stat().st_size - torn)
+    journal = Journal(tmp_path / "j", recover=True)
+    list(journal.chunks())
+    with pytest.raises(StoreError, match="damaged journal: it was closed with 6 events and has 3 whole ones now"):
+        JournalWriter.resume(journal)
+
+
 @pytest.mark.parametrize("closed", [True, False])
 def test_a_flipped_byte_before_whole_blocks_is_not_cut_off(tmp_path: Path, closed: bool) -> None:
     writer = JournalWriter(tmp_path / "j", META)

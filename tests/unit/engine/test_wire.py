@@ -195,8 +195,8 @@ def test_a_derived_bar_that_the_data_begin_inside_of_is_noted(folder: Path) -> N
     data = {"source": "bars", "timeframe": "1m", "from": "2024-01-01T00:07:00Z"}
     opened = wired(folder, data=data, bars=["1m", "5m"]).data
     assert opened.report is not None
-    note = "first bar of 5m is partial: data of LOCAL:AAA/USD begin at 2024-01-01T00:07:00Z, and of 1 more"
-    assert opened.report.notes == [note]
+    note = "first bar of 5m is partial: data of LOCAL:AAA/USD begin at 2024-01-01T00:07:00Z"
+    assert opened.report.notes == [f"{note} (40% of it is missing), and of 1 more"]
 
 
 def test_a_rate_of_a_currency_that_is_not_used_is_refused(folder: Path) -> None:

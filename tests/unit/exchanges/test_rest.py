@@ -112,6 +112,7 @@ def test_a_limit_and_an_outage_are_waited_out_and_told() -> None:
     assert [row for batch in found for row in batch.rows] == expected(range(1_200))
     assert len(said) == 3
     assert "again in 0.03 s" in said[0]
+    assert [text.count("binance ") for text in said] == [0, 0, 0]  # ccxt's text names it, and so do we
 
 
 @pytest.mark.parametrize(

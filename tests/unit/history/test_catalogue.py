@@ -14,11 +14,12 @@ from tests.unit.history.helpers import MINUTE, START_MS, bar, bars, events, open
 from tradectl.errors import ConfigError, DataError
 from tradectl.history.checks import check_data
 from tradectl.history.export import export_events
+from tradectl.history.first_bars import partial_firsts
 from tradectl.history.generate import Walk, generate, walk
 from tradectl.history.importing import import_data
 from tradectl.history.info import describe
 from tradectl.history.model import DataBlock, InstrumentSpec
-from tradectl.history.resample import partial_firsts, resample, resample_data
+from tradectl.history.resample import resample, resample_data
 from tradectl.history.rows import Budget, Rows, Tape, concat_rows
 
 
@@ -163,7 +164,7 @@ def test_a_partial_first_bucket_is_kept_and_noted(tmp_path: Path) -> None:
     """The bars begin at 22:14."""
     raw = write(tmp_path / "BTCUSD_1m.csv", bars(1_000))
     begin = START_MS * 10**6
-    noted = "first bar of 1h is partial: data of LOCAL:BTC/USD begin at 2023-11-14T22:34:00Z"
+    noted = "first bar of 1h is partial: data of LOCAL:BTC/USD begin at 2023-11-14T22:34:00Z (57% of it is missing)"
     for minutes, notes in ((20, [noted]), (46, [])):
         cut = block(raw, start_ns=begin + minutes * MINUTE)
         _, history = resample_data(cut, "1h", tmp_path / f"from{minutes}")
@@ -173,6 +174,15 @@ def test_a_partial_first_bucket_is_kept_and_noted(tmp_path: Path) -> None:
     report = check_data(block(raw, start_ns=begin + 36 * MINUTE), frames_ns=[MINUTE, 5 * MINUTE, 20 * MINUTE])
     assert [note.partition(":")[0] for note in report.notes] == ["first bar of 20m is partial"]
     assert partial_firsts(opened(raw), [2 * MINUTE]) == []
+
+
+def test_a_catalogue_of_several_timeframes_names_key_and_option(tmp_path: Path) -> None:
+    raw = write(tmp_path / "BTCUSD_1m.csv", bars(100))
+    for frame in ("1m", "5m"):
+        resample_data(block(raw), frame, tmp_path / "c")
+    hint = r"bars of several timeframes\n.*set data\.timeframe \(--timeframe\): 1m, 5m"
+    with pytest.raises(DataError, match=hint):
+        opened(tmp_path / "c")
 
 
 def test_export_decodes(tmp_path: Path) -> None:
