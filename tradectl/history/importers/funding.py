@@ -81,4 +81,4 @@ def read(places: Sequence[Place], options: Options) -> Iterator[Piece]:
                 yield str(options.extra.get("symbol") or symbol), part.drop("symbol")
 
 
-IMPORTER = Importer("funding", read, "Tables of funding rates: time, rate, symbol", venue="LOCAL")
+IMPORTER = Importer("funding", read, "Tables of funding rates: time, rate, symbol")
