@@ -8,6 +8,12 @@ from pathlib import Path
 import polars as pl
 
 from tests.cli.tools import Program
+from tradectl.config.load import load_config
+from tradectl.config.wire_data import open_data
+from tradectl.core.codes import Command, EventFlag, EventKind
+from tradectl.core.event import empty_events
+from tradectl.engine.host import command_event
+from tradectl.engine.journal import JournalWriter
 
 SECOND = 1_000_000_000
 
@@ -58,6 +64,34 @@ def test_the_table_is_the_book(program: Program, tmp_path: Path) -> None:
             wanted = list({at // (5 * SECOND): (at, row) for at, row in wanted}.values())
         assert table["ts"].cast(pl.Int64).to_list() == [at for at, _ in wanted]
         assert [list(row) for row in table.drop("ts", "ts_exchange").rows()] == [row for _, row in wanted]
+
+
+def test_a_journal_of_several_books_gives_each(program: Program, tmp_path: Path) -> None:
+    """Of its events those of the other instruments, commands and bars of warm-up are no part of a book."""
+    blocks = []
+    for k, name in enumerate(("AAA", "BBB")):
+        rows = [(at, side, price + k, qty) for at, side, price, qty in messages(k, 40)]
+        pl.DataFrame(rows, ["ts", "side", "price", "qty"], orient="row").write_csv(tmp_path / f"{name}USD.csv")
+        blocks.append(f"  - {{source: {name}USD.csv, kind: depth}}\n")
+    config = tmp_path / "run.yaml"
+    config.write_text("strategy: none.py\ndata:\n" + "".join(blocks))
+    opened = open_data(load_config(config, env={}).config, tmp_path)
+    writer = JournalWriter(tmp_path / "run" / "journal", opened.meta())
+    writer.append(command_event(Command.START, 0))
+    warm = empty_events(1)
+    warm["kind"], warm["flags"] = EventKind.BAR, EventFlag.WARMUP
+    writer.append(warm)
+    for events in opened.chunks(50):
+        writer.append(events)
+    writer.close()
+    for name in ("AAA", "BBB"):
+        wanted, made = tmp_path / "wanted.csv", tmp_path / "made.csv"
+        assert program("data", "book", tmp_path / f"{name}USD.csv", "--kind", "depth", "--out", wanted).code == 0
+        done = program("data", "book", tmp_path / "run", "--symbol", f"{name}/USD", "--out", made)
+        assert done.code == 0, done.err
+        assert made.read_text() == wanted.read_text()
+    told = program("data", "book", tmp_path / "run", "--out", tmp_path / "made.csv")
+    assert "--symbol: one of AAA/USD, BBB/USD" in told.err
 
 
 def test_trades_have_no_book(program: Program, tmp_path: Path) -> None:

@@ -90,6 +90,17 @@ def test_notes_tell_inferred_grids_faults_and_gaps() -> None:
     assert "runs/x" in lines
 
 
+def test_breaks_of_a_book_are_no_missing_bars() -> None:
+    one = {"instrument": "X:A", "gap_count": 1, "missing_bars": 1}
+    of_book = {"instrument": "X:B", "gap_count": 1, "missing_bars": 0, "kinds": {"depth": 5}}
+    assert result_table._faults({"instruments": [of_book]}) == [
+        "[yellow]data[/] 1 break in the sequence of messages; a book fills nothing until it is whole again"
+    ]
+    assert result_table._faults({"instruments": [one, of_book]})[0] == (
+        "[yellow]data[/] 1 gap, 1 bar is missing; nothing fills in them"
+    )
+
+
 def test_an_instrument_with_two_sources_has_one_grid_line() -> None:
     sizes = {"tick_size": "0.01", "lot_size": "1", "tick_from": "inferred", "lot_from": "inferred"}
     pair = [{"instrument": "X:A", "timeframe": frame, **sizes} for frame in ("15m", "1m")]

@@ -141,6 +141,9 @@ def test_data_faults_and_gaps_are_told(bars: Report) -> None:
     inside = bars.data.orders.filter(pl.col("ts_submitted").is_between(*days)).height
     for text in ("off tick", "rounded", "4,320 bars missing", "a note", f"<td>3 d</td><td>4,320</td><td>{inside}</td>"):
         assert text in page
+    told["instruments"] = [{**told["instruments"][0], "kinds": {"depth": 5}, "missing_bars": 0}]
+    page = build(replace(bars, data=replace(bars.data, summary={**bars.data.summary, "data": told})))
+    assert "1 gap. Nothing fills in a gap." in page
 
 
 @pytest.mark.parametrize("what", ["nothing happened", "all was lost"])

@@ -52,6 +52,8 @@ def register(data: typer.Typer) -> None:
     ) -> None:
         """Rebuild one instrument's book from quotes, depth or orders, and write its best levels.
 
+        The source is history, or a run with a journal.
+
         A row holds ts (local receive time), ts_exchange, and bid_px_1, bid_qty_1, ask_px_1, ask_qty_1, … of as
         many levels as asked for; what a side does not have is null.
         """

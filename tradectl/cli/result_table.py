@@ -213,7 +213,7 @@ def _refused(refusals: Mapping[str, int]) -> list[str]:
 
 
 def _faults(data: Mapping[str, Any]) -> list[str]:
-    """Count faults by kind and action, and missing bars."""
+    """Count faults by kind and action, missing bars, and breaks of book data."""
     kinds: dict[tuple[str, str], int] = {}
     for fault in data.get("faults") or []:
         key = (str(fault["kind"]), treated(fault, data.get("instruments") or []))
@@ -221,8 +221,16 @@ def _faults(data: Mapping[str, Any]) -> list[str]:
     lines = [
         f"[yellow]data[/] {number:,} {kind}: {done}" for (kind, done), number in sorted(kinds.items()) if kind != "gap"
     ]
-    gaps = sum(int(one.get("gap_count") or 0) for one in data.get("instruments") or [])
-    missing = sum(int(one.get("missing_bars") or 0) for one in data.get("instruments") or [])
+    instruments = data.get("instruments") or []
+    gaps, breaks = (
+        sum(int(one.get("gap_count") or 0) for one in instruments if bool(one.get("kinds")) == of_book)
+        for of_book in (False, True)
+    )
     if gaps:
-        lines.append(f"[yellow]data[/] {gaps:,} gaps, {missing:,} bars are missing; nothing fills in them")
+        missing = sum(int(one.get("missing_bars") or 0) for one in instruments)
+        bars = f"{missing:,} bar{' is' if missing == 1 else 's are'} missing"
+        lines.append(f"[yellow]data[/] {gaps:,} gap{'s' * (gaps != 1)}, {bars}; nothing fills in them")
+    if breaks:
+        told = f"{breaks:,} break{'s' * (breaks != 1)} in the sequence of messages"
+        lines.append(f"[yellow]data[/] {told}; a book fills nothing until it is whole again")
     return lines

@@ -182,12 +182,8 @@ def _frame_of(history: Any, index: int) -> int:
     """Return the timeframe, ns, of the bars on which an instrument's orders fill; 0 without bars."""
     target = history.targets[index]
     frames = sorted({s.timeframe_ns for s, _ in target.sources if s.timeframe_ns and not s.block.detail})
-    if not frames and history.kinds[index] != {"bars"}:
-        return 0
     if not frames:
-        raise ConfigError(
-            f"data: {target.id} has only `detail: true` bars; name it in the block that is traded too"
-        )
+        return 0
     if len(frames) > 1:
         names = " and ".join(format_ns(ns) for ns in frames)
         raise ConfigError(

@@ -105,7 +105,7 @@ SITTING = record(  # a market is open from `open` until before `close`; a sessio
     *words("<i8", "open close session_open session_close number")  # number: its date in days since 1970-01-01
 )
 CALENDAR = record(*words("<i8", "first last at by_clock"))  # of a market: its rows, the hint of look-ups, its bars
-LATENCY = record(  # of recorded orders, by request, when each reached the venue; by the venue's answer, when that was here
+LATENCY = record(  # recorded: when requests reached the venue, by request; when answers came back, by answer
     *words("<i8", "ts_request ts_exchange ts_answer ts_response")
 )
 TIMER = record(("at", "<i8"))  # when a strategy's state record wants to be called; NEVER: not at all

@@ -19,7 +19,7 @@ from tradectl.engine.host_fault import bad_event, capacity_error
 from tradectl.engine.spec import AccountSpec, InstrumentLimits, RunSpec, StrategySpec
 from tradectl.engine.state import State
 
-__all__ = ["BookView", "book_columns"]
+__all__ = ["BOOK_KINDS", "BookView", "book_columns"]
 
 BATCH = 16_384  # rows in memory
 BOOK_KINDS = [

@@ -148,7 +148,7 @@ class RunSpec:
     output_capacity: int = 65_536
     equity_capacity: int = 262_144
     funding_capacity: int = 4096  # settlements of funding that may wait for the ends of their bars
-    latencies: Sequence[tuple[int, int, int]] = ()  # recorded (request, exchange, response) stamps, ns, sorted by request
+    latencies: Sequence[tuple[int, int, int]] = ()  # recorded (request, exchange, response) stamps, ns, by request
     keep_alive: Any = None  # what owns the code behind the addresses
 
     def without_plots(self) -> RunSpec:

@@ -6,21 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from tradectl.core.instrument import Instrument
-from tradectl.errors import ConfigError, DataError, nearest
+from tradectl.errors import ConfigError, DataError
 from tradectl.history import grid, profiles, stamps
 from tradectl.history.book_catalogue import load_book_catalogue
-from tradectl.history.book_open import book_notes, book_report, dominant_step, finest, refuse_overlap
+from tradectl.history.book_open import book_notes, book_report, dominant_step, finest
 from tradectl.history.book_plan import load_book
 from tradectl.history.book_source import BookSource
 from tradectl.history.catalogue import load_catalogue
 from tradectl.history.extent import bound, has_prices, left_out
 from tradectl.history.importers import KINDS as BOOK_KINDS
-from tradectl.history.model import DataBlock, DataReport, InstrumentReport, InstrumentSpec, iso, split_id
-from tradectl.history.plan import Loaded, check_kind, check_profile, is_catalogue, key_of, load_bars
+from tradectl.history.model import DataBlock, DataReport, InstrumentReport, InstrumentSpec, iso
+from tradectl.history.plan import Loaded, check_kind, check_profile, is_catalogue, load_bars
 from tradectl.history.recognise import not_bars
 from tradectl.history.rows import Budget
 from tradectl.history.source import Source
 from tradectl.history.stream import History, Target, window, within
+from tradectl.history.targets import targets_of
 
 __all__ = ["KINDS", "History", "open_history"]
 
@@ -58,7 +59,7 @@ def open_history(
             if load is load_bars:
                 raise not_bars(block, error) from error
             raise
-    targets = _targets(loaded, specs)
+    targets = targets_of(loaded, specs)
     bound(targets)
     report = DataReport(notes=_settle_all(targets, default_quote))
     for one in loaded:
@@ -93,59 +94,6 @@ def _refuse_keys(block: DataBlock) -> None:
         if value:
             which = "trades, quotes, depth, orders or book" if block.kind == "bars" else "bars"
             raise ConfigError(f"data.{name} is only for `kind: {which}`; this block has `kind: {block.kind}`")
-
-
-def _targets(loaded: Sequence[Loaded], specs: Mapping[str, InstrumentSpec]) -> list[Target]:
-    """Return the instruments, sorted by id: a source symbol's own, and those that are its aliases."""
-    targets: dict[str, Target] = {}
-    known: set[str] = set()
-    for one in loaded:
-        asked = None if one.block.symbols is None else {key_of(s) for s in one.block.symbols}
-        for source in one.sources:
-            if not source.rows:
-                continue
-            known |= {source.symbol}
-            own = next(
-                (s for name, s in specs.items() if _names(name, source) and not s.alias), InstrumentSpec()
-            )
-            pairs = [(source.symbol, own)]
-            pairs += [(n.upper(), s) for n, s in specs.items() if s.alias and _names(s.alias, source)]
-            for symbol, spec in pairs:
-                if asked is not None and key_of(symbol) not in asked:
-                    continue
-                name = split_id(symbol)[1]
-                target = targets.setdefault(f"{source.venue}:{name}", Target(name, source.venue, spec))
-                _refuse_overlap(target, source)
-                target.sources.append((source, one))
-    for name, spec in specs.items():
-        used = any(key_of(name) == key_of(t.symbol) for t in targets.values())
-        if not used and all(one.block.symbols is None for one in loaded):
-            raise DataError(
-                f"instruments: {spec.alias or name!r} is not in the data", hint=nearest(name, known)
-            )
-    if not targets:
-        names = ", ".join(name for one in loaded for name in one.block.symbols or [])
-        raise DataError(f"no instrument of the data is asked for by symbols: {names}", hint=nearest(names, known))
-    return [targets[name] for name in sorted(targets)]
-
-
-def _names(name: str, source: Source | BookSource) -> bool:
-    venue = split_id(name)[0].upper()
-    return key_of(name) == key_of(source.symbol) and venue in ("", source.venue)
-
-
-def _refuse_overlap(target: Target, source: Source | BookSource) -> None:
-    for other, _ in target.sources:
-        apart = other.last_ns < source.first_ns or source.last_ns < other.first_ns
-        if isinstance(other, BookSource) and isinstance(source, BookSource):
-            refuse_overlap(target.id, other, source)
-            continue
-        if isinstance(other, Source) and other.timeframe_ns == source.timeframe_ns and not apart:
-            timeframe = stamps.format_timeframe(source.timeframe_ns)
-            message = f"{target.id}: two blocks have {timeframe} bars of the same time"
-            raise DataError(
-                message, hint="name both places in one block's source list: repeated bars are then found"
-            )
 
 
 def _settle_all(targets: Sequence[Target], default_quote: str) -> list[str]:

@@ -91,8 +91,10 @@ def data(report: Report) -> Section | None:
         return made
     each = told.get("instruments") or []
     gaps, missing = (sum(int(one.get(key) or 0) for one in each) for key in ("gap_count", "missing_bars"))
+    has_bars = any(one.get("gap_count") and not one.get("kinds") for one in each)
+    of_bars = f", {counted(missing, 'bar')} missing" if has_bars else ""
     made.lead = f"{count(told.get('rows_used'))} of {count(told.get('rows_read'))} rows used; " + (
-        f"{counted(gaps, 'gap')}, {counted(missing, 'bar')} missing. Nothing fills in a gap." if gaps else "no gaps."
+        f"{counted(gaps, 'gap')}{of_bars}. Nothing fills in a gap." if gaps else "no gaps."
     )
     rows = [
         (

@@ -74,7 +74,7 @@ class Batches:
 
 
 def wired(folder: Path, bars: list[str], code: str = EACH, **more: Any) -> Wired:
-    """Open trades at 10, 40, 60, 70 and 200 s after START, at 11, 12, …, and bars that end at 60, 120, …, 240 s, at 21, …."""
+    """Open trades at 11, 12, … and bars at 21, 22, …; `seconds` and 60, 120, 180, 240 s after START."""
     (folder / "code.py").write_text(code)
     seconds = [10, 40, 60, 70, 200]
     trades = {"ts": [START + s * SECOND for s in seconds], "price": [11.0, 12, 13, 14, 15], "qty": 1.0, "side": "buy"}
@@ -146,8 +146,9 @@ def test_a_portfolio_gets_one_batch_for_each_end(tmp_path: Path) -> None:
     """A fine bar that ends with no tick after it is told before the source's next bar is known."""
     made = [row[:4] for row in after(folded(wired(tmp_path, ["30s", "1m"], BATCHES)), 1)]
     assert made == [
-        [0, 30, 0b01, 0], [0, 60, 0b01, 21], [1, 60, 0b11, 21], [0, 90, 0b01, 21], [0, 120, 0b00, 22], [1, 120, 0b11, 22],
-        [0, 180, 0b00, 23], [1, 180, 0b10, 23], [0, 210, 0b01, 23], [0, 240, 0b00, 24], [1, 240, 0b11, 24],
+        [0, 30, 0b01, 0], [0, 60, 0b01, 21], [1, 60, 0b11, 21], [0, 90, 0b01, 21], [0, 120, 0b00, 22],
+        [1, 120, 0b11, 22], [0, 180, 0b00, 23], [1, 180, 0b10, 23], [0, 210, 0b01, 23], [0, 240, 0b00, 24],
+        [1, 240, 0b11, 24],
     ]  # fmt: skip
 
 
@@ -185,7 +186,8 @@ def test_both_warm_up_in_one_batch(tmp_path: Path) -> None:
     rows = [(60, BARS, 0, 0), (60, TICKS, 0, LAST), (120, BARS, 0, 0), (120, TICKS, 0, 0), (120, TICKS, 1, LAST)]
     events = empty_events(len(rows))
     for event, (seconds, instrument, frame, last) in zip(events, rows, strict=True):
-        event["kind"], event["instrument"], event["aux"], event["flags"] = EventKind.BAR, instrument, frame, WARMUP | last
+        event["kind"], event["flags"] = EventKind.BAR, WARMUP | last
+        event["instrument"], event["aux"] = instrument, frame
         event["ts_event"] = event["ts_recv"] = START + seconds * SECOND
         event["w0"] = event["w1"] = event["w2"] = event["w3"] = 20 + seconds // MINUTE
     assert state.fold(events) == (FoldCode.DONE, len(events))

@@ -133,8 +133,11 @@ def test_columns_that_are_not_there(tmp_path: Path) -> None:
 
 def test_no_header_and_unknown_formats(tmp_path: Path) -> None:
     path = table(tmp_path / "X.csv", f"{T0},100,1", [f"{T0 + 1},100,1"])
-    with pytest.raises(DataError, match="the first line is data, not a header"):
-        book(path, "trades")
+    kinds = {"trades": "timestamp, price", "quotes": "timestamp, bid, ask", "funding": "timestamp, rate"}
+    for kind, names in kinds.items():
+        with pytest.raises(DataError, match="the first line is data, not a header") as caught:
+            book(path, kind)
+        assert f"mapping: {{header: [{names}, …]}}" in caught.value.hint
     assert len(joined(book(path, "trades", mapping={"header": ["timestamp", "price", "qty"]}))) == 2
     with pytest.raises(ConfigError, match="unknown profile 'tardiss'"):
         book(path, "trades", profile="tardiss")

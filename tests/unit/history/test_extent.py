@@ -66,9 +66,7 @@ def test_the_window_of_the_bars_bounds_too(tmp_path: Path) -> None:
         open_history([empty, funding(tmp_path, 45)], {})
 
 
-def test_funding_of_no_price_does_not_stretch_the_run(tmp_path: Path) -> None:
-    history = made(tmp_path, funding(tmp_path, -480, 60, 600, symbol="BBBUSD"))
-    assert stamps(history) == [HOUR_MS]
+def test_funding_alone_is_bound_by_nothing(tmp_path: Path) -> None:
     assert stamps(open_history([funding(tmp_path, -480, 60)], {})) == [-8 * HOUR_MS, HOUR_MS]
 
 

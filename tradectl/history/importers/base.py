@@ -29,7 +29,9 @@ from tradectl.errors import ConfigError, DataError, nearest
 from tradectl.history.book_rows import BOOK_ROWS
 from tradectl.history.files import Place
 
-__all__ = ["BATCH", "KINDS", "Breaks", "Importer", "Meta", "Options", "Piece", "Read", "bad_row", "book_frame"]
+__all__ = [
+    "BATCH", "KINDS", "UNSAID", "Breaks", "Importer", "Meta", "Options", "Piece", "Read", "bad_row", "book_frame",
+]  # fmt: skip
 
 BATCH = 65_536  # rows handed on at a time
 KINDS = ("trades", "quotes", "depth", "orders", "funding", "book")  # what a block may ask for; book: all that is there
@@ -109,6 +111,8 @@ class Options:
                 raise ConfigError(f"data.options: unknown setting {name!r}", hint=hint)
 
 
+UNSAID = "LOCAL"  # the venue of what names none
+
 Read = Callable[[Sequence[Place], Options], Iterator[Piece]]
 
 
@@ -124,7 +128,7 @@ class Importer:
     name: str
     read: Read
     about: str  # one sentence
-    venue: str = "LOCAL"
+    venue: str = UNSAID
     endings: tuple[str, ...] = ()
     has_receive_clock: bool = True  # ts_recv is a clock of its own, not a copy of ts_event
     pairs: bool | None = (

@@ -65,7 +65,7 @@ def read(places: Sequence[Place], options: Options) -> Iterator[Piece]:
         raise ConfigError(f"data.kind: {options.kind} is not in a table of funding rates", hint="set kind: funding")
     for place in places:
         options.place = place
-        table = open_table(place, options.mapping.get("header"))
+        table = open_table(place, options.mapping.get("header"), tuple(NAMES))
         at = _locate(table, options)
         head = table.head(at)
         if not head.height:
@@ -81,4 +81,4 @@ def read(places: Sequence[Place], options: Options) -> Iterator[Piece]:
                 yield str(options.extra.get("symbol") or symbol), part.drop("symbol")
 
 
-IMPORTER = Importer("funding", read, "Tables of funding rates: time, rate, symbol", venue="LOCAL")
+IMPORTER = Importer("funding", read, "Tables of funding rates: time, rate, symbol")

@@ -82,12 +82,12 @@ def read(places: Sequence[Place], options: Options) -> Iterator[Piece]:
     kind = options.kind
     for place in places:
         options.place = place
-        table = open_table(place, options.mapping.get("header"))
         if kind == "book":
             raise ConfigError(
                 f"{place}: data.kind: book needs a format that says what each row is",
                 hint="set kind to trades, quotes, depth or orders, and name one block for each",
             )
+        table = open_table(place, options.mapping.get("header"), NEEDED[kind])
         at = _locate(table, options.mapping, kind)
         yield from _rows(table, at, options)
 

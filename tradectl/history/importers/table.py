@@ -93,8 +93,10 @@ def _parsed(text: bytes, schema: dict[str, Any], wanted: list[int], separator: s
     )  # fmt: skip
 
 
-def open_table(place: Place, header: Sequence[str] | None = None) -> Table:
-    """Look at a table's header; `header` names the columns of a text without one."""
+def open_table(
+    place: Place, header: Sequence[str] | None = None, needed: Sequence[str] = ("timestamp", "price")
+) -> Table:
+    """Look at a table's header; `header` names the columns of a text without one, `needed` those that there must be."""
     if place.format != "csv":
         return Table(place, tuple(guarded(place, lambda: scan(place).collect_schema().names())))
     try:
@@ -111,7 +113,8 @@ def open_table(place: Place, header: Sequence[str] | None = None) -> Table:
     if header:
         return Table(place, tuple(header), separator, 0)
     if all(re.fullmatch(r"[-+.\d:TZ ]*", word) for word in words):
-        hint = f"first line: {lines[0][:80]!r}; name the columns: mapping: {{header: [timestamp, price, …]}}"
+        names = ", ".join(needed)
+        hint = f"first line: {lines[0][:80]!r}; name the columns: mapping: {{header: [{names}, …]}}"
         raise DataError(f"{place}: the first line is data, not a header", hint=hint)
     return Table(place, tuple(words), separator, 1)
 
