@@ -92,8 +92,8 @@ def test_rows_are_told_once_and_whole(tmp_path: Path) -> None:
 def test_the_view_of_a_session(tmp_path: Path) -> None:
     def look(session: Session) -> Any:
         view = View(session)
-        session.hub.notes.append(FeedNote(session.clock.now_ns(), "binance", "gap", "ALTSYN/USD", "depth", "sequence"))
-        session.hub.noted["gap"] += 1
+        now_ns = session.clock.now_ns()
+        session.hub.log.note(FeedNote(now_ns, "binance", "gap", "ALTSYN/USD", "depth", "sequence"))
         scene, texts = view.scene(), []
         for width, height in ((80, 24), (120, 40)):
             console = Console(width=width, height=height, file=io.StringIO(), record=True, legacy_windows=False)
@@ -149,8 +149,8 @@ def test_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     monkeypatch.setattr(paper_log, "POLL_S", 0.0)
 
     async def look(session: Session) -> None:
-        session.hub.notes += [FeedNote(1, "binance", "malformed", "ALTSYN/USD", "depth", text) for text in ("a", "b")]
-        session.hub.noted["malformed"] += 2
+        for text in ("a", "b"):
+            session.hub.log.note(FeedNote(1, "binance", "malformed", "ALTSYN/USD", "depth", text))
         session.command(Command.HALT)
         while session.live.events < AT + 500:
             await asyncio.sleep(0)
