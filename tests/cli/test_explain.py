@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -275,8 +276,17 @@ def test_book_run_and_the_lives_of_its_orders(program: Program, book_run: Told, 
 
 def test_the_story_as_text(program: Program, book_run: Told) -> None:
     order = next(one for one in orders_of(book_run) if one["status"] == "FILLED" and one["queue_at_post"])
+    place = Path(book_run["run_dir"]) / "summary.json"
+    text = place.read_text()
+    sent = order["ts_submitted"].isoformat()[:19]
+    seen = {"at": f"{sent}.000000000+00:00", "what": "gap", "exchange": "x", "symbol": "A", "orders": 3}
+    before = {**seen, "at": "2000-01-01T00:00:00.000000000+00:00", "until": "2000-01-02T00:00:00.000000000+00:00"}
+    after = {**seen, "at": "2100-01-01T00:00:00.000000000+00:00"}
+    place.write_text(json.dumps(json.loads(text) | {"feeds": {"interruptions": [before, seen, after]}}))
     done = program("explain", book_run["run_dir"], order["order_id"])
+    place.write_text(text)
     assert done.code == 0, done.err
+    assert (done.out.count(" gap: x"), done.out.count("to the end gap: x A; 3 orders sent meanwhile")) == (1, 1)
     for text in ("in sight: bid", "max_exposure", "latency sent", "queue ahead", "mid before", "end FILLED", "fee"):
         assert text in done.out, text
 

@@ -93,9 +93,11 @@ def test_the_view_of_a_session(tmp_path: Path) -> None:
     def look(session: Session) -> Any:
         view, now_ns = View(session), session.clock.now_ns()
         assert view.reader.short == ["ALTSYN/USD"]
-        session.hub.notes += [FeedNote(now_ns, "binance", "gap", "ALTSYN/USD", "depth", "sequence")]
-        session.hub.notes += [FeedNote(now_ns, "binance", "limited", text="slow"), FeedNote(now_ns, "", "clock")]
-        session.hub.noted["gap"] += 3
+        for note in (
+            FeedNote(now_ns, "binance", "gap", "ALTSYN/USD", "depth", "sequence"),
+            FeedNote(now_ns, "binance", "limited", text="slow"), FeedNote(now_ns, "", "clock"),
+        ):  # fmt: skip
+            session.hub.log.note(note)
         view.reader.short[0] = "BINANCE:ALTSYN/USD"  # as where another exchange has that symbol too
         view._look()
         view.reader.short[0] = "ALTSYN/USD"
@@ -155,8 +157,8 @@ def test_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     monkeypatch.setattr(paper_log, "POLL_S", 0.0)
 
     async def look(session: Session) -> None:
-        session.hub.notes += [FeedNote(1, "binance", "malformed", "ALTSYN/USD", "depth", text) for text in ("a", "b")]
-        session.hub.noted["malformed"] += 2
+        for text in ("a", "b"):
+            session.hub.log.note(FeedNote(1, "binance", "malformed", "ALTSYN/USD", "depth", text))
         session.command(Command.HALT)
         while session.live.events < AT + 500:
             await asyncio.sleep(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tradectl.cli import execution_table, output, result_table
+from tradectl.cli.paper_table import session_notes
 
 PICO = 10**12
 USDT = {"currency": "USDT", "rate_pico": PICO}
@@ -69,3 +70,21 @@ def test_lines_on_execution_in_a_coin() -> None:
     lines = "\n".join(execution_table.execution_notes({"execution": told, "book": [book]}))
     assert "3 fills lack some: a gap had broken the book by then, or too many waited" in lines
     assert "2 left locked or crossed" in "\n".join(execution_table.feed_notes({"book": [book]}))
+
+
+def test_the_feeds_of_a_session() -> None:
+    channel = {"messages": 1_000, "connections": 3, "dropped": 0}
+    gap = {"at": "2026-01-01T10:00:00.000000001+00:00", "exchange": "x", "what": "gap", "symbol": "A", "orders": 0}
+    ended = [{**gap, "text": str(k), "until": "2026-01-01T10:00:0" + f"{k}.500000000+00:00"} for k in range(6)]
+    none = {"count": 0}
+    feeds = {
+        "channels": [channel, channel], "resumed": [{}], "interruptions": [gap, *ended], "lag": none,
+        "unnoted": [{"at": gap["at"], "until": ended[1]["until"]}],
+        "latency": {"message_to_fold": none, "message_to_order": none},
+    }  # fmt: skip
+    first, lasting, over, *_, more, unnoted, _ = session_notes({"feeds": feeds, "ended": "interrupted"})
+    assert "2,000 messages on 2 channels, channels connected again 4 times, resumed 1 times; ended: interr" in first
+    assert lasting.endswith("10:00:00.000 to the end gap: x A")
+    assert over.endswith("10:00:00.000 until 10:00:00.500 gap (0): x A")
+    assert more.endswith("2 more interruptions in summary.json")
+    assert "2026-01-01 10:00:00 to 2026-01-01 10:00:01, before it was broken off" in unnoted

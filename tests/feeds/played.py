@@ -151,7 +151,7 @@ class Playing:
         """Wait until something holds."""
         end = time.monotonic() + seconds
         while not holds():
-            notes = [f"{n.what} {n.symbol} {n.channel} {n.text}" for n in list(self.session.hub.notes)[-10:]]
+            notes = [f"{n.what} {n.symbol} {n.channel} {n.text}" for n in list(self.session.hub.log.notes)[-10:]]
             assert self.session.failure is None, self.session.failure
             assert time.monotonic() < end, "\n".join([f"no {what} within {seconds:g} s", *notes])
             await asyncio.sleep(0.05)

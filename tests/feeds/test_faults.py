@@ -76,15 +76,18 @@ def test_a_fault_is_told_and_nothing_is_lost(exchange: str, fault: str, gaps: Ga
             server.fault(fault)
             await feed.listen(1.0)
             if note:
-                await feed.until(lambda: feed.hub.noted[note] > 0, 15, f"a note of {note}")
+                await feed.until(lambda: feed.hub.log.noted[note] > 0, 15, f"a note of {note}")
             await feed.listen(0.5)
             await feed.settled()
             others = {LOST} if STALE in gaps and exchange != "binance" else set()  # its markets share a connection
             assert gaps <= set(feed.gaps) <= gaps | others
             if gaps:
                 await feed.listen(1.1)  # the hub looks at its own events once a second
-                ended = [one for one in feed.hub.notes if one.what == "gap" and one.until_ns > one.ts_ns]
+                ended = [one for one in feed.hub.log.notes if one.what == "gap" and one.until_ns > one.ts_ns]
                 assert ended, "the end of the gap is told"
+            for one in feed.hub.log.interruptions:
+                if one.what == "stale":  # it began when something came last, not when that was noticed
+                    assert one.until_ns - one.ts_ns > QUICK.stale_ns
 
     run(test)
 
@@ -97,7 +100,7 @@ def test_a_trade_that_a_connection_left_out_is_found_by_comparison_where_ids_do_
         ):
             await feed.until(lambda: all(len(feed.trades.get(k, ())) > 3 for k in (0, 1)), 10, "a start")
             server.fault("gap:2:trades")
-            await feed.until(lambda: feed.hub.noted["backfilled"] > 0, 15, "a comparison")
+            await feed.until(lambda: feed.hub.log.noted["backfilled"] > 0, 15, "a comparison")
             server.pause()
 
             def are_told(index: int) -> bool:
@@ -150,7 +153,7 @@ def test_all_channels_of_a_connection_dial_together(monkeypatch: pytest.MonkeyPa
             server.fault("drop")
             await feed.until(lambda: outlet.dialled > dialled + 1 and len(outlet.connections) == 1, 10, "another")
             assert outlet.dialled == dialled + 2  # it does not say for how long: LIMITED_S
-            assert feed.hub.noted["limited"] == 1
+            assert feed.hub.log.noted["limited"] == 1
 
     run(test)
 
@@ -185,10 +188,10 @@ def test_a_snapshot_that_is_late_old_or_refused_is_had_in_the_end(fault: str, no
             server.fault(fault)
             await feed.listen(0.3)
             server.fault("gap:1:depth")
-            await feed.until(lambda: feed.hub.noted["gap"] > 0, 10, "a gap")
+            await feed.until(lambda: feed.hub.log.noted["gap"] > 0, 10, "a gap")
             await feed.settled()
             assert set(feed.gaps) == {SEQUENCE}
-            assert not note or feed.hub.noted[note]
+            assert not note or feed.hub.log.noted[note]
 
     run(test)
 
@@ -205,7 +208,7 @@ def test_a_connection_that_ends_while_nobody_awaits_it_is_told() -> None:
             await feed.listen(0.3)
             server.fault("drop")
             await feed.until(lambda: feed.gaps[LOST] == len(SYMBOLS), 10, "the gaps")
-            assert feed.hub.noted["lost"] == 4
+            assert feed.hub.log.noted["lost"] == 4
             assert {one.state for one in feed.hub.health()} == {"down"}
 
     run(test)
@@ -234,7 +237,7 @@ def test_an_overload_leaves_out_depth_behind_a_gap_and_no_trade() -> None:
             await feed.settled()
             assert feed.gaps["book", "OVERLOAD"]
             assert {missing for missing, _ in feed.gaps} == {"book"}  # never a trade
-            assert feed.hub.noted["overload"]
+            assert feed.hub.log.noted["overload"]
             assert sum(one.dropped for one in feed.hub.health()) > 0
 
     run(test)

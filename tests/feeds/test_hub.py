@@ -76,9 +76,10 @@ def test_a_channel_that_the_venue_refuses_is_told_once_and_the_others_go_on() ->
             Sandbox(["coinbase"], ("BTC/USD",), rate=RATE_AT_ONCE) as server,  # it has no ticker
             Watched(server, "coinbase", ("BTC/USD",), BOTH | {Channel.QUOTES}, PATIENT) as feed,
         ):
-            await feed.until(lambda: feed.hub.noted["refused"] > 0 and len(feed.trades.get(0, ())) > 9, 10, "trades")
+            noted, trades = feed.hub.log.noted, feed.trades
+            await feed.until(lambda: noted["refused"] > 0 and len(trades.get(0, ())) > 9, 10, "trades")
             await feed.until(lambda: sum(one.messages for one in feed.hub.health()) > 20, 10, "messages")
-            refused = [(note.text, note.channel) for note in feed.hub.notes if note.what == "refused"]
+            refused = [(note.text, note.channel) for note in feed.hub.log.notes if note.what == "refused"]
             assert refused == [("invalid channel ticker", "")]
             states = {one.channel.name: one.state for one in feed.hub.health()}
             assert states == {"TRADES": "live", "DEPTH": "live", "QUOTES": "down"}
@@ -160,7 +161,7 @@ def test_bars_that_closed_while_the_connection_was_away_are_fetched(monkeypatch:
             server.fault("refuse:3s")
             await feed.listen(4.0)
             await feed.until(lambda: min(map(len, feed.bars.values())) >= 7, 20, "bars again")
-            assert feed.hub.noted["backfilled"]
+            assert feed.hub.log.noted["backfilled"]
             for ends in feed.bars.values():
                 assert ends == list(range(ends[0], ends[-1] + 1, SECOND))
 

@@ -116,7 +116,7 @@ def test_a_clock_that_jumps_is_told_and_time_does_not_go_back(
         return write_config(tmp_path, strategies(["book_grid"], ["BINANCE:BTC/USDT"]), fed)
 
     async def while_it_jumps(playing: Playing) -> None:
-        noted = playing.session.hub.noted
+        noted = playing.session.hub.log.noted
         await playing.until(lambda: playing.fills > 5, 20, "trading")
         wall.off_ns = -3_600 * SECOND  # the clock was an hour ahead and is put right
         await playing.until(lambda: noted["clock"] == 1, 5, "note of the clock")

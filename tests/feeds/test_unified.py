@@ -42,7 +42,7 @@ def test_books_and_trades_are_the_servers(exchange: str, fault: str, gaps: set[t
             await feed.listen(0.5)
             if fault:
                 server.fault(fault)
-                await feed.until(lambda: feed.hub.noted["lost"] > 0, 10, "the loss")
+                await feed.until(lambda: feed.hub.log.noted["lost"] > 0, 10, "the loss")
                 await feed.listen(2.0)
             await feed.settled()
             assert feed.kinds[EventKind.QUOTE]

@@ -174,6 +174,6 @@ class Watched:
             await self.until(self.trades_are_true, seconds, "true trades")
 
     def told(self) -> str:
-        notes = [f"{n.what} {n.symbol} {n.channel} {n.text}" for n in list(self.hub.notes)[-12:]]
+        notes = [f"{n.what} {n.symbol} {n.channel} {n.text}" for n in list(self.hub.log.notes)[-12:]]
         states = [f"{h.market.symbol} {h.channel.name} {h.state} {h.epoch}" for h in self.hub.health()]
         return f"{dict(self.gaps)}, whole {self.whole}\n" + "\n".join([*states, *notes])

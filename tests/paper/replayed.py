@@ -6,10 +6,10 @@ Its clock shows the time of the last event, so that an hour of the market passes
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,11 @@ from tradectl.config.load import load_config
 from tradectl.config.wire_data import open_data
 from tradectl.core.event import empty_events
 from tradectl.engine.ports import Events
+from tradectl.exchanges.feed import Subscription
+from tradectl.exchanges.feed_log import FeedLog
 from tradectl.exchanges.markets import Spec, instrument_of
-from tradectl.exchanges.model import Channel, ChannelHealth, FeedMarket, FeedNote, Position
+from tradectl.exchanges.model import Channel, ChannelHealth, FeedMarket, Position
+from tradectl.exchanges.tally import Tally
 
 ROOT = Path(__file__).parents[2]
 RAW = {
@@ -63,8 +66,8 @@ class ReplayedHub:
     ) -> None:
         self.clock = clock
         self.positions = dict(positions or {})
-        self.notes: list[FeedNote] = []
-        self.noted: Counter[str] = Counter()
+        self.log = FeedLog()
+        self.tally = Tally((), self.log)
         self.markets: list[FeedMarket] = []
         self.specs: dict[str, Spec] = {}
         self.taken_recv_ns: list[int] = []
@@ -80,6 +83,11 @@ class ReplayedHub:
         self.markets = [
             FeedMarket(0, "binance", instrument.symbol, "X", instrument, channels, instrument.lot_size)
         ]
+        desk: Any = SimpleNamespace(backoff=lambda: None)
+        self.subscriptions = [Subscription(self.markets[0], channel, desk) for channel in sorted(channels)]
+        self.tally = Tally(self.subscriptions, self.log)
+        for one in self.subscriptions:
+            one.health.state, one.health.epoch = "live", 1
         return self.markets
 
     @property
@@ -104,10 +112,12 @@ class ReplayedHub:
         if len(part):
             self.clock.ns = max(self.clock.ns, int(part["ts_recv"][-1]))
         self.taken_recv_ns = [self.clock.ns] if len(part) else []
+        self.tally.add(made)
         return made
 
     def health(self) -> list[ChannelHealth]:
-        return [ChannelHealth(self.markets[0], channel, "live", 1) for channel in sorted(self.markets[0].channels)]
+        self.tally.settle()
+        return [one.health for one in self.subscriptions]
 
     async def close(self) -> None:
         if self._task is not None:

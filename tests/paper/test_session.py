@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,14 @@ from tradectl.cli.paper_table import session_notes
 from tradectl.cli.runner import RunResult, run_backtest, verify_run
 from tradectl.config.wire import wire
 from tradectl.config.wire_data import of_meta
-from tradectl.core.codes import Command, EventKind
+from tradectl.core.codes import Command, EventFlag, EventKind
 from tradectl.db.catalogue import find_run
 from tradectl.db.session import SessionFolder
 from tradectl.engine.journal import Journal
 from tradectl.engine.state import State
 from tradectl.errors import DataError, FeedError, StoreError, StrategyError
 from tradectl.exchanges.model import FeedNote
+from tradectl.report.text import ns_of
 
 pytestmark = pytest.mark.xdist_group("paper")
 
@@ -199,10 +200,33 @@ def test_a_session_goes_on_after_its_end(tmp_path: Path, hub: type[ReplayedHub])
     assert second.summary["events"] > first.summary["events"] + 10_000
     assert second.summary["balances"] != held
     assert len(second.summary["feeds"]["resumed"]) == 1
+    then, now = first.summary["feeds"], second.summary["feeds"]
+    for key in ("message_to_fold", "step"):
+        assert now["latency"][key]["count"] > then["latency"][key]["count"] > 0
+    assert (now["unnoted"], now["counts"], now["interrupted"]) == ([], {"down": 1}, 1)
+    assert now["interruptions"][0]["what"] == "down"
+    events = np.concatenate(list(Journal(second.run_dir / "journal").chunks()))
+    assert sum(one["messages"] for one in now["channels"]) == now["lag"]["count"] == messages(events) > 10_000
     found = verify_run(second.run_dir)
     assert found.exit_code == 0, found.differences
     events = np.concatenate(list(Journal(second.run_dir / "journal").chunks()))
     assert (events["kind"] == EventKind.GAP).sum() == 1
+
+
+def messages(events: Any) -> int:
+    """Return the messages of market data in a journal."""
+    heard = np.isin(events["kind"], (EventKind.TRADE, EventKind.DEPTH))
+    return int((heard & ((events["flags"] & EventFlag.MESSAGE_END) != 0)).sum())
+
+
+def test_a_session_cannot_go_on_with_damaged_notes_of_its_feeds(tmp_path: Path, hub: type[ReplayedHub]) -> None:
+    hub.limit = 100
+    result = run(config_file(tmp_path), tmp_path / "runs")
+    (result.run_dir / "feeds.json").write_text("{}")
+    with pytest.raises(StoreError, match=r"feeds.json is damaged") as told:
+        run(None, tmp_path / "runs", resume=result.run_dir)
+    assert told.value.hint.startswith("remove it")
+    assert (result.run_dir / "summary.json").exists()
 
 
 def test_interruptions_are_told_with_the_orders_sent_meanwhile(tmp_path: Path, hub: type[ReplayedHub]) -> None:
@@ -212,22 +236,24 @@ def test_interruptions_are_told_with_the_orders_sent_meanwhile(tmp_path: Path, h
             await asyncio.sleep(0)
         end = session.clock.now_ns()
         start = end - 60_000_000_000
-        for what, ts, until in (("lost", start, 0), ("gap", start, end), ("connected", end, 0), ("stale", end + 1, 0)):
-            note = FeedNote(ts, "binance", what, "ALTSYN/USD", "depth", "by hand", until)
-            hub_now.notes.append(note)
-            hub_now.noted[what] += 1
+        gap = FeedNote(start, "binance", "gap", "ALTSYN/USD", "depth", "by hand", end)
+        hub_now.log.interrupted(gap)
+        for what, ts in (("lost", start), ("connected", end), ("stale", end + 60_000_000_000)):
+            hub_now.log.note(replace(gap, what=what, ts_ns=ts, until_ns=0))
 
     summary = run(config_file(tmp_path), tmp_path / "runs", interrupts).summary
     feeds = summary["feeds"]
     orders = pl.read_parquet(Path(summary["run_dir"]) / "orders.parquet")["ts_submitted"].cast(pl.Int64)
-    lost, gap, stale = feeds["interruptions"]
-    assert lost["until"] == gap["until"]
-    start, end = (int(datetime.fromisoformat(lost[key]).timestamp() * 1e6) for key in ("at", "until"))
-    assert lost["orders"] == ((orders // 1000 >= start) & (orders // 1000 <= end)).sum() > 0
-    assert (gap["orders"], stale["orders"], feeds["orders_meanwhile"]) == (0, 0, lost["orders"])
+    gap, lost, stale = feeds["interruptions"]
+    assert (gap["until"], "until" in stale) == (lost["until"], False)
+    start, end, last = map(ns_of, (gap["at"], gap["until"], stale["at"]))
+    assert gap["orders"] == ((orders > start) & (orders < end)).sum() > 0
+    assert stale["orders"] == (orders > last).sum() > 0  # to the end
+    assert (lost["orders"], feeds["orders_meanwhile"]) == (0, gap["orders"] + stale["orders"])
     told = session_notes(summary)
-    assert "1 reconnections" not in told[0]
-    assert f"{lost['orders']} orders sent meanwhile" in told[1]
+    assert "connected again" not in told[0]
+    assert f"{gap['orders']} orders sent meanwhile" in told[1]
+    assert f"{stale['at'][11:23]} to the end stale" in told[3]
     assert session_notes({}) == []
 
 
@@ -270,7 +296,6 @@ def test_a_journal_that_ends_before_a_snapshot_is_refused(
 
 
 def test_another_grid_is_refused(tmp_path: Path, hub: type[ReplayedHub], monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
     from decimal import Decimal
 
     hub.limit = 100
@@ -402,6 +427,11 @@ def kill_and_resume(tmp_path: Path, times: int, seed: int) -> int:
     assert killed == times
     found = verify_run(folder)
     assert found.exit_code == 0, found.differences
+    feeds = json.loads((Path(folder) / "summary.json").read_text())["feeds"]
+    events = np.concatenate(list(Journal(Path(folder) / "journal").chunks()))
+    assert feeds["counts"]["down"] == feeds["interrupted"] == (events["kind"] == EventKind.GAP).sum() >= times
+    assert sum(one["messages"] for one in feeds["channels"]) == feeds["lag"]["count"] == messages(events)
+    assert feeds["unnoted"]
     return used
 
 

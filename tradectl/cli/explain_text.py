@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tradectl.cli.output import money, table
+from tradectl.cli.paper_table import interruption_notes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -44,6 +45,7 @@ def life(told: Told) -> Iterator[RenderableType]:
     yield _checks(told["checks"]) if told["checks"] else "no checks: the gate lets orders of the risk unit pass"
     yield from _latency(told["latency"])
     yield _moments(told["moments"])
+    yield from interruption_notes(told["interruptions"])
     if told["queue"]:
         yield _queue(told["queue"])
     for fill in told["fills"]:

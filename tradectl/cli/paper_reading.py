@@ -296,5 +296,5 @@ def status_of(session: Session, reader: Reader) -> dict[str, Any]:
         "waiting": session.hub.waiting,
         "feeds": [feed_of(one, now_ns) for one in session.hub.health()],
         "disabled": reader.disabled(),
-        "notes": [note_of(note) for note in [*islice(reversed(session.hub.notes), 5)][::-1]],
+        "notes": [note_of(note) for note in [*islice(reversed(session.hub.log.notes), 5)][::-1]],
     }

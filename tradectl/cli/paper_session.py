@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tradectl.cli.paper_feeds import Kept, keep, kept_of
 from tradectl.cli.paper_memory import give_back
 from tradectl.cli.runner_fold import Folded
 from tradectl.config.feed import Feed
@@ -18,6 +19,7 @@ from tradectl.db.session import SessionFolder
 from tradectl.db.snapshot import packed
 from tradectl.engine.bar_gate import BarGate
 from tradectl.engine.live import Live
+from tradectl.engine.ports import Events
 from tradectl.errors import StoreError, TradectlError
 from tradectl.exchanges.clock import Clock
 from tradectl.exchanges.model import Channel
@@ -37,12 +39,12 @@ SECOND = 1_000_000_000
 
 @dataclass
 class Latencies:
-    """From the receipt of a message to the end of its fold, all of them and those in which orders were sent."""
+    """From the receipt of a message to the end of its fold, all of them and those in which orders were sent; ns."""
 
     messages: Durations = field(default_factory=Durations)
     orders: Durations = field(default_factory=Durations)
     steps: Durations = field(default_factory=Durations)  # journal and fold of one batch, for each of its events
-    lag: Durations = field(default_factory=Durations)  # the venue's time to receipt, of each batch's last event
+    lag: Durations = field(default_factory=Durations)  # the venue's time to receipt, of every message
 
 
 @dataclass(repr=False)
@@ -56,12 +58,14 @@ class Session:
     folder: SessionFolder
     feed: Feed
     latencies: Latencies = field(default_factory=Latencies)
+    unnoted: list[tuple[int, int]] = field(default_factory=list)  # times (ns) of which the journal alone tells
     reason: str = ""  # why it ended
     failure: BaseException | None = None
 
     def __post_init__(self) -> None:
         frames_ns = {one.index: one.timeframe_ns for one in self.hub.markets if Channel.OHLCV in one.channels}
         self._gate = BarGate(frames_ns, self.feed.bar_grace.ns) if len(frames_ns) > 1 else None
+        self.hub.log.lags = self.latencies.lag.add_many
         assert self.live.journal is not None
         self.journal = self.live.journal
         self._writer = ThreadPoolExecutor(1, "writer")
@@ -106,7 +110,7 @@ class Session:
         self.failure = self.failure or error
         self._ended.set()
 
-    def _guarded(self, act: Callable[[], None]) -> bool:
+    def _guarded(self, act: Callable[[], object]) -> bool:
         """Do something to the fold unless it has failed; a failure ends the session."""
         if self.failure is None:
             try:
@@ -129,24 +133,35 @@ class Session:
             self._loop.call_soon(self._drain)
 
     def _take(self) -> None:
-        """Decode, journal and fold what waits; note how long that took each message."""
+        """Decode, journal and fold what waits."""
         self._is_taking = True  # what is left wakes us before these events are applied
         events = self.hub.take(TAKE)
         self._is_taking = False
+        received = self.hub.taken_recv_ns
         if self._gate is not None and len(events):
             events = self._gate.put(events)
-        if not len(events):
-            return
+            received = self._gate.receipts(received)
+        if len(events):
+            self._taken = self._fold(events, received)
+
+    def _fold(self, events: Events, received: list[int]) -> int:
+        """Journal and fold events of messages with these receive times (ns); return when that was done."""
         engine, clock = self.folded.state.engine_view, self.clock
         orders, before = engine.n_orders, clock.now_ns()
         self.live.apply(events)
-        now = self._taken = clock.now_ns()
+        now = clock.now_ns()
         self.latencies.steps.add((now - before) // len(events))
-        self.latencies.lag.add(self.live.last_ts - int(events["ts_event"][-1]))
-        for recv_ns in self.hub.taken_recv_ns:
+        for recv_ns in received:
             self.latencies.messages.add(now - recv_ns)
-        if engine.n_orders != orders and self.hub.taken_recv_ns:
-            self.latencies.orders.add(now - self.hub.taken_recv_ns[0])
+        if engine.n_orders != orders and received:
+            self.latencies.orders.add(now - received[0])
+        return now
+
+    def _release(self, now: int, everything: bool = False) -> None:
+        """Fold the bars that have waited long enough for others."""
+        if self._gate is not None:
+            for batch, received in zip(self._gate.due(now, everything), self._gate.freed, strict=True):
+                self._guarded(partial(self._fold, batch, received))
 
     async def _pulse(self) -> None:
         """Let time pass where no event does it, and look after the disk."""
@@ -154,8 +169,7 @@ class Session:
         while True:
             await asyncio.sleep(PULSE_S)
             now = self.clock.now_ns()
-            for batch in self._gate.due(now) if self._gate is not None else ():
-                self._guarded(partial(live.apply, batch))
+            self._release(now)
             if not hub.waiting and (live.due <= now or now - live.last_ts >= timer_ns):
                 self._guarded(partial(live.timer, now))
             if now - self._drained >= DRAIN_NS:
@@ -183,12 +197,13 @@ class Session:
         self.live.host.drain()
         state, spool = self.folded.state, self.folded.spool
         spool.flush()
-        return partial(self._save, state.snapshot(), self.live.events, dict(spool.counts))
+        return partial(self._save, state.snapshot(), self.live.events, dict(spool.counts), kept_of(self))
 
-    def _save(self, parts: dict[str, bytes], events: int, rows: dict[str, int]) -> None:
+    def _save(self, parts: dict[str, bytes], events: int, rows: dict[str, int], feeds: Kept) -> None:
         self.journal.sync()
         self.folded.spool.force()
         self.folder.keep(events, packed(parts, events, rows))
+        keep(self.folder, feeds)
 
     # --- the end
 
@@ -199,8 +214,7 @@ class Session:
             self.failure, self.reason = None, self.reason or "interrupted"
         while self.hub.waiting and self._guarded(self._take):
             pass
-        for batch in self._gate.due(self._now(), everything=True) if self._gate is not None else ():
-            self._guarded(partial(self.live.apply, batch))
+        self._release(self._now(), everything=True)
         for command in (Command.CANCEL_ALL, Command.STOP):
             self._guarded(partial(self.live.command, command, self._now()))
         if self._writing is not None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tradectl.cli.paper_feeds import keep, kept_of
 from tradectl.cli.paper_reading import feed_of
-from tradectl.cli.paper_tail import note_of
+from tradectl.cli.paper_tail import note_of, stamp_of
 from tradectl.cli.runner import Progress
 from tradectl.cli.runner_summary import refusals, scenario_of, summarise
 from tradectl.cli.runner_write import write_results
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["feeds_of", "write_end"]
 
 KEPT_NOTES = 200
-INTERRUPTIONS = ("lost", "gap", "stale", "overload")  # notes with a beginning and an end
+KEPT_INTERRUPTIONS = 1_000
 
 
 def write_end(
@@ -52,6 +53,7 @@ def write_end(
     }
     summary = {**summarise(folded, extra), "run_dir": str(folder.path)}
     text = json_text(summary)
+    keep(folder, kept_of(session))
     folder.write_text("summary.json", text)
     folder.sync()
     folded.spool.close()
@@ -61,20 +63,22 @@ def write_end(
 
 def feeds_of(session: Session, orders: Path) -> dict[str, Any]:
     """Return how the feeds were: channels, what happened to them, orders sent meanwhile, latencies in µs."""
-    notes = list(session.hub.notes)
-    interruptions = _interruptions(notes)
-    latencies = session.latencies
+    latencies, log = session.latencies, session.hub.log
     channels = [feed_of(one, session.clock.now_ns()) for one in session.hub.health()]
+    interruptions = sorted(log.interruptions, key=attrgetter("ts_ns"))
     sent = _orders_within(orders, interruptions)
     return {
         "channels": [{key: value for key, value in one.items() if key != "silent_s"} for one in channels],
-        "counts": dict(sorted(session.hub.noted.items())),
+        "counts": dict(sorted(log.noted.items())),
         "interruptions": [
-            note_of(note) | {"orders": n} for note, n in list(zip(interruptions, sent, strict=True))[:KEPT_NOTES]
+            note_of(note, stamp_of) | {"orders": n}
+            for note, n in list(zip(interruptions, sent, strict=True))[-KEPT_INTERRUPTIONS:]
         ],
-        "notes": [note_of(note) for note in notes[-KEPT_NOTES:]],
+        "interrupted": len(interruptions),
+        "notes": [note_of(note) for note in list(log.notes)[-KEPT_NOTES:]],
         "orders_meanwhile": sum(sent),
         "resumed": session.folder.about()["resumed"],
+        "unnoted": [{"at": stamp_of(since), "until": stamp_of(until)} for since, until in session.unnoted],
         "lifted_stamps": session.live.lifted,
         "lag": latencies.lag.to_dict(),
         "latency": {
@@ -85,28 +89,19 @@ def feeds_of(session: Session, orders: Path) -> dict[str, Any]:
     }
 
 
-def _interruptions(notes: Sequence[FeedNote]) -> list[FeedNote]:
-    """Return the notes of what was not there for a time, each with its end: a lost channel's is its next connection."""
-    ends: dict[tuple[str, str, str], int] = {}
-    found = []
-    for note in reversed(notes):
-        channel = (note.exchange, note.symbol, note.channel)
-        if note.what == "connected":
-            ends[channel] = note.ts_ns
-        elif note.what in INTERRUPTIONS:
-            found.append(replace(note, until_ns=note.until_ns or ends.get(channel, 0)))
-    return found[::-1]
-
-
 def _orders_within(orders: Path, notes: Sequence[FeedNote]) -> list[int]:
-    """Return how many orders were sent during each interruption; one that overlaps an earlier one counts the rest."""
+    """Return how many orders were sent during each interruption, those in the order of their beginnings.
+
+    Each order counts once, with the first. One sent at the very beginning was decided on the last message that was
+    heard, one at the very end on what came then: neither counts. What has no end lasts to the end.
+    """
     import polars as pl
 
     sent = pl.read_parquet(orders, columns=["ts_submitted"])["ts_submitted"].cast(pl.Int64).sort().to_numpy()
-    counts, behind = [], 0
+    counts, counted = [], 0
     for note in notes:
-        since, until = max(note.ts_ns, behind), max(note.until_ns, note.ts_ns)
-        low, high = sent.searchsorted(since, "left"), sent.searchsorted(until, "right")
-        counts.append(max(int(high - low), 0))
-        behind = max(behind, until + 1)
+        low = max(int(sent.searchsorted(note.ts_ns, "right")), counted)
+        high = int(sent.searchsorted(note.until_ns, "left")) if note.until_ns else len(sent)
+        counts.append(max(high - low, 0))
+        counted = max(counted, high)
     return counts

@@ -7,7 +7,7 @@ from typing import Any
 
 from tradectl.cli.output import count
 
-__all__ = ["session_notes"]
+__all__ = ["interruption_notes", "session_notes"]
 
 MOST = 5  # interruptions listed
 
@@ -23,15 +23,28 @@ def session_notes(summary: Mapping[str, Any]) -> list[str]:
     messages = sum(one["messages"] for one in channels)
     again = sum(max(one["connections"] - 1, 0) for one in channels)
     dropped = sum(one["dropped"] for one in channels)
-    parts = [f"{count(messages)} messages on {len(channels)} channels", f"{count(again)} reconnections"]
+    parts = [f"{count(messages)} messages on {len(channels)} channels"]
+    parts += [f"channels connected again {count(again)} times"] if again else []
     parts += [f"{count(dropped)} depth messages left out under load"] if dropped else []
     parts += [f"resumed {len(feeds['resumed'])} times"] if feeds["resumed"] else []
     lines = [f"[cyan]feeds[/] {', '.join(parts)}; ended: {escape(summary.get('ended') or '–')}"]
-    groups = _grouped(feeds.get("interruptions") or ())
-    lines += [f"[yellow]feed[/] {escape(_told(group))}" for group in groups[:MOST]]
+    lines += interruption_notes(feeds.get("interruptions") or ())
+    for one in feeds.get("unnoted") or ():
+        span = f"{one['at'][:19]} to {one['until'][:19]}".replace("T", " ")
+        left = "its gaps and messages, no other notes, no latencies"
+        lines.append(f"[yellow]feed[/] {span}, before it was broken off: {left}")
+    lines.append(f"[dim]{_latency(feeds)}[/]")
+    return lines
+
+
+def interruption_notes(interruptions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return lines with markup: the first interruptions, and how many more there are."""
+    from rich.markup import escape
+
+    groups = _grouped(interruptions)
+    lines = [f"[yellow]feed[/] {escape(_told(group))}" for group in groups[:MOST]]
     if len(groups) > MOST:
         lines.append(f"[yellow]feed[/] {count(len(groups) - MOST)} more interruptions in summary.json")
-    lines.append(f"[dim]{_latency(feeds)}[/]")
     return lines
 
 
@@ -49,11 +62,11 @@ def _told(group: Sequence[Mapping[str, Any]]) -> str:
     first = group[0]
     channels = ", ".join(f"{one.get('symbol', '')} {one.get('channel', '')}".strip() for one in group)
     ends = [one["until"] for one in group if one.get("until")]
-    until = f" until {max(ends)[11:23]}" if len(ends) == len(group) else ""
+    until = f"until {max(ends)[11:23]}" if len(ends) == len(group) else "to the end"
     sent = sum(one["orders"] for one in group)
     meanwhile = f"; {count(sent)} orders sent meanwhile" if sent else ""
     text = f" ({first['text']})" if first.get("text") else ""
-    return f"{first['at'][11:23]}{until} {first['what']}{text}: {first['exchange']} {channels}{meanwhile}"
+    return f"{first['at'][11:23]} {until} {first['what']}{text}: {first['exchange']} {channels}{meanwhile}"
 
 
 def _latency(feeds: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from tradectl.cli.paper_session import Session
     from tradectl.exchanges.model import FeedNote
 
-__all__ = ["NoteTail", "RowTail", "iso", "note_of"]
+__all__ = ["NoteTail", "RowTail", "iso", "note_of", "stamp_of"]
+
+SECOND = 1_000_000_000
 
 
 class RowTail:
@@ -49,16 +52,16 @@ class RowTail:
 
 
 class NoteTail:
-    """The notes of the feeds that are new since the last look."""
+    """The notes of the feeds that are new since the last look; at first those of this process."""
 
     def __init__(self, session: Session) -> None:
-        self.hub, self._seen = session.hub, 0
+        self.log, self._seen = session.hub.log, session.hub.log.recalled
 
     def new(self) -> list[FeedNote]:
-        """Return new notes; of very many the newest, which the hub keeps."""
-        total = self.hub.noted.total()
+        """Return new notes; of very many the newest, which the log keeps."""
+        total = self.log.noted.total()
         fresh, self._seen = total - self._seen, total
-        notes = self.hub.notes
+        notes = self.log.notes
         return list(islice(notes, max(len(notes) - fresh, 0), None)) if fresh else []
 
 
@@ -66,12 +69,18 @@ def iso(ts_ns: int) -> str | None:
     """Return ns UTC as text to the microsecond; None for 0."""
     if not ts_ns:
         return None
-    moment = datetime.fromtimestamp(ts_ns // 1_000_000_000, UTC)
+    moment = datetime.fromtimestamp(ts_ns // SECOND, UTC)
     return moment.replace(microsecond=ts_ns // 1000 % 1_000_000).isoformat(timespec="microseconds")
 
 
-def note_of(note: FeedNote) -> dict[str, Any]:
-    """Return a note as plain values, without what is empty."""
-    told = {"at": iso(note.ts_ns), "until": iso(note.until_ns)}
+def stamp_of(ts_ns: int) -> str | None:
+    """Return ns UTC as text to the nanosecond, as orders have it; None for 0."""
+    text = iso(ts_ns)
+    return None if text is None else f"{text[:26]}{ts_ns % 1000:03d}{text[26:]}"
+
+
+def note_of(note: FeedNote, write: Callable[[int], str | None] = iso) -> dict[str, Any]:
+    """Return a note as plain values, without what is empty; `write` says how exactly its times are told."""
+    told = {"at": write(note.ts_ns), "until": write(note.until_ns)}
     told |= {name: value for name, value in vars(note).items() if not name.endswith("_ns")}
     return {name: value for name, value in told.items() if value}

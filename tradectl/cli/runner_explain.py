@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from tradectl.cli.explain_trace import KEPT_COURSES, Seen, Trace, follow
+from tradectl.cli.paper_tail import stamp_of
 from tradectl.cli.runner import Progress
 from tradectl.cli.runner_verify import changed_sources, load_again, refuse_hang
 from tradectl.config.wire import wire
@@ -126,6 +127,7 @@ class _Life:
             "checks": self.checks(),
             "latency": self.latency(),
             "moments": self.moments(),
+            "interruptions": self.interruptions(),
             "queue": self.queue(),
             "fills": [self.fill(one) for one in self.fills],
             "end": self.end(),
@@ -228,6 +230,16 @@ class _Life:
                 }
             )
         return made
+
+    def interruptions(self) -> list[Told]:
+        """Return what of a paper session's feeds was not there while the order lived, as the summary tells it."""
+        live = OrderStatus[self.stored["status"]] < OrderStatus.FILLED
+        decided, ended = stamp_of(int(self.row["ts_submitted"])), stamp_of(int(self.row["ts_last"]))
+        told = (self.run.summary.get("feeds") or {}).get("interruptions") or []
+        return [
+            one for one in told
+            if (live or one["at"] < ended) and (not one.get("until") or one["until"] > decided)
+        ]  # fmt: skip
 
     def queue(self) -> list[Told]:
         """Return the quantity ahead over time; lots beyond what is known of an L1 book are null."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tradectl.cli.paper_begun import Begun, live_of
+from tradectl.cli.paper_feeds import Kept, read_kept, take_up
 from tradectl.cli.paper_resume import go_on, positions_of, read_again, restore, warm_up
 from tradectl.cli.paper_session import Session
 from tradectl.cli.paper_summary import write_end
@@ -67,11 +68,13 @@ def run_paper(request: PaperRequest, progress: Progress) -> RunResult:
 async def run_session(request: PaperRequest, progress: Progress) -> RunResult:
     """Do what `run_paper` does, in a loop that is there already."""
     clock = Clock()
+    kept: Kept | None = None
     with ExitStack() as stack:
         if request.resume is not None:
             folder = SessionFolder(request.resume)
             stack.callback(folder.release)
             loaded, journal = read_again(folder.path)
+            kept = read_kept(folder)
             begun = restore(loaded, folder, journal, progress)
             hub = Hub(plans_of(loaded), settings_of(loaded.config), clock, positions_of(begun.folded, journal))
         else:
@@ -89,7 +92,8 @@ async def run_session(request: PaperRequest, progress: Progress) -> RunResult:
             else:
                 _same_markets(journal.meta, markets, folder.path)
                 go_on(begun, journal, clock.now_ns())
-            return await _go(begun, hub, clock, request, progress)
+            session = _session(begun, hub, clock, kept)
+            return await _go(begun, session, request, progress)
         finally:
             await hub.close()
 
@@ -141,11 +145,18 @@ def _tell_failure(task: asyncio.Task[None]) -> None:
         sys.stderr.write(f"{task.get_name()} ended: {error}\n")
 
 
-async def _go(begun: Begun, hub: Hub, clock: Clock, request: PaperRequest, progress: Progress) -> RunResult:
-    """Run the session with its watches, then write its end; who cannot wait for that is not heard."""
+def _session(begun: Begun, hub: Hub, clock: Clock, kept: Kept | None) -> Session:
+    """Return the session; one that goes on knows of its feeds what was `kept`."""
     feed = begun.wired.config.feed
     assert feed is not None
     session = Session(hub, clock, begun.live, begun.folded, begun.folder, feed)
+    if kept is not None:
+        take_up(session, kept)
+    return session
+
+
+async def _go(begun: Begun, session: Session, request: PaperRequest, progress: Progress) -> RunResult:
+    """Run the session with its watches, then write its end; who cannot wait for that is not heard."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, session.stop, "interrupted")

@@ -20,11 +20,13 @@ MONDAY_NS = 4 * DAY_NS  # 1970 began on a Thursday; weeks of bars begin on Monda
 class BarGate:
     """Holds the bars of one end until those of all instruments that have one then are there, or `grace_ns` at most.
 
-    `frames_ns` is the bar length (ns) of each instrument index that has bars. Ends leave in their order.
+    `frames_ns` is the bar length (ns) of each instrument index that has bars. Ends leave in their order; `freed` has
+    the receive times (ns) of the bars of each batch that the last call let out.
     """
 
     def __init__(self, frames_ns: Mapping[int, int], grace_ns: int) -> None:
         self.grace_ns = grace_ns
+        self.freed: list[list[int]] = []
         self._frame_of = dict(frames_ns)
         self._sharing = Counter(frames_ns.values())  # instruments by bar length
         self._held: dict[int, list[Events]] = {}  # by end of the interval
@@ -33,6 +35,7 @@ class BarGate:
 
     def put(self, events: Events) -> Events:
         """Take bars; return the rest, with the bars of every end that is complete at its end."""
+        self.freed = []
         is_bar = events["kind"] == EventKind.BAR
         if not is_bar.any():
             return events
@@ -48,6 +51,7 @@ class BarGate:
 
     def due(self, now_ns: int, everything: bool = False) -> list[Events]:
         """Return the batches that have waited long enough and those before them, or `everything`, by their ends."""
+        self.freed = []
         late = [end for end, since in self._since.items() if everything or now_ns - since >= self.grace_ns]
         return [
             self._out(end, now_ns) for end in sorted(self._held) if end <= max(late, default=0)
@@ -66,11 +70,20 @@ class BarGate:
         seen = {self._frame_of[int(bar["instrument"][0])] for bar in held}
         return len(held) >= sum(n for frame, n in self._sharing.items() if frame in seen or _ends(frame, end))
 
+    def receipts(self, received: list[int]) -> list[int]:
+        """Return the receive times of what the last `put` let out, `received` being those of all its messages."""
+        if not self._held and not self.freed:
+            return received
+        freed = [recv_ns for batch in self.freed for recv_ns in batch]
+        bars = {recv_ns for held in self._held.values() for bar in held for recv_ns in bar["ts_recv"].tolist()}
+        return sorted(freed + [recv_ns for recv_ns in received if recv_ns not in bars.union(freed)])
+
     def _out(self, end: int, ts_recv: int) -> Events:
         """Return the bars of one end as one batch received at `ts_recv`."""
         self._left = max(self._left, end)
         del self._since[end]
         batch = np.concatenate(self._held.pop(end))
+        self.freed.append(batch["ts_recv"].tolist())
         batch = batch[np.argsort(batch["instrument"], kind="stable")]
         batch["ts_recv"] = ts_recv
         batch["flags"] &= ~np.uint16(EventFlag.LAST)

@@ -188,23 +188,25 @@ class Feed:
         self._put(now_ns, self, CALL, self._pass_time)
         for one in self.subscriptions:
             if one.link is not None and one.link.opened and not one.link.lost and self._silent(one, now_ns):
+                since_ns = self._heard_ns(one, one.link)
                 if one.channel == Channel.TRADES and self.exchange.has.get("fetchTrades"):
                     one.quiet_ns = now_ns
-                    self._tasks.append(asyncio.create_task(self._ask_whether_quiet(one, now_ns)))
+                    self._tasks.append(asyncio.create_task(self._ask_whether_quiet(one, since_ns, now_ns)))
                 else:
-                    self._stale(one, now_ns)
+                    self._stale(one, since_ns, f"silent for {self.desk.settings.stale_ns / 1e9:g} s")
 
-    async def _ask_whether_quiet(self, one: Subscription, now_ns: int) -> None:
+    async def _ask_whether_quiet(self, one: Subscription, since_ns: int, now_ns: int) -> None:
         """Give up a connection without trades only if there were some: most markets have quiet hours."""
         after_ns = one.position.trade_ns or one.opened_ns
         fetch = partial(traded_between, self.exchange, one.market, after_ns, now_ns - ON_ITS_WAY_NS)
+        why = f"silent for {self.desk.settings.stale_ns / 1e9:g} s, in which there were trades"
         try:
             traded = await call(self.exchange, fetch, QUICK)
         except Exception as error:  # told; without an answer the silence counts
-            self._note(one, "stale", f"its last trades cannot be had: {error}")
+            why = f"silent, and its last trades cannot be had: {error}"
             traded = True
         if traded and one.link is not None and not one.link.lost:
-            self._stale(one, self._now_ns())
+            self._stale(one, since_ns, why)
 
     def _silent(self, one: Subscription, now_ns: int) -> bool:
         """Say whether a channel has been silent for too long; its own messages count where it shares a connection."""
@@ -215,19 +217,22 @@ class Feed:
         if one.renewing or one.is_dead() or (one.channel == Channel.TRADES and self._needs.awaits_trades(one.market)):
             return False  # a new connection would be refused again; what is held is not silent
         subscribed_ns = one.opened_ns + len(link.members) * self._subscribing_ns
-        heard_ns = max(subscribed_ns, one.quiet_ns, one.health.last_recv_ns)
-        if len(link.members) == 1 or one.channel == Channel.OHLCV:
-            heard_ns = max(heard_ns, link.heard_ns)
         limit_ns = self.desk.settings.stale_ns
         if one.channel == Channel.FUNDING:
             limit_ns = max(limit_ns, FUNDING_NS)
-        return now_ns - heard_ns > limit_ns
+        return now_ns - max(subscribed_ns, self._heard_ns(one, link)) > limit_ns
 
-    def _stale(self, one: Subscription, now_ns: int) -> None:
-        """Give up a silent subscription; it is made anew."""
-        self._note(one, "stale", f"silent for {self.desk.settings.stale_ns / 1e9:g} s")
+    def _heard_ns(self, one: Subscription, link: Link) -> int:
+        """Return until when a channel was heard, or its silence was found to be the market's."""
+        heard_ns = max(one.opened_ns, one.quiet_ns, one.health.last_recv_ns)
+        of_link = len(link.members) == 1 or one.channel == Channel.OHLCV
+        return max(heard_ns, link.heard_ns) if of_link else heard_ns
+
+    def _stale(self, one: Subscription, since_ns: int, why: str) -> None:
+        """Give up a subscription that was heard last at `since_ns`; it is made anew."""
+        self._note(one, "stale", why, since_ns)
         one.health.state = "stale"
-        self._break(one, GapReason.STALE, now_ns)
+        self._break(one, GapReason.STALE, self._now_ns())
         self._renew(one, f"{one.channel.name.lower()} of {one.market.symbol} went silent")
 
     def _resubscribe(self, need: Need) -> None:
@@ -373,10 +378,10 @@ class Feed:
             if one.told().state in ("live", "syncing"):  # any other tells how it was at the end
                 one.health.state = "closed"
 
-    def _note(self, one: Subscription, what: str, text: object) -> None:
+    def _note(self, one: Subscription, what: str, text: object, at_ns: int | None = None) -> None:
         line = " ".join(str(text).split())[:MOST_TEXT]
-        channel = one.channel.name.lower()
-        self.desk.note(FeedNote(self._now_ns(), self.exchange.id, what, one.market.symbol, channel, line))
+        channel, at_ns = one.channel.name.lower(), self._now_ns() if at_ns is None else at_ns
+        self.desk.note(FeedNote(at_ns, self.exchange.id, what, one.market.symbol, channel, line))
 
 
 def _limit_s(link: Link | None, error: Exception) -> float:

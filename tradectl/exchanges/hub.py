@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from tradectl.exchanges.decoders import decoder_of
 from tradectl.exchanges.decoders.base import VenueDecoder
 from tradectl.exchanges.event_rows import Steps
 from tradectl.exchanges.feed import Feed
+from tradectl.exchanges.feed_log import FeedLog
 from tradectl.exchanges.inbox import CALL, Inbox
 from tradectl.exchanges.markets import Spec, instrument_of, load_markets, market_cache
 from tradectl.exchanges.model import (
@@ -40,7 +40,6 @@ from tradectl.exchanges.unified import UnifiedFeed
 
 __all__ = ["Bar", "Hub"]
 
-NOTES = 10_000  # kept; all are counted
 TICK_S = 1.0
 Bar = tuple[int, int, int, int, int, int]  # end (ns UTC), open, high, low, close (ticks), volume (lots)
 
@@ -59,8 +58,8 @@ class Hub:
     """The feeds of all exchanges.
 
     `open`, then `start`, then `take` whenever it wakes; `close` in any case. `specs` has each instrument's
-    specification by id, `noted` how often each kind of note was made, `taken_recv_ns` the receive times (ns) of
-    the messages of the last `take`.
+    specification by id, `log` what happened to the feeds, `tally` how they are, `taken_recv_ns` the receive times
+    (ns) of the messages of the last `take`.
     """
 
     def __init__(
@@ -74,18 +73,17 @@ class Hub:
         self._clock = clock
         self._resumed = dict(positions or {})
         self._inbox = Inbox(settings.queue)
-        self._desk = Desk(settings, clock, self._inbox, self._note, random.Random(settings.seed))
+        self.log = FeedLog()
+        self._desk = Desk(settings, clock, self._inbox, self.log.note, random.Random(settings.seed))
         self._exchanges: list[Any] = []
         self._feeds: list[Feed] = []
         self._out = EventBuffer()
-        self._tally = Tally((), self._note, self._replace)
+        self.tally = Tally((), self.log)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._bar_aux: list[int] = []  # by instrument; empty where there is one timeframe at most
         self.markets: list[FeedMarket] = []
         self.specs: dict[str, Spec] = {}
-        self.notes: deque[FeedNote] = deque(maxlen=NOTES)
-        self.noted: Counter[str] = Counter()
         self.taken_recv_ns: list[int] = []
 
     @property
@@ -115,9 +113,7 @@ class Hub:
             self._bar_aux = [timeframes.index(m.timeframe_ns) if m.timeframe_ns else 0 for m in self.markets]
         for plan, exchange in zip(self._plans, self._exchanges, strict=True):
             self._feeds.append(self._feed(plan, exchange))
-        self._tally = Tally(
-            (one for feed in self._feeds for one in feed.subscriptions), self._note, self._replace
-        )  # fmt: skip
+        self.tally = Tally((one for feed in self._feeds for one in feed.subscriptions), self.log)
         return self.markets
 
     async def _open_one(self, plan: ExchangePlan) -> list[Opened]:
@@ -171,12 +167,12 @@ class Hub:
             try:
                 jumped = self._clock.check()
                 if jumped:
-                    self._note(FeedNote(self._clock.now_ns(), "", "clock", text=jumped))
-                self._tally.settle()
+                    self.log.note(FeedNote(self._clock.now_ns(), "", "clock", text=jumped))
+                self.tally.settle()
                 for feed in self._feeds:
                     feed.tick()
             except Exception as error:  # a tick that fails is told, and the next one comes
-                self._note(FeedNote(self._clock.now_ns(), "", "lost", text=f"tick: {error!r}"))
+                self.log.note(FeedNote(self._clock.now_ns(), "", "lost", text=f"tick: {error!r}"))
 
     # --- events
 
@@ -208,17 +204,17 @@ class Hub:
             bars = events["kind"] == EventKind.BAR
             events = events.copy()
             events["aux"][bars] = np.take(self._bar_aux, events["instrument"][bars])
-        self._tally.add(events)
+        self.tally.add(events)
         return events
 
     def health(self) -> list[ChannelHealth]:
         """Return how each channel is."""
-        self._tally.settle()
+        self.tally.settle()
         return [one.told() for feed in self._feeds for one in feed.subscriptions]
 
     def positions(self) -> dict[str, Position]:
         """Return where each instrument's trades stand, by its id."""
-        self._tally.settle()
+        self.tally.settle()
         taken = [one for feed in self._feeds for one in feed.subscriptions if one.position.trade_ns]
         return self._resumed | {one.market.instrument.id: one.position for one in taken}
 
@@ -240,7 +236,7 @@ class Hub:
 
     def note(self, what: str, text: str, exchange: str = "", symbol: str = "") -> None:
         """Keep a note of this moment."""
-        self._note(FeedNote(self._clock.now_ns(), exchange, what, symbol, text=text))
+        self.log.note(FeedNote(self._clock.now_ns(), exchange, what, symbol, text=text))
 
     # --- the end
 
@@ -253,18 +249,7 @@ class Hub:
         for exchange in refused:
             exchange.timeout_on_exit = 0
         await asyncio.gather(*(one.close() for one in [*self._feeds, *refused]))
-        self._tally.settle()
-
-    def _note(self, note: FeedNote) -> None:
-        self.notes.append(note)
-        self.noted[note.what] += 1
-
-    def _replace(self, old: FeedNote, new: FeedNote) -> None:
-        """Put a gap's end into its note, if that is still kept."""
-        for place in range(len(self.notes) - 1, -1, -1):
-            if self.notes[place] is old:
-                self.notes[place] = new
-                return
+        self.tally.settle()
 
 
 def _market(index: int, one: Opened) -> FeedMarket:

@@ -178,11 +178,14 @@ class ChannelHealth:
 
 @dataclass(frozen=True)
 class FeedNote:
-    """Something that happened to a feed: gap, reconnect, stale interval, refusal; `until_ns` 0: a moment."""
+    """Something that happened to a feed: gap, reconnect, stale interval, refusal.
+
+    `until_ns` 0: a moment, or an interruption that lasts; those begin when the last message was heard.
+    """
 
     ts_ns: int
     exchange: str
-    what: str  # connected, lost, gap, stale, backfilled, malformed, refused, limited, overload, …
+    what: str  # connected, lost, gap, down, stale, backfilled, malformed, refused, limited, overload, …
     symbol: str = ""
     channel: str = ""
     text: str = ""

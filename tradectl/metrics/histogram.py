@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 __all__ = ["Durations"]
 
 SUB = 5  # bits: 32 steps for each doubling, so at most 1/32 wide
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
+EXACT = (1 << 53) - 1  # ns, 104 days: below it a float64 has the number of bits
 
 
 class Durations:
@@ -25,6 +30,29 @@ class Durations:
         self.counts[(shift << SUB) + (ns >> shift)] += 1
         self.n += 1
         self.largest = max(self.largest, ns)
+
+    def add_many(self, ns: npt.NDArray[np.int64]) -> None:
+        """Count durations; those of more than 104 days as that long, but the largest as it is."""
+        if not len(ns):
+            return
+        self.n += len(ns)
+        self.largest = max(self.largest, int(ns.max()))
+        bounded = np.clip(ns, 0, EXACT)
+        shift = np.maximum(np.frexp(bounded)[1].astype(np.int64) - (SUB + 1), 0)
+        counts = np.bincount((shift << SUB) + (bounded >> shift))
+        for place in np.flatnonzero(counts).tolist():
+            self.counts[place] += int(counts[place])
+
+    def kept(self) -> dict[str, Any]:
+        """Return everything as plain values, from which `take_up` goes on."""
+        return {"largest": self.largest, "counts": {k: count for k, count in enumerate(self.counts) if count}}
+
+    def take_up(self, kept: Mapping[str, Any]) -> None:
+        """Add what was kept, also where it went through JSON."""
+        for place, count in kept["counts"].items():
+            self.counts[int(place)] += int(count)
+            self.n += int(count)
+        self.largest = max(self.largest, int(kept["largest"]))
 
     def quantile(self, share: float) -> float:
         """Return the duration, ns, that a share of all does not exceed; NaN without any."""

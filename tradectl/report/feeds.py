@@ -9,10 +9,11 @@ import polars as pl
 
 from tradectl.report.html import Section, details, note, table
 from tradectl.report.model import Report
-from tradectl.report.text import DASH, count, duration, ns_of
+from tradectl.report.text import DASH, count, duration, ns_of, stamp
 
 __all__ = ["feeds"]
 
+LASTS = (1 << 63) - 1  # ns
 LISTED = 100  # interruptions and orders that tables show
 STAGES = {
     "lag": "Exchange's stamp to receipt",
@@ -29,26 +30,30 @@ def feeds(report: Report) -> Section | None:
     if not told:
         return None
     found = told.get("interruptions") or []
+    total = told.get("interrupted", len(found))
     gaps = sum(1 for one in found if one["what"] == "gap")
     made = Section("feeds", "Feeds")
     made.lead = (
-        f"{len(told.get('channels') or [])} channels; {count(len(found))} interruptions, {count(gaps)} of them gaps; "
+        f"{len(told.get('channels') or [])} channels; {count(total)} interruptions, {count(gaps)} of them gaps; "
         f"{count(told.get('orders_meanwhile'))} orders were sent during them. "
         f"Ended: {report.summary.get('ended') or DASH}."
     )
     made.add(_channels(told.get("channels") or []))
-    made.add(_interruptions(found))
+    made.add(_interruptions(found, total))
     made.add(_meanwhile(report.data.orders, found))
     made.add(_latencies(told))
     if told.get("resumed"):
-        made.add(note(f"Resumed: {', '.join(_when(one) for one in told['resumed'])}."))
+        made.add(note(f"Resumed: {', '.join(stamp(one['at_ns']) for one in told['resumed'])}."))
+    for one in told.get("unnoted") or []:
+        span = f"{_when(one['at'])} to {_when(one['until'])}"
+        made.add(note(f"{span}, before it was broken off: its gaps and messages, no other notes, no latencies."))
     if told.get("lifted_stamps"):
         made.add(note(f"{count(told['lifted_stamps'])} stamps went back in time and count as those before them."))
     return made
 
 
-def _when(value: Any) -> str:
-    return str(value.get("at", value) if isinstance(value, Mapping) else value).replace("T", " ")[:19]
+def _when(text: str) -> str:
+    return text.replace("T", " ")[:19]
 
 
 def _channels(found: Sequence[Mapping[str, Any]]) -> str:
@@ -64,12 +69,11 @@ def _channels(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _span(one: Mapping[str, Any]) -> tuple[int, int]:
-    """Return the beginning and the end of an interruption, ns UTC; without an end it is its own."""
-    first = ns_of(one["at"])
-    return first, ns_of(one["until"]) if one.get("until") else first
+    """Return the beginning and the end of an interruption, ns UTC; without an end it lasts."""
+    return ns_of(one["at"]), ns_of(one["until"]) if one.get("until") else LASTS
 
 
-def _interruptions(found: Sequence[Mapping[str, Any]]) -> str:
+def _interruptions(found: Sequence[Mapping[str, Any]], total: int) -> str:
     rows = []
     for one in found[:LISTED]:
         since, until = _span(one)
@@ -77,14 +81,14 @@ def _interruptions(found: Sequence[Mapping[str, Any]]) -> str:
         place = " ".join(str(one.get(key) or "") for key in ("exchange", "symbol", "channel")).strip()
         rows.append((_when(one["at"]), lasted, one["what"], place, one.get("text") or "", count(one.get("orders"))))
     heads = ("At (UTC)", "For", "What", "Channel", "Because", "Orders meanwhile")
-    caption = "Interruptions" if len(found) <= LISTED else f"The first {LISTED} of {count(len(found))} interruptions"
+    caption = "Interruptions" if total <= LISTED else f"{LISTED} of {count(total)} interruptions"
     return table(heads, rows, caption=caption, left=(0, 2, 3, 4))
 
 
 def _meanwhile(orders: pl.DataFrame, found: Sequence[Mapping[str, Any]]) -> str:
     """Return the orders that were sent during interruptions."""
-    spans = [_span(one) for one in found if one.get("orders")]
-    inside = pl.any_horizontal([pl.col("at").is_between(*span) for span in spans]) if spans else pl.lit(False)
+    spans = [pl.col("at").is_between(*_span(one), closed="none") for one in found if one.get("orders")]
+    inside = pl.any_horizontal(spans) if spans else pl.lit(False)
     sent = orders.with_columns(at=pl.col("ts_submitted").cast(pl.Int64)).filter(inside)
     rows = [
         (

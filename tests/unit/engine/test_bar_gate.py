@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 
+from tradectl.cli.paper_session import Session
 from tradectl.core.codes import EventFlag, EventKind
 from tradectl.core.event import empty_events
 from tradectl.engine.bar_gate import BarGate
@@ -79,3 +82,27 @@ def test_ends_leave_in_their_order() -> None:
     gate.put(bar(120, 0, 121))
     gate.put(bar(130, 0, 131))
     assert [told(batch) for batch in gate.due(221)] == [[(120, 0, 221, LAST)], [(130, 0, 221, LAST)]]
+
+
+def test_a_bar_is_received_once_however_it_leaves() -> None:
+    gate = BarGate({0: 10, 1: 10}, 100)
+    assert gate.receipts([3]) == [3]
+    gate.put(bar(10, 0, 11))
+    assert gate.receipts([10, 11]) == [10]  # the bar waits, the message before it was no bar
+    gate.put(bar(10, 1, 14))
+    assert gate.receipts([13, 14]) == [11, 13, 14]
+    gate.put(bar(20, 1, 25))
+    gate.put(bar(30, 0, 31))
+    gate.due(200)
+    assert gate.freed == [[25], [31]]
+    assert gate.receipts([]) == [25, 31]
+
+
+def test_bars_that_waited_are_counted_with_the_others() -> None:
+    gate, folded = BarGate({0: 10, 1: 10}, 100), []
+    gate.put(bar(10, 0, 11))
+    session = SimpleNamespace(
+        _gate=gate, _guarded=lambda act: act(), _fold=lambda batch, received: folded.append((told(batch), received))
+    )
+    Session._release(session, 111)  # type: ignore[arg-type]
+    assert folded == [([(10, 0, 111, LAST)], [11])]

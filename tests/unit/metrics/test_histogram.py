@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,3 +39,16 @@ def test_told_in_microseconds() -> None:
     assert told["count"] == 4
     assert told["p50_us"] == pytest.approx(2.0, rel=1 / 32)
     assert told["max_us"] == 1_000.0
+
+
+@given(st.lists(st.integers(-5, 2**53 - 1), max_size=200))
+def test_many_at_once_and_kept_are_as_one_by_one(values: list[int]) -> None:
+    single, together, again = Durations(), Durations(), Durations()
+    for value in values:
+        single.add(value)
+    together.add_many(np.array(values, np.int64))
+    for half in (values[::2], values[1::2]):
+        part = Durations()
+        part.add_many(np.array(half, np.int64))
+        again.take_up(json.loads(json.dumps(part.kept())))
+    assert vars(single) == vars(together) == vars(again)
