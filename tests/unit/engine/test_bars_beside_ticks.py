@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 import yaml
 
 from tests.unit.engine.test_warmup import LAST, START, WARMUP
+from tradectl.cli.paper_resume import warm_up
 from tradectl.config.load import load_config
 from tradectl.config.wire import Wired, wire
 from tradectl.core.codes import Command, EventKind, FoldCode
@@ -19,6 +22,7 @@ from tradectl.core.event import empty_events
 from tradectl.engine.host import command_event
 from tradectl.engine.state import State
 from tradectl.errors import ConfigError
+from tradectl.exchanges.model import Channel
 
 SECOND = 1_000_000_000
 MINUTE = 60
@@ -193,3 +197,24 @@ def test_both_warm_up_in_one_batch(tmp_path: Path) -> None:
     assert state.fold(events) == (FoldCode.DONE, len(events))
     made = [row[:4] for row in after(noted(state), 1)]
     assert made == [[0, 60, 0b11, 21], [0, 120, 0b11, 22], [1, 120, 0b11, 22]]
+
+
+def test_bars_of_warm_up_come_before_those_of_ticks(tmp_path: Path) -> None:
+    """What ends together is one batch: the source's bars open it, the last of the ticks' bars closes it."""
+    spec = wired(tmp_path, ["30s", "1m"]).spec
+
+    async def fetched(_bars: int, _frame_ns: int) -> list[list[tuple[int, ...]]]:
+        return [[(START + MINUTE * SECOND, 1, 1, 1, 1, 1)]] * 2
+
+    names: list[Any] = [SimpleNamespace(id=name) for name in ("X:A", "X:B")]
+    markets = [
+        SimpleNamespace(channels={Channel.TRADES}, index=TICKS, instrument=names[0], timeframe_ns=0),
+        SimpleNamespace(channels={Channel.OHLCV}, index=BARS, instrument=names[1], timeframe_ns=MINUTE * SECOND),
+    ]
+    hub: Any = SimpleNamespace(markets=markets, warmup=fetched)
+    data = SimpleNamespace(frame_of=[0, MINUTE * SECOND], timeframes_ns=[MINUTE * SECOND])
+    run: Any = SimpleNamespace(config=SimpleNamespace(feed=SimpleNamespace(warmup=1)), spec=spec, data=data)
+    made = asyncio.run(warm_up(hub, run, lambda *_: None))
+    assert [(one["instrument"], one["aux"], one["flags"] & LAST) for one in made] == [
+        (BARS, 0, 0), (TICKS, 0, 0), (TICKS, 1, LAST),
+    ]  # fmt: skip
